@@ -1,0 +1,2 @@
+//! The mimlet command line.
+fn main() {}

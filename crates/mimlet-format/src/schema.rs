@@ -1,0 +1,328 @@
+//! The manifest's types: what a `.mim` file says about itself, in the order it says it.
+//!
+//! Field and variant order is the wire format (postcard): append variants, never reorder.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Everything in the file but the tensors' bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Shape of the encoder.
+    pub encoder: EncoderConfig,
+    /// How a photo becomes the encoder's input.
+    pub preprocess: Preprocess,
+    /// The codebook's shape and space; its centroids are the tensor [`TensorRole::Centroids`].
+    pub codebook: Option<Codebook>,
+    /// The test that every device runs before its results are believed.
+    pub acceptance: AcceptanceTest,
+    /// Where the file comes from.
+    pub provenance: Provenance,
+    /// The tensors, in file order.
+    pub tensors: Vec<TensorEntry>,
+}
+
+/// Shape of a pre-norm ViT encoder (Dosovitskiy et al. 2021, arXiv 2010.11929).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderConfig {
+    /// Input height and width, pixels.
+    pub image_size: [u32; 2],
+    /// Side of a square patch, pixels.
+    pub patch_size: u32,
+    /// Width of the residual stream.
+    pub embed_dim: u32,
+    /// Number of blocks.
+    pub depth: u32,
+    /// Attention heads per block.
+    pub num_heads: u32,
+    /// Width of the MLP's hidden layer.
+    pub mlp_dim: u32,
+    /// Register tokens between the class token and the patches.
+    pub register_tokens: u32,
+    /// Epsilon of every layer norm.
+    pub layer_norm_eps: f32,
+    /// The MLP's activation.
+    pub activation: Activation,
+}
+
+impl EncoderConfig {
+    /// Colour channels of the input: red, green, blue.
+    pub const CHANNELS: u32 = 3;
+
+    /// Patches along height and width.
+    pub fn grid(&self) -> [u32; 2] {
+        self.image_size.map(|side| side / self.patch_size)
+    }
+
+    /// Patches per image.
+    pub fn patches(&self) -> u32 {
+        let [rows, columns] = self.grid();
+        rows * columns
+    }
+
+    /// Tokens before the first patch: the class token and the registers.
+    pub fn prefix_tokens(&self) -> u32 {
+        1 + self.register_tokens
+    }
+
+    /// Rows of the residual stream: prefix tokens and patches.
+    pub fn tokens(&self) -> u32 {
+        self.prefix_tokens() + self.patches()
+    }
+
+    /// Values in one patch, all channels.
+    pub fn patch_dim(&self) -> u32 {
+        Self::CHANNELS * self.patch_size * self.patch_size
+    }
+
+    /// Width of one attention head.
+    pub fn head_dim(&self) -> u32 {
+        self.embed_dim / self.num_heads
+    }
+}
+
+/// The MLP's non-linearity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// `x * Phi(x)` with the exact error function (Hendrycks and Gimpel 2016, arXiv 1606.08415).
+    Gelu,
+}
+
+/// Photo to input: resize the short side, crop the centre, scale to 0..1, subtract, divide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preprocess {
+    /// Short side after the resize, pixels; the crop is [`EncoderConfig::image_size`].
+    pub resize_short_side: u32,
+    /// Interpolation of the resize.
+    pub resample: Resample,
+    /// Per-channel mean, in units of 0..1.
+    pub mean: [f32; 3],
+    /// Per-channel standard deviation, in units of 0..1.
+    pub std: [f32; 3],
+}
+
+/// Interpolation of a resize.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resample {
+    /// Antialiased bicubic with a = -0.5 on u8, as Pillow's `BICUBIC`.
+    Bicubic,
+}
+
+/// A k-means codebook: one discrete token per centroid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Codebook {
+    /// Number of centroids K.
+    pub size: u32,
+    /// Width of a centroid.
+    pub dim: u32,
+    /// What the centroids are compared with.
+    pub space: CodebookSpace,
+    /// How nearness is measured.
+    pub distance: Distance,
+}
+
+/// What a codebook's centroids live in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodebookSpace {
+    /// Normalised pixels of a patch, stored (channel, row, column).
+    Pixels,
+    /// The encoder's patch features after the final norm.
+    Features,
+}
+
+/// How a codebook measures nearness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Distance {
+    /// `||x - c||`.
+    Euclidean,
+}
+
+/// The test inside the file: golden images, the float model's answers, and what to hold to them.
+/// The arrays are tensors with the role [`TensorRole::Golden`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AcceptanceTest {
+    /// Number of golden images, at least 1.
+    pub images: u32,
+    /// Class of each golden image; empty when unknown.
+    pub labels: Vec<u32>,
+    /// Names of the classes the labels point into; empty when unknown.
+    pub class_names: Vec<String>,
+    /// What a run must reach.
+    pub thresholds: Thresholds,
+}
+
+/// What a run of the acceptance test must reach. NaN never passes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Lowest cosine between any token's feature vector and its golden one.
+    pub min_cosine: f32,
+    /// Lowest share of patches whose token equals the golden one, 0..1.
+    pub min_token_agreement: f32,
+    /// A golden margin (Euclidean, second-best minus best distance) from which a flip is a fault
+    /// rather than a near-tie.
+    pub wide_margin: f32,
+    /// Flips allowed at or above the wide margin.
+    pub max_wide_margin_flips: u32,
+    /// Highest TCAS over the golden images; `None` without labels or codebook.
+    pub max_tcas: Option<f64>,
+}
+
+/// Where a file comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Model name, for people.
+    pub name: String,
+    /// Program and version that wrote the file.
+    pub producer: String,
+    /// File name of the checkpoint, or the command that made the weights.
+    pub source: String,
+    /// BLAKE3 of the checkpoint's bytes; zeros when there was none.
+    pub source_hash: [u8; 32],
+    /// How the weights were quantised.
+    pub scheme: Scheme,
+    /// Licence of the weights, as the checkpoint states it.
+    pub licence: Option<String>,
+}
+
+/// How the four linear layers of each block are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheme {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Signed bytes with one scale per output channel; activations are quantised per row.
+    Int8,
+}
+
+/// One tensor: what it is, how it is stored, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TensorEntry {
+    /// What the tensor is for.
+    pub role: TensorRole,
+    /// Element type.
+    pub dtype: DType,
+    /// Order of the elements.
+    pub layout: Layout,
+    /// Logical shape, before any padding the layout adds.
+    pub shape: Vec<u32>,
+    /// First byte, from the start of the file; a multiple of 64.
+    pub offset: u64,
+    /// Bytes stored, layout padding included, section padding not.
+    pub length: u64,
+}
+
+/// Element types. All are little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DType {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// Signed byte.
+    I8,
+    /// Unsigned byte.
+    U8,
+    /// Unsigned 32-bit integer.
+    U32,
+}
+
+impl DType {
+    /// Bytes per element.
+    pub const fn size(self) -> u64 {
+        match self {
+            Self::F32 | Self::U32 => 4,
+            Self::F16 => 2,
+            Self::I8 | Self::U8 => 1,
+        }
+    }
+}
+
+/// Order of a tensor's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Layout {
+    /// Last axis fastest, no padding.
+    RowMajor,
+    /// A matrix `[n, k]` as `[ceil(n/16)][k][16]`: sixteen rows side by side for each column, so a
+    /// matrix product reads it front to back. Missing rows are zero.
+    Panel16,
+    /// A matrix `[n, k]` as `[ceil(n/16)][ceil(k/4)][16][4]`: as `Panel16`, with four columns of a
+    /// row together for four-way byte dot products. Missing rows and columns are zero.
+    Panel16x4,
+}
+
+/// What a tensor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TensorRole {
+    /// `[embed_dim, patch_dim]`, a patch flattened (channel, row, column).
+    PatchEmbedWeight,
+    /// `[tokens, embed_dim]`: what each row of the residual stream starts from. The class token and
+    /// registers with their positions, then each patch position plus the patch embedding's bias.
+    TokenTable,
+    /// A tensor of one block.
+    Block {
+        /// Index of the block, from 0.
+        layer: u32,
+        /// Which of the block's tensors.
+        tensor: BlockTensor,
+    },
+    /// The norm after the last block.
+    FinalNorm(NormPart),
+    /// `[size, dim]` of the codebook.
+    Centroids,
+    /// An array of the acceptance test.
+    Golden(GoldenTensor),
+}
+
+/// The tensors of one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum BlockTensor {
+    /// Norm before attention.
+    Norm1(NormPart),
+    /// Queries, keys and values as one linear layer of `3 * embed_dim` outputs.
+    Qkv(LinearPart),
+    /// Attention's output projection.
+    Proj(LinearPart),
+    /// Norm before the MLP.
+    Norm2(NormPart),
+    /// The MLP's first layer, `mlp_dim` outputs.
+    Fc1(LinearPart),
+    /// The MLP's second layer, `embed_dim` outputs.
+    Fc2(LinearPart),
+}
+
+/// The tensors of a layer norm, each `[embed_dim]`, f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum NormPart {
+    /// Gain.
+    Weight,
+    /// Offset.
+    Bias,
+}
+
+/// The tensors of a linear layer `[out, in]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LinearPart {
+    /// `[out, in]`: f32 or f16 in `Panel16`, i8 in `Panel16x4`.
+    Weight,
+    /// `[out]`, f32.
+    Bias,
+    /// `[out]`, f32: the per-channel scale of i8 weights; absent otherwise.
+    Scale,
+}
+
+/// The arrays of the acceptance test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum GoldenTensor {
+    /// `[images, height, width, 3]`, u8.
+    Images,
+    /// `[images, embed_dim]`, f32: the class feature after the final norm.
+    ClassFeatures,
+    /// `[images, patches, embed_dim]`, f16: patch features after the final norm.
+    PatchFeatures,
+    /// `[images, patches]`, u32.
+    Tokens,
+    /// `[images, patches]`, f32: distance to the second-best centroid minus the best.
+    Margins,
+}

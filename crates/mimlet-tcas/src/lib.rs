@@ -1,0 +1,1 @@
+//! Token-Class Alignment Similarity from a token x class count matrix.

@@ -1,0 +1,1 @@
+//! Trains ClusterMIM encoders and their codebooks.

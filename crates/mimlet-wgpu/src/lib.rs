@@ -1,0 +1,1 @@
+//! Runs an encoder's plan on a GPU through wgpu.

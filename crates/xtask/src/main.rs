@@ -1,0 +1,2 @@
+//! Repository chores: set-up, tests, tidiness.
+fn main() {}

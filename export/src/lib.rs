@@ -1,0 +1,1 @@
+//! Checkpoint to verified .mim file: import, quantise, pack, verify.
