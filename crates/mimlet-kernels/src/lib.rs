@@ -1,1 +1,59 @@
-//! The arithmetic of a ViT encoder: one folder per op, each with an oracle, a CPU and a WGSL version.
+//! The arithmetic of a ViT encoder: one folder per op, each with an oracle (`reference.rs`), a CPU
+//! version (`cpu.rs`), a WGSL version (`op.wgsl`) and the examples all three must agree on
+//! (`cases.rs`).
+//!
+//! CPU versions take rows, so that a caller can share rows out among threads; they neither allocate
+//! nor fail. Slices of other lengths than the documented shapes panic: a plan's shapes are checked
+//! before its first run.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod lanes;
+mod math;
+mod op;
+
+pub mod attention;
+#[cfg(feature = "cases")]
+pub mod case;
+pub mod gelu;
+pub mod layer_norm;
+pub mod linear;
+pub mod linear_q8;
+pub mod nearest_centroid;
+pub mod normalize;
+pub mod panel;
+pub mod patch_embed;
+pub mod patchify;
+pub mod quantize_rows;
+pub mod residual;
+pub mod simd;
+
+pub use op::{Access, Call, Op, WgslKernel};
+pub use simd::Level;
+
+/// Lists ops by the name of their module, so that nothing about an op is written twice.
+macro_rules! ops {
+    ($($op:ident),* $(,)?) => {
+        &[$(Op {
+            name: stringify!($op),
+            kernel: &$op::KERNEL,
+            #[cfg(feature = "cases")]
+            cases: $op::cases::cases,
+        }),*]
+    };
+}
+
+/// Every op of an encoder, in the order a plan first uses them.
+pub static OPS: &[Op] = ops![
+    patchify,
+    patch_embed,
+    layer_norm,
+    quantize_rows,
+    linear,
+    linear_q8,
+    attention,
+    gelu,
+    residual,
+    nearest_centroid,
+];

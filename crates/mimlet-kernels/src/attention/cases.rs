@@ -1,0 +1,58 @@
+//! Odd token counts and head widths, scores far apart, one token.
+
+use super::{Params, call, cpu, reference, scratch_len};
+use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The examples of attention: (tokens, heads, head_dim, largest input).
+pub(crate) fn cases() -> Vec<Case> {
+    [
+        (1, 1, 1, 1.0),
+        (3, 2, 5, 1.0),
+        (65, 4, 32, 1.0),
+        (197, 3, 64, 2.0),
+        (64, 1, 128, 1.0),
+        (26, 2, 37, 20.0),
+    ]
+    .map(case)
+    .into()
+}
+
+fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case {
+    let params = Params {
+        tokens,
+        heads,
+        head_dim,
+    };
+    let dim = params.dim();
+    let qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
+    let mut expected = vec![0.0; tokens * dim];
+    reference(&params, &qkv, &mut expected);
+    // Scores grow with the square of the inputs, and an error in a score is one in its weight.
+    let near = Tolerance::Near {
+        absolute: 2e-6 * largest * largest.max(4.0),
+        relative: 1e-4,
+    };
+    Case {
+        name: format!("{tokens} tokens, {heads} heads of {head_dim}, up to {largest}"),
+        call: call(&params),
+        buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
+        outputs: vec![Output {
+            binding: 1,
+            expected: Values::F32(expected),
+            cpu: near,
+            gpu: near,
+        }],
+        cpu: at_each_level(|level| {
+            let mut out = vec![f32::NAN; tokens * dim];
+            let mut scratch = vec![f32::NAN; scratch_len(&params)];
+            // In parts of 31 queries, as threads would share them.
+            for (part, out) in out.chunks_mut(31 * dim).enumerate() {
+                cpu(level, &params, &qkv, part * 31, &mut scratch, out);
+            }
+            vec![Values::F32(out)]
+        }),
+    }
+}

@@ -1,0 +1,66 @@
+//! Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, equation 1):
+//! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases;
+mod cpu;
+mod reference;
+
+use crate::op::{Access, Call, WgslKernel};
+use alloc::vec;
+
+pub use cpu::{cpu, scratch_len};
+pub use reference::reference;
+
+/// Shape of an attention layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params {
+    /// Rows of the residual stream.
+    pub tokens: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+}
+
+impl Params {
+    /// Width of all heads together.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// What scores are multiplied with.
+    #[must_use]
+    pub fn scale(&self) -> f32 {
+        1.0 / libm::sqrtf(self.head_dim as f32)
+    }
+}
+
+/// Widest head the GPU version takes.
+pub const MAX_HEAD_DIM: usize = 128;
+
+/// Bindings: qkv `[tokens, 3 * dim]` (queries, keys, values; heads side by side in each), out
+/// `[tokens, dim]`. One workgroup a query (x) and head (y); keys pass in tiles of 64 with a running
+/// maximum and sum (Milakov and Gimelshein 2018, arXiv 1805.02867).
+pub static KERNEL: WgslKernel = WgslKernel {
+    name: "attention",
+    source: include_str!("attention.wgsl"),
+    workgroup_size: [64, 1, 1],
+    workgroup_bytes: 4 * (MAX_HEAD_DIM as u32 + 64 + 64),
+    bindings: &[Access::Read, Access::ReadWrite],
+};
+
+/// The dispatch over one image.
+#[must_use]
+pub fn call(params: &Params) -> Call {
+    Call {
+        constants: vec![
+            ("TOKENS", params.tokens as f64),
+            ("HEADS", params.heads as f64),
+            ("HEAD_DIM", params.head_dim as f64),
+            ("SCALE", f64::from(params.scale())),
+        ],
+        workgroups: [params.tokens as u32, params.heads as u32, 1],
+    }
+}

@@ -1,0 +1,47 @@
+//! Sums over sixteen lanes, in one order on every machine.
+
+/// `sum(f(x))`: sixteen running sums, then a tree over them. The order is that of a 16-lane
+/// register whatever the machine's width, so each SIMD level gives the same bits.
+#[inline(always)]
+pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    let chunks = values.chunks_exact(16);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += f(value);
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += f(value);
+    }
+    fold(lanes, |a, b| a + b)
+}
+
+/// The largest value of `f(x)`, or `start` when that is larger. NaN is passed over.
+#[inline(always)]
+pub(crate) fn max(start: f32, values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [start; 16];
+    let chunks = values.chunks_exact(16);
+    let rest = chunks.remainder();
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, f(value));
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane = larger(*lane, f(value));
+    }
+    fold(lanes, larger)
+}
+
+#[inline(always)]
+fn fold(mut lanes: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
+    for width in [8, 4, 2, 1] {
+        for i in 0..width {
+            lanes[i] = f(lanes[i], lanes[i + width]);
+        }
+    }
+    lanes[0]
+}

@@ -1,0 +1,66 @@
+//! The shapes of ViT-Tiny, odd shapes, both weight types.
+
+use super::{Params, call, cpu, reference};
+use crate::case::{
+    Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
+};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The examples of the linear layer.
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for half in [false, true] {
+        for shape in [
+            (1, 1, 1),
+            (3, 37, 50),
+            (65, 128, 384),
+            (197, 192, 192),
+            (7, 768, 20),
+            (2, 130, 16),
+        ] {
+            cases.push(case(shape, half));
+        }
+    }
+    cases
+}
+
+fn case((rows, inputs, outputs): (usize, usize, usize), half: bool) -> Case {
+    let params = Params {
+        inputs,
+        outputs,
+        half,
+    };
+    let mut stream = Stream::new(0x14);
+    let x = stream.values(rows * inputs, 2.0);
+    let weight = FloatWeight::random(&mut stream, outputs, inputs, half);
+    let bias = stream.values(outputs, 1.0);
+    let mut expected = vec![0.0; rows * outputs];
+    reference(&params, &x, &weight.matrix, &bias, &mut expected);
+    let near = Tolerance::Near {
+        absolute: 2e-6 * inputs as f32,
+        relative: 1e-5,
+    };
+    Case {
+        name: format!("{rows} rows, {inputs} to {outputs}, half {half}"),
+        call: call(&params, rows as u32),
+        buffers: vec![
+            Values::F32(x.clone()),
+            weight.buffer(),
+            Values::F32(bias.clone()),
+            unwritten_f32(expected.len()),
+        ],
+        outputs: vec![Output {
+            binding: 3,
+            expected: Values::F32(expected),
+            cpu: near,
+            gpu: near,
+        }],
+        cpu: at_each_level(|level| {
+            let mut y = vec![f32::NAN; rows * outputs];
+            cpu(level, &params, &x, weight.panels(), &bias, &mut y);
+            vec![Values::F32(y)]
+        }),
+    }
+}

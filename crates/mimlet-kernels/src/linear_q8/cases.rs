@@ -1,0 +1,81 @@
+//! The shapes of ViT-Tiny, odd shapes, and bytes at their extremes.
+
+use super::{Params, call, cpu, reference};
+use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::panel::{len16x4, pack16x4};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The examples of the quantised linear layer.
+pub(crate) fn cases() -> Vec<Case> {
+    let shapes = [
+        (1, 1, 1),
+        (3, 37, 50),
+        (65, 128, 384),
+        (197, 192, 192),
+        (7, 768, 20),
+        (2, 130, 16),
+    ];
+    let mut cases: Vec<Case> = shapes.map(|shape| case(shape, None)).into();
+    // The largest sums of either sign: 127 * 127 and 127 * -127 each time.
+    cases.push(case((2, 3072, 16), Some(127)));
+    cases.push(case((2, 3072, 16), Some(-127)));
+    cases
+}
+
+fn case((rows, inputs, outputs): (usize, usize, usize), constant: Option<i8>) -> Case {
+    let params = Params { inputs, outputs };
+    let mut stream = Stream::new(0x15);
+    let mut byte = |fixed: Option<i8>| fixed.unwrap_or_else(|| (stream.signed() * 127.9) as i8);
+    let weight: Vec<i8> = (0..outputs * inputs).map(|_| byte(constant)).collect();
+    let mut packed = vec![0; len16x4(outputs, inputs)];
+    pack16x4(outputs, inputs, &weight, &mut packed);
+    let mut x = Vec::new();
+    for _ in 0..rows {
+        let bytes: Vec<u8> = (0..inputs)
+            .map(|_| byte(constant.map(i8::abs)).cast_unsigned())
+            .collect();
+        x.extend(bytes.chunks(4).map(|chunk| {
+            chunk
+                .iter()
+                .rev()
+                .fold(0, |word, &byte| word << 8 | u32::from(byte))
+        }));
+        x.push((0.01 + byte(None).unsigned_abs() as f32 / 1000.0).to_bits());
+    }
+    let scale: Vec<f32> = stream
+        .values(outputs, 0.01)
+        .iter()
+        .map(|v| v.abs())
+        .collect();
+    let bias = stream.values(outputs, 1.0);
+    let mut expected = vec![0.0; rows * outputs];
+    reference(&params, &x, &weight, &scale, &bias, &mut expected);
+    // Exact sums, then three roundings.
+    let near = Tolerance::Near {
+        absolute: 1e-5,
+        relative: 1e-6,
+    };
+    Case {
+        name: format!("{rows} rows, {inputs} to {outputs}, constant {constant:?}"),
+        call: call(&params, rows as u32),
+        buffers: vec![
+            Values::U32(x.clone()),
+            Values::U32(bytemuck::allocation::pod_collect_to_vec(&packed)),
+            Values::F32([scale.as_slice(), &bias].concat()),
+            unwritten_f32(expected.len()),
+        ],
+        outputs: vec![Output {
+            binding: 3,
+            expected: Values::F32(expected),
+            cpu: near,
+            gpu: near,
+        }],
+        cpu: at_each_level(|level| {
+            let mut y = vec![f32::NAN; rows * outputs];
+            cpu(level, &params, &x, &packed, [&scale, &bias], &mut y);
+            vec![Values::F32(y)]
+        }),
+    }
+}

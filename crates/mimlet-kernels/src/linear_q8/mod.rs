@@ -1,0 +1,54 @@
+//! Linear layer on signed bytes: weights with one scale per output channel, activations with one per
+//! row. `y = (sum_k x_k w_k) * row_scale * channel_scale + b`; the sum is exact in i32.
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases;
+mod cpu;
+mod reference;
+
+use crate::op::{Access, Call, WgslKernel};
+use alloc::vec;
+
+pub use cpu::cpu;
+pub use reference::reference;
+
+/// Shape of a quantised linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params {
+    /// Values in an input row, before padding to a multiple of four.
+    pub inputs: usize,
+    /// Values in an output row.
+    pub outputs: usize,
+}
+
+impl Params {
+    /// Words in a quantised input row: four bytes each, then the scale.
+    #[must_use]
+    pub fn row_words(&self) -> usize {
+        crate::quantize_rows::row_words(self.inputs)
+    }
+}
+
+/// Bindings: x `[rows, row_words]` from `quantize_rows`, weight `Panel16x4 [outputs, inputs]` as
+/// words, channel scales and biases `[2, outputs]`, y `[rows, outputs]`. Each invocation computes
+/// 4 rows x 4 outputs; a workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
+pub static KERNEL: WgslKernel = WgslKernel {
+    name: "linear_q8",
+    source: include_str!("linear_q8.wgsl"),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+};
+
+/// The dispatch over `rows` rows.
+#[must_use]
+pub fn call(params: &Params, rows: u32) -> Call {
+    Call {
+        constants: vec![
+            ("ROWS", f64::from(rows)),
+            ("INPUTS", params.inputs as f64),
+            ("OUTPUTS", params.outputs as f64),
+        ],
+        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
+    }
+}

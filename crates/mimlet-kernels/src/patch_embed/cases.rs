@@ -1,0 +1,67 @@
+//! Prefixes of none, one and five tokens; odd patches; both weight types.
+
+use super::{Params, call, cpu, reference};
+use crate::case::{
+    Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
+};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The examples of patch embedding: (prefix, patches, patch_dim, embed_dim, half).
+pub(crate) fn cases() -> Vec<Case> {
+    [
+        (1, 64, 192, 128, false),
+        (1, 64, 192, 128, true),
+        (0, 1, 3, 1, false),
+        (5, 25, 588, 37, false),
+        (5, 25, 588, 37, true),
+        (1, 196, 768, 192, false),
+    ]
+    .map(case)
+    .into()
+}
+
+fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usize, bool)) -> Case {
+    let params = Params {
+        prefix,
+        patches,
+        patch_dim,
+        embed_dim,
+        half,
+    };
+    let mut stream = Stream::new(0x13);
+    let x = stream.values(patches * patch_dim, 2.0);
+    let weight = FloatWeight::random(&mut stream, embed_dim, patch_dim, half);
+    let table = stream.values((prefix + patches) * embed_dim, 1.0);
+    let mut expected = vec![0.0; table.len()];
+    reference(&params, &x, &weight.matrix, &table, &mut expected);
+    let near = Tolerance::Near {
+        absolute: 2e-6 * patch_dim as f32,
+        relative: 1e-5,
+    };
+    Case {
+        name: format!("{prefix}+{patches} tokens, {patch_dim} to {embed_dim}, half {half}"),
+        call: call(&params),
+        buffers: vec![
+            Values::F32(x.clone()),
+            weight.buffer(),
+            Values::F32(table.clone()),
+            unwritten_f32(table.len()),
+        ],
+        outputs: vec![Output {
+            binding: 3,
+            expected: Values::F32(expected),
+            cpu: near,
+            gpu: near,
+        }],
+        cpu: at_each_level(|level| {
+            let mut out = vec![f32::NAN; table.len()];
+            // In parts of seven tokens, as threads would share them.
+            for (part, out) in out.chunks_mut(7 * embed_dim).enumerate() {
+                cpu(level, &params, &x, weight.panels(), &table, part * 7, out);
+            }
+            vec![Values::F32(out)]
+        }),
+    }
+}

@@ -1,0 +1,54 @@
+//! Odd widths, rows of zeros, values that round at halves, tiny and huge rows.
+
+use super::{Params, call, cpu, reference, row_words};
+use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_u32};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The examples of row quantisation.
+pub(crate) fn cases() -> Vec<Case> {
+    let mut stream = Stream::new(0x16);
+    let mut cases = Vec::new();
+    for (rows, dim) in [(1, 1), (3, 5), (65, 128), (197, 192), (2, 3072)] {
+        cases.push(case(
+            &format!("{rows}x{dim}"),
+            dim,
+            &stream.values(rows * dim, 4.0),
+        ));
+    }
+    cases.push(case("zeros", 6, &[0.0; 12]));
+    cases.push(case(
+        "halves",
+        8,
+        &[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5],
+    ));
+    cases.push(case("tiny", 4, &[1e-30, -2e-30, 5e-31, 0.0]));
+    cases.push(case("huge", 4, &[1e30, -2e30, 5e29, 0.0]));
+    cases
+}
+
+fn case(name: &str, dim: usize, x: &[f32]) -> Case {
+    let params = Params { dim };
+    let rows = x.len() / dim;
+    let len = rows * row_words(dim);
+    let mut expected = vec![0; len];
+    reference(&params, x, &mut expected);
+    Case {
+        name: name.into(),
+        call: call(&params, rows as u32),
+        buffers: vec![Values::F32(x.to_vec()), unwritten_u32(len)],
+        outputs: vec![Output {
+            binding: 1,
+            expected: Values::U32(expected),
+            cpu: Tolerance::Exact,
+            // A GPU may divide with an error of 2.5 ulp, which moves a value across a half.
+            gpu: Tolerance::QuantizedRows(row_words(dim)),
+        }],
+        cpu: at_each_level(|level| {
+            let mut quantized = vec![u32::MAX; len];
+            cpu(level, &params, x, &mut quantized);
+            vec![Values::U32(quantized)]
+        }),
+    }
+}
