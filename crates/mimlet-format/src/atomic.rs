@@ -1,0 +1,50 @@
+//! Writing a file so that its name never stands for half of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes `bytes` to `path`, replacing what is there: beside it first, then flushed to the disk,
+/// then renamed. On failure `path` is as it was and nothing is left beside it. A link at `path` is
+/// replaced, not followed.
+///
+/// # Errors
+/// Whatever the system says, such as a missing folder or a full disk; `InvalidInput` when `path`
+/// names no file.
+pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
+    let path = path.as_ref();
+    let beside = beside(path)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside)?;
+    let written = write_and_close(file, bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The first failure is the one to report; this one could only add that the disk is gone.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_and_close(mut file: File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// A name in the same folder, so that the rename stays on one file system, and that no other write
+/// of this or another process takes.
+fn beside(path: &Path) -> io::Result<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = path.file_name() else {
+        let message = "path names no file to write";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    };
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    hidden.push(format!(".{}-{count}.part", process::id()));
+    Ok(path.with_file_name(hidden))
+}

@@ -1,0 +1,113 @@
+//! What tensors hold, as far as it can be told cheaply: panel padding is zero, numbers outside the
+//! big weights are finite, tokens are indices.
+//!
+//! The weights themselves are not searched for NaN: that would cost as much as hashing them, and a
+//! NaN there fails the acceptance test.
+
+use crate::model::TensorView;
+use crate::roles::weight_of;
+use crate::{FormatError, GoldenTensor, Layout, Manifest, PANEL_COLUMNS, PANEL_ROWS, TensorRole};
+
+/// The tensors lie inside `bytes`, which starts at a multiple of the alignment.
+pub(super) fn check_values(manifest: &Manifest, bytes: &[u8]) -> Result<(), FormatError> {
+    for entry in &manifest.tensors {
+        let view = TensorView::new(entry, bytes);
+        if entry.layout != Layout::RowMajor {
+            check_lanes(&view)?;
+        } else if let Some(values) = view.f32() {
+            check_finite(entry.role, values.iter().copied())?;
+        } else if let Some(bits) = view.f16_bits() {
+            check_finite(entry.role, bits.iter().map(|bits| class_of_half(*bits)))?;
+        }
+        if is_magnitude(entry.role) {
+            check_not_negative(entry.role, view.f32().unwrap_or_default())?;
+        }
+        if entry.role == TensorRole::Golden(GoldenTensor::Tokens) {
+            let size = manifest
+                .codebook
+                .as_ref()
+                .map_or(0, |codebook| codebook.size);
+            check_tokens(view.u32().unwrap_or_default(), size)?;
+        }
+    }
+    Ok(())
+}
+
+/// Scales and margins have no sign.
+fn is_magnitude(role: TensorRole) -> bool {
+    weight_of(role).is_some() || role == TensorRole::Golden(GoldenTensor::Margins)
+}
+
+fn check_finite(role: TensorRole, values: impl Iterator<Item = f32>) -> Result<(), FormatError> {
+    for (index, found) in values.enumerate() {
+        if !found.is_finite() {
+            return Err(FormatError::NotFinite {
+                role,
+                index: index as u64,
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// 0 for any finite binary16, else the infinity or NaN it is: all that a finiteness check needs.
+fn class_of_half(bits: u16) -> f32 {
+    const EXPONENT: u16 = 0x7c00;
+    match (bits & EXPONENT == EXPONENT, bits & 0x3ff, bits >> 15) {
+        (false, ..) => 0.0,
+        (true, 0, 0) => f32::INFINITY,
+        (true, 0, _) => f32::NEG_INFINITY,
+        (true, ..) => f32::NAN,
+    }
+}
+
+fn check_not_negative(role: TensorRole, values: &[f32]) -> Result<(), FormatError> {
+    match values.iter().position(|value| *value < 0.0) {
+        None => Ok(()),
+        Some(index) => Err(FormatError::Negative {
+            role,
+            index: index as u64,
+            found: values[index],
+        }),
+    }
+}
+
+fn check_tokens(tokens: &[u32], size: u32) -> Result<(), FormatError> {
+    match tokens.iter().position(|token| *token >= size) {
+        None => Ok(()),
+        Some(index) => Err(FormatError::TokenOutOfRange {
+            index: index as u64,
+            token: tokens[index],
+            size,
+        }),
+    }
+}
+
+/// The rows and columns a panel layout adds are zero: kernels run over them.
+fn check_lanes(view: &TensorView<'_, '_>) -> Result<(), FormatError> {
+    let &[n, k] = &view.entry.shape[..] else {
+        return Ok(());
+    };
+    let layout = view.entry.layout;
+    let rows = n.next_multiple_of(PANEL_ROWS);
+    let columns = match layout {
+        Layout::Panel16x4 => k.next_multiple_of(PANEL_COLUMNS),
+        Layout::RowMajor | Layout::Panel16 => k,
+    };
+    let zero = |row, column| {
+        let size = view.entry.dtype.size();
+        let start = (layout.position(k, row, column) * size) as usize;
+        view.bytes[start..start + size as usize]
+            .iter()
+            .all(|byte| *byte == 0)
+    };
+    let below = (n..rows).all(|row| (0..columns).all(|column| zero(row, column)));
+    let beside = (0..n).all(|row| (k..columns).all(|column| zero(row, column)));
+    if below && beside {
+        return Ok(());
+    }
+    Err(FormatError::NonZeroLane {
+        role: view.entry.role,
+    })
+}

@@ -1,0 +1,208 @@
+//! What each tensor's role asks for: shape, element type, layout, and which roles a file must have.
+
+use crate::limits::MAX_DEPTH;
+use crate::{
+    BlockTensor, DType, EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart,
+    TensorRole,
+};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The shape a tensor has by the encoder's configuration, its codebook and its acceptance test.
+/// `None` when the manifest has no place for the role (a layer past `depth`, a token array without
+/// a codebook) or its sizes overflow.
+pub fn expected_shape(role: TensorRole, manifest: &Manifest) -> Option<Vec<u32>> {
+    let encoder = &manifest.encoder;
+    let dim = encoder.embed_dim;
+    Some(match role {
+        TensorRole::PatchEmbedWeight => vec![dim, patch_dim(encoder)?],
+        TensorRole::TokenTable => vec![tokens(encoder)?, dim],
+        TensorRole::Block { layer, .. } if layer >= encoder.depth => return None,
+        TensorRole::Block { tensor, .. } => block_shape(tensor, encoder)?,
+        TensorRole::FinalNorm(_) => vec![dim],
+        TensorRole::Centroids => {
+            let codebook = manifest.codebook.as_ref()?;
+            vec![codebook.size, codebook.dim]
+        }
+        TensorRole::Golden(tensor) => golden_shape(tensor, manifest)?,
+    })
+}
+
+fn block_shape(tensor: BlockTensor, encoder: &EncoderConfig) -> Option<Vec<u32>> {
+    let (dim, hidden) = (encoder.embed_dim, encoder.mlp_dim);
+    let (outputs, inputs, part) = match tensor {
+        BlockTensor::Norm1(_) | BlockTensor::Norm2(_) => return Some(vec![dim]),
+        BlockTensor::Qkv(part) => (dim.checked_mul(3)?, dim, part),
+        BlockTensor::Proj(part) => (dim, dim, part),
+        BlockTensor::Fc1(part) => (hidden, dim, part),
+        BlockTensor::Fc2(part) => (dim, hidden, part),
+    };
+    Some(match part {
+        LinearPart::Weight => vec![outputs, inputs],
+        LinearPart::Bias | LinearPart::Scale => vec![outputs],
+    })
+}
+
+fn golden_shape(tensor: GoldenTensor, manifest: &Manifest) -> Option<Vec<u32>> {
+    let encoder = &manifest.encoder;
+    let images = manifest.acceptance.images;
+    let [height, width] = encoder.image_size;
+    Some(match tensor {
+        GoldenTensor::Images => vec![images, height, width, EncoderConfig::CHANNELS],
+        GoldenTensor::ClassFeatures => vec![images, encoder.embed_dim],
+        GoldenTensor::PatchFeatures => vec![images, patches(encoder)?, encoder.embed_dim],
+        GoldenTensor::Tokens | GoldenTensor::Margins => {
+            manifest.codebook.as_ref()?;
+            vec![images, patches(encoder)?]
+        }
+    })
+}
+
+// The methods of `EncoderConfig` trust their fields; these do not, so that `expected_shape` may be
+// asked before a manifest is checked.
+
+fn patches(encoder: &EncoderConfig) -> Option<u32> {
+    let [rows, columns] = encoder
+        .image_size
+        .map(|side| side.checked_div(encoder.patch_size));
+    rows?.checked_mul(columns?)
+}
+
+fn tokens(encoder: &EncoderConfig) -> Option<u32> {
+    patches(encoder)?
+        .checked_add(encoder.register_tokens)?
+        .checked_add(1)
+}
+
+fn patch_dim(encoder: &EncoderConfig) -> Option<u32> {
+    encoder
+        .patch_size
+        .checked_mul(encoder.patch_size)?
+        .checked_mul(EncoderConfig::CHANNELS)
+}
+
+/// The layout of a role's tensor when it has this element type; `None` when it may not have it.
+///
+/// Weights that a matrix product streams are in panels; everything else is row-major. The four
+/// linear layers of a block may be bytes, the patch embedding may not: it has no scale, and it is
+/// where quantisation hurts most.
+pub fn layout_for(role: TensorRole, dtype: DType) -> Option<Layout> {
+    use BlockTensor::{Fc1, Fc2, Proj, Qkv};
+    match (role, dtype) {
+        (
+            TensorRole::Block {
+                tensor:
+                    Qkv(LinearPart::Weight)
+                    | Proj(LinearPart::Weight)
+                    | Fc1(LinearPart::Weight)
+                    | Fc2(LinearPart::Weight),
+                ..
+            },
+            DType::F32 | DType::F16 | DType::I8,
+        ) => Some(if dtype == DType::I8 {
+            Layout::Panel16x4
+        } else {
+            Layout::Panel16
+        }),
+        (TensorRole::PatchEmbedWeight, DType::F32 | DType::F16) => Some(Layout::Panel16),
+        _ => (dtype == plain_dtype(role)?).then_some(Layout::RowMajor),
+    }
+}
+
+/// The element type of a role that has only one; `None` for weights.
+fn plain_dtype(role: TensorRole) -> Option<DType> {
+    use BlockTensor::{Fc1, Fc2, Norm1, Norm2, Proj, Qkv};
+    match role {
+        TensorRole::PatchEmbedWeight => None,
+        TensorRole::Block { tensor, .. } => match tensor {
+            Norm1(_) | Norm2(_) => Some(DType::F32),
+            Qkv(part) | Proj(part) | Fc1(part) | Fc2(part) => {
+                (part != LinearPart::Weight).then_some(DType::F32)
+            }
+        },
+        TensorRole::TokenTable | TensorRole::FinalNorm(_) | TensorRole::Centroids => {
+            Some(DType::F32)
+        }
+        TensorRole::Golden(tensor) => Some(match tensor {
+            GoldenTensor::Images => DType::U8,
+            GoldenTensor::ClassFeatures | GoldenTensor::Margins => DType::F32,
+            GoldenTensor::PatchFeatures => DType::F16,
+            GoldenTensor::Tokens => DType::U32,
+        }),
+    }
+}
+
+/// The roles every file with this manifest has, in table order. Scales are not among them: they go
+/// with the weights that are bytes, see [`scale_of`].
+pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
+    let blocks = (0..manifest.encoder.depth.min(MAX_DEPTH)).flat_map(|layer| {
+        BLOCK_TENSORS
+            .into_iter()
+            .map(move |tensor| TensorRole::Block { layer, tensor })
+    });
+    let has_codebook = manifest.codebook.is_some();
+    [TensorRole::PatchEmbedWeight, TensorRole::TokenTable]
+        .into_iter()
+        .chain(blocks)
+        .chain([
+            TensorRole::FinalNorm(NormPart::Weight),
+            TensorRole::FinalNorm(NormPart::Bias),
+            TensorRole::Centroids,
+            TensorRole::Golden(GoldenTensor::Images),
+            TensorRole::Golden(GoldenTensor::ClassFeatures),
+            TensorRole::Golden(GoldenTensor::PatchFeatures),
+            TensorRole::Golden(GoldenTensor::Tokens),
+            TensorRole::Golden(GoldenTensor::Margins),
+        ])
+        .filter(move |role| has_codebook || !needs_codebook(*role))
+}
+
+fn needs_codebook(role: TensorRole) -> bool {
+    use GoldenTensor::{Margins, Tokens};
+    matches!(
+        role,
+        TensorRole::Centroids | TensorRole::Golden(Tokens | Margins)
+    )
+}
+
+/// The tensors of every block, scales apart, in order.
+const BLOCK_TENSORS: [BlockTensor; 12] = [
+    BlockTensor::Norm1(NormPart::Weight),
+    BlockTensor::Norm1(NormPart::Bias),
+    BlockTensor::Qkv(LinearPart::Weight),
+    BlockTensor::Qkv(LinearPart::Bias),
+    BlockTensor::Proj(LinearPart::Weight),
+    BlockTensor::Proj(LinearPart::Bias),
+    BlockTensor::Norm2(NormPart::Weight),
+    BlockTensor::Norm2(NormPart::Bias),
+    BlockTensor::Fc1(LinearPart::Weight),
+    BlockTensor::Fc1(LinearPart::Bias),
+    BlockTensor::Fc2(LinearPart::Weight),
+    BlockTensor::Fc2(LinearPart::Bias),
+];
+
+/// The role of the scale that goes with a linear layer's weight, when that weight is bytes;
+/// `None` for any other role.
+pub fn scale_of(weight: TensorRole) -> Option<TensorRole> {
+    linear_part(weight, LinearPart::Weight, LinearPart::Scale)
+}
+
+/// The role of the weight a scale belongs to; `None` for any other role.
+pub(crate) fn weight_of(scale: TensorRole) -> Option<TensorRole> {
+    linear_part(scale, LinearPart::Scale, LinearPart::Weight)
+}
+
+fn linear_part(role: TensorRole, from: LinearPart, to: LinearPart) -> Option<TensorRole> {
+    use BlockTensor::{Fc1, Fc2, Proj, Qkv};
+    let TensorRole::Block { layer, tensor } = role else {
+        return None;
+    };
+    let tensor = match tensor {
+        Qkv(part) if part == from => Qkv(to),
+        Proj(part) if part == from => Proj(to),
+        Fc1(part) if part == from => Fc1(to),
+        Fc2(part) if part == from => Fc2(to),
+        _ => return None,
+    };
+    Some(TensorRole::Block { layer, tensor })
+}

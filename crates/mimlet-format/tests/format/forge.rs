@@ -1,0 +1,235 @@
+//! A small valid file, and forged ones: the same file with a lie in it and the hash made good, so
+//! that the checks behind the hash are reached.
+
+use mimlet_format::{
+    AcceptanceTest, Activation, AlignedBytes, BlockTensor, Codebook, CodebookSpace, DType,
+    Distance, EncoderConfig, FormatError, GoldenTensor, Layout, LinearPart, Manifest, Model,
+    ModelWriter, Preprocess, Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
+    expected_shape, layout_for, required_roles, scale_of,
+};
+
+/// Where the manifest starts.
+pub(crate) const HEADER_LEN: usize = 64;
+
+/// A manifest without tensors. Sizes are odd where they may be, so that panels have padding:
+/// 24 x 16 pixels, patch 8, 6 patches, dim 10, hidden 19, 2 blocks, 5 centroids, 2 images.
+pub(crate) fn manifest() -> Manifest {
+    Manifest {
+        encoder: EncoderConfig {
+            image_size: [24, 16],
+            patch_size: 8,
+            embed_dim: 10,
+            depth: 2,
+            num_heads: 2,
+            mlp_dim: 19,
+            register_tokens: 1,
+            layer_norm_eps: 1e-6,
+            activation: Activation::Gelu,
+        },
+        preprocess: Preprocess {
+            resize_short_side: 28,
+            resample: Resample::Bicubic,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        },
+        codebook: Some(Codebook {
+            size: 5,
+            dim: 10,
+            space: CodebookSpace::Features,
+            distance: Distance::Euclidean,
+        }),
+        acceptance: AcceptanceTest {
+            images: 2,
+            labels: vec![1, 0],
+            class_names: vec!["disc".into(), "ring".into()],
+            thresholds: Thresholds {
+                min_cosine: 0.999,
+                min_token_agreement: 0.99,
+                wide_margin: 0.1,
+                max_wide_margin_flips: 0,
+                max_tcas: Some(0.5),
+            },
+        },
+        provenance: Provenance {
+            name: "sample".into(),
+            producer: "mimlet-format tests".into(),
+            source: "forge.rs".into(),
+            source_hash: [7; 32],
+            scheme: Scheme::Int8,
+            licence: Some("MIT OR Apache-2.0".into()),
+        },
+        tensors: Vec::new(),
+    }
+}
+
+/// The element type each tensor of the sample has: bytes for block 0, f32 and f16 for block 1.
+pub(crate) fn dtype(role: TensorRole) -> DType {
+    use BlockTensor::{Fc1, Fc2, Proj, Qkv};
+    match role {
+        TensorRole::Block {
+            layer,
+            tensor: Qkv(LinearPart::Weight) | Fc1(LinearPart::Weight),
+        } => [DType::I8, DType::F32][layer as usize % 2],
+        TensorRole::Block {
+            layer,
+            tensor: Proj(LinearPart::Weight) | Fc2(LinearPart::Weight),
+        } => [DType::I8, DType::F16][layer as usize % 2],
+        TensorRole::Golden(GoldenTensor::Images) => DType::U8,
+        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+        TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
+        _ => DType::F32,
+    }
+}
+
+/// Every role of the sample's file, scales included, in table order.
+pub(crate) fn roles(manifest: &Manifest) -> Vec<TensorRole> {
+    let mut roles: Vec<_> = required_roles(manifest).collect();
+    let scales = roles.iter().filter(|role| dtype(**role) == DType::I8);
+    let scales: Vec<_> = scales.filter_map(|role| scale_of(*role)).collect();
+    roles.extend(scales);
+    roles.sort();
+    roles
+}
+
+/// Element `index` of a tensor, as bytes: distinct, valid, never zero (zero is for padding).
+fn element(role: TensorRole, dtype: DType, index: u64) -> Vec<u8> {
+    let small = (index % 97 + 1) as u8;
+    match dtype {
+        DType::F32 => (f32::from(small) / 64.0).to_le_bytes().to_vec(),
+        // 2 to 3.9 in steps of 1/512.
+        DType::F16 => (0x4000 + u16::from(small)).to_le_bytes().to_vec(),
+        DType::I8 => vec![if index % 2 == 0 {
+            small
+        } else {
+            small.wrapping_neg()
+        }],
+        DType::U8 => vec![small],
+        DType::U32 => {
+            assert_eq!(role, TensorRole::Golden(GoldenTensor::Tokens));
+            ((index % 5) as u32).to_le_bytes().to_vec()
+        }
+    }
+}
+
+/// A tensor's bytes, stored as its layout says, padding zero.
+pub(crate) fn content(role: TensorRole, dtype: DType, layout: Layout, shape: &[u32]) -> Vec<u8> {
+    let size = dtype.size() as usize;
+    let mut bytes = vec![0; layout.stored_elements(shape).unwrap() as usize * size];
+    let columns = if layout == Layout::RowMajor {
+        u32::try_from(bytes.len() / size).unwrap()
+    } else {
+        shape[1]
+    };
+    let rows = if layout == Layout::RowMajor {
+        1
+    } else {
+        shape[0]
+    };
+    for row in 0..rows {
+        for column in 0..columns {
+            let at = layout.position(columns, row, column) as usize * size;
+            let index = u64::from(row) * u64::from(columns) + u64::from(column);
+            bytes[at..at + size].copy_from_slice(&element(role, dtype, index));
+        }
+    }
+    bytes
+}
+
+/// A writer with everything but tensors.
+pub(crate) fn writer(manifest: &Manifest) -> ModelWriter<'static> {
+    let manifest = manifest.clone();
+    ModelWriter::new(
+        manifest.encoder,
+        manifest.preprocess,
+        manifest.codebook,
+        manifest.acceptance,
+        manifest.provenance,
+    )
+}
+
+/// Adds the sample's tensor of a role.
+pub(crate) fn add(writer: &mut ModelWriter<'static>, role: TensorRole) {
+    let dtype = dtype(role);
+    let layout = layout_for(role, dtype).unwrap();
+    let shape = expected_shape(role, writer.manifest()).unwrap();
+    writer.tensor(
+        role,
+        dtype,
+        layout,
+        &shape,
+        content(role, dtype, layout, &shape),
+    );
+}
+
+/// Writes the file of a manifest whose tables are empty.
+pub(crate) fn write(manifest: &Manifest) -> Result<AlignedBytes, FormatError> {
+    let mut writer = writer(manifest);
+    for role in roles(manifest) {
+        add(&mut writer, role);
+    }
+    writer.finish()
+}
+
+/// The valid file that the lies start from.
+pub(crate) fn sample() -> AlignedBytes {
+    write(&manifest()).unwrap()
+}
+
+/// The sample with `lie` told in its manifest: offsets are those of the honest file until `lie`
+/// changes them, sections are as they were, lengths and hash in the header are right.
+pub(crate) fn forge(lie: impl Fn(&mut Manifest)) -> AlignedBytes {
+    let file = sample();
+    let honest = Model::parse(&file).unwrap().manifest().clone();
+    let first = honest.tensors[0].offset as usize;
+    let mut start = HEADER_LEN;
+    loop {
+        let mut manifest = honest.clone();
+        for entry in &mut manifest.tensors {
+            entry.offset = entry.offset - first as u64 + start as u64;
+        }
+        lie(&mut manifest);
+        let encoded = postcard::to_allocvec(&manifest).unwrap();
+        let needed = (HEADER_LEN + encoded.len()).next_multiple_of(64);
+        if needed <= start {
+            return assemble(&encoded, start, &file[first..]);
+        }
+        start = needed;
+    }
+}
+
+/// A file of an encoded manifest, zeros up to `start`, and sections.
+pub(crate) fn assemble(manifest: &[u8], start: usize, sections: &[u8]) -> AlignedBytes {
+    let mut bytes = sample()[..HEADER_LEN].to_vec();
+    bytes[12..16].copy_from_slice(&(manifest.len() as u32).to_le_bytes());
+    bytes.extend(manifest);
+    bytes.resize(start, 0);
+    bytes.extend(sections);
+    resealed(bytes)
+}
+
+/// Bytes with the total length and the hash made good.
+pub(crate) fn resealed(mut bytes: Vec<u8>) -> AlignedBytes {
+    let total = bytes.len() as u64;
+    bytes[16..24].copy_from_slice(&total.to_le_bytes());
+    let mut file = AlignedBytes::from(bytes);
+    seal(&mut file);
+    file
+}
+
+/// Makes the hash good, as FORMAT.md says and not as the crate does.
+pub(crate) fn seal(file: &mut [u8]) {
+    let covered = [&file[..24], &file[56..]].concat();
+    let hash = blake3::hash(&covered);
+    file[24..56].copy_from_slice(hash.as_bytes());
+}
+
+/// What is wrong with a file that must not parse.
+pub(crate) fn error(file: &[u8]) -> FormatError {
+    Model::parse(file).expect_err("a lie was believed")
+}
+
+/// The entry of a role in the sample's table.
+pub(crate) fn entry(manifest: &mut Manifest, role: TensorRole) -> &mut TensorEntry {
+    let find = |entry: &&mut TensorEntry| entry.role == role;
+    manifest.tensors.iter_mut().find(find).unwrap()
+}
