@@ -29,6 +29,7 @@ pub mod quantize_rows;
 pub mod residual;
 pub mod simd;
 
+pub use math::f16_to_f32;
 pub use op::{Access, Call, Op, WgslKernel};
 pub use simd::Level;
 

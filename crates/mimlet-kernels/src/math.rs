@@ -59,7 +59,7 @@ pub(crate) fn clamp(x: f32, low: f32, high: f32) -> f32 {
 
 /// An IEEE 754 binary16 as f32, exactly.
 #[inline(always)]
-pub(crate) fn f16_to_f32(bits: u16) -> f32 {
+pub fn f16_to_f32(bits: u16) -> f32 {
     let bits = u32::from(bits);
     let sign = (bits & 0x8000) << 16;
     let magnitude = (bits & 0x7fff) << 13;

@@ -1,1 +1,24 @@
-//! Plans and runs an encoder from a .mim file: features, tokens and the file's acceptance test.
+//! Plans and runs an encoder from a `.mim` file: features, tokens and the file's acceptance test.
+//!
+//! [`Plan`] turns a manifest into steps and buffers; a [`Backend`] runs them ([`CpuBackend`] here,
+//! others in crates of their own); [`Encoder`] checks the input and hands out [`Encoding`]s;
+//! [`acceptance`] says whether a backend's results are right on this device.
+//!
+//! Everything that can be wrong with a file is found when it is parsed and planned. After that an
+//! encoder neither allocates nor fails on data.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod acceptance;
+mod backend;
+mod cpu;
+mod encoder;
+mod plan;
+mod tokenizer;
+
+pub use backend::{Backend, BackendError, Encoding};
+pub use cpu::CpuBackend;
+pub use encoder::{EncodeError, Encoder};
+pub use plan::{BufferId, BufferSpec, DeviceLimits, Plan, PlanError, Step};
+pub use tokenizer::Tokenizer;

@@ -1,1 +1,79 @@
-// placeholder
+// Linear layer with float weights: 4 rows x 4 outputs an invocation, 32 x 32 a workgroup, sums in
+// the order of the inputs. Twin of cpu.rs.
+//
+// Accumulators are named: an array indexed in a loop would live in memory, not in registers.
+
+override ROWS: u32;
+override INPUTS: u32;
+override OUTPUTS: u32;
+override HALF: u32;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+// Panel16: [ceil(OUTPUTS / 16)][INPUTS][16], floats or pairs of halves.
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+// Weights of outputs 4 * quad.. of a panel for one input; `line` counts panels' inputs.
+fn weights(line: u32, quad: u32) -> vec4<f32> {
+    if HALF == 1u {
+        let words = weight[line * 2u + (quad >> 1u)];
+        let pair = select(words.xy, words.zw, (quad & 1u) == 1u);
+        return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y));
+    }
+    return bitcast<vec4<f32>>(weight[line * 4u + quad]);
+}
+
+// Index of a row's first value in `x`. Rows past the last read the last and drop it.
+fn row_start(row: u32) -> u32 {
+    return min(row, ROWS - 1u) * INPUTS;
+}
+
+fn store_value(row: u32, output: u32, sum: f32) {
+    if output < OUTPUTS {
+        y[row * OUTPUTS + output] = sum + bias[output];
+    }
+}
+
+fn store(row: u32, output: u32, sum: vec4<f32>) {
+    if row < ROWS {
+        store_value(row, output, sum.x);
+        store_value(row, output + 1u, sum.y);
+        store_value(row, output + 2u, sum.z);
+        store_value(row, output + 3u, sum.w);
+    }
+}
+
+@compute @workgroup_size(8, 8)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_id) lane: vec3<u32>,
+) {
+    let output = group.x * 32u + lane.x * 4u;
+    let row = group.y * 32u + lane.y * 4u;
+    if output >= OUTPUTS || row >= ROWS {
+        return;
+    }
+    let first_line = output / 16u * INPUTS;
+    let quad = output % 16u / 4u;
+    let start0 = row_start(row);
+    let start1 = row_start(row + 1u);
+    let start2 = row_start(row + 2u);
+    let start3 = row_start(row + 3u);
+
+    var sum0 = vec4<f32>();
+    var sum1 = vec4<f32>();
+    var sum2 = vec4<f32>();
+    var sum3 = vec4<f32>();
+    for (var k = 0u; k < INPUTS; k += 1u) {
+        let w = weights(first_line + k, quad);
+        sum0 += x[start0 + k] * w;
+        sum1 += x[start1 + k] * w;
+        sum2 += x[start2 + k] * w;
+        sum3 += x[start3 + k] * w;
+    }
+    store(row, output, sum0);
+    store(row + 1u, output, sum1);
+    store(row + 2u, output, sum2);
+    store(row + 3u, output, sum3);
+}

@@ -1,0 +1,77 @@
+//! What runs a plan.
+
+use crate::plan::Plan;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Runs the plan it was made for, one image at a time.
+pub trait Backend: Send {
+    /// What runs the steps, for people: `cpu avx512, 2 threads`.
+    fn describe(&self) -> String;
+
+    /// Runs every step on `image` (f32 `[3, height, width]`, normalised) and fills `encoding`, which
+    /// has the plan's shape. On an error `encoding` is not to be used.
+    ///
+    /// # Errors
+    /// [`BackendError`] when the device fails; never because of the image's values.
+    fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError>;
+}
+
+/// A device failed. The model and the image are not at fault: another backend can take over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{backend}: {reason}")]
+pub struct BackendError {
+    /// What failed, as [`Backend::describe`] names it.
+    pub backend: String,
+    /// What happened and what to do.
+    pub reason: String,
+}
+
+/// What an encoder makes of an image.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Encoding {
+    /// The class feature after the final norm, `[embed_dim]`.
+    pub class: Vec<f32>,
+    /// The patch features after the final norm, `[patches, embed_dim]`.
+    pub patches: Vec<f32>,
+    /// The token of each patch, `[patches]`; empty without a codebook.
+    pub tokens: Vec<u32>,
+    /// How much farther the second-best centroid is than the best, `[patches]`, Euclidean; empty
+    /// without a codebook.
+    pub margins: Vec<f32>,
+}
+
+impl Encoding {
+    /// Zeros in a plan's shape.
+    #[must_use]
+    pub fn zeros(plan: &Plan) -> Self {
+        let config = plan.config();
+        let (dim, patches) = (config.embed_dim as usize, config.patches() as usize);
+        let tokens = if plan.tokens().is_some() { patches } else { 0 };
+        Self {
+            class: vec![0.0; dim],
+            patches: vec![0.0; patches * dim],
+            tokens: vec![0; tokens],
+            margins: vec![0.0; tokens],
+        }
+    }
+
+    /// Fills the encoding from a plan's outputs: all rows of features `[tokens, embed_dim]`, and
+    /// tokens `[patches]` with distances `[patches, 2]` when there is a codebook.
+    ///
+    /// # Panics
+    /// When a slice is not of the encoding's shape.
+    pub fn fill(&mut self, features: &[f32], tokens: Option<(&[u32], &[f32])>) {
+        let patches = features.len() - self.patches.len();
+        let dim = self.class.len();
+        self.class.copy_from_slice(&features[..dim]);
+        self.patches.copy_from_slice(&features[patches..]);
+        if let Some((tokens, distances)) = tokens {
+            self.tokens.copy_from_slice(tokens);
+            for (margin, distances) in self.margins.iter_mut().zip(distances.chunks_exact(2)) {
+                *margin = distances[1] - distances[0];
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The encoder: a model on a backend, with its input checked.
+
+use crate::backend::{Backend, BackendError, Encoding};
+use crate::cpu::CpuBackend;
+use crate::plan::{Plan, PlanError};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use mimlet_format::{Model, Preprocess};
+use mimlet_kernels::{Level, normalize};
+
+/// A model on a backend. One encoder runs one image at a time; threads that encode at once each
+/// take an encoder over the same [`Model`], whose weights they share.
+pub struct Encoder<'m> {
+    preprocess: Preprocess,
+    backend: Box<dyn Backend + 'm>,
+    input: Vec<f32>,
+    encoding: Encoding,
+}
+
+impl fmt::Debug for Encoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("backend", &self.describe())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an image was not encoded.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The input has another size than the model's.
+    #[error("the model takes {expected} values per image, not {actual}: resize and crop first")]
+    WrongLength {
+        /// Values the model takes.
+        expected: usize,
+        /// Values given.
+        actual: usize,
+    },
+    /// The input has a NaN or an infinity.
+    #[error("value {0} of the input is not finite")]
+    NotFinite(usize),
+    /// The device failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+impl<'m> Encoder<'m> {
+    /// A model on the CPU, on `threads` threads (at least 1; without `std` always 1).
+    ///
+    /// # Errors
+    /// [`PlanError`]: never for a parsed model.
+    pub fn on_cpu(model: &Model<'m>, threads: usize) -> Result<Self, PlanError> {
+        let plan = Plan::new(model.manifest())?;
+        let backend = CpuBackend::new(model, &plan, Level::detect(), threads)?;
+        Ok(Self::new(model, &plan, Box::new(backend)))
+    }
+
+    /// A model on a backend made for its plan.
+    #[must_use]
+    pub fn new(model: &Model<'m>, plan: &Plan, backend: Box<dyn Backend + 'm>) -> Self {
+        Self {
+            preprocess: model.manifest().preprocess.clone(),
+            backend,
+            input: vec![0.0; plan.buffers()[plan.image().index()].words],
+            encoding: Encoding::zeros(plan),
+        }
+    }
+
+    /// What runs the steps.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.backend.describe()
+    }
+
+    /// Encodes an image: f32 `[3, height, width]`, normalised as the model's preprocessing says.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; the previous encoding is lost then.
+    pub fn encode(&mut self, image: &[f32]) -> Result<&Encoding, EncodeError> {
+        let expected = self.input.len();
+        if image.len() != expected {
+            return Err(EncodeError::WrongLength {
+                expected,
+                actual: image.len(),
+            });
+        }
+        if let Some(index) = image.iter().position(|value| !value.is_finite()) {
+            return Err(EncodeError::NotFinite(index));
+        }
+        self.backend.run(image, &mut self.encoding)?;
+        Ok(&self.encoding)
+    }
+
+    /// Encodes an image of the model's size: u8 `[height, width, 3]`.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn encode_pixels(&mut self, pixels: &[u8]) -> Result<&Encoding, EncodeError> {
+        let expected = self.input.len();
+        if pixels.len() != expected {
+            return Err(EncodeError::WrongLength {
+                expected,
+                actual: pixels.len(),
+            });
+        }
+        let Preprocess { mean, std, .. } = self.preprocess;
+        normalize::cpu(Level::detect(), pixels, mean, std, &mut self.input);
+        self.backend.run(&self.input, &mut self.encoding)?;
+        Ok(&self.encoding)
+    }
+}

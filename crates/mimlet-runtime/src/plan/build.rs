@@ -1,0 +1,366 @@
+//! Manifest to plan.
+
+use super::{BufferId, BufferSpec, Plan, PlanError, Step, rows_of};
+use alloc::vec::Vec;
+use mimlet_format::{
+    BlockTensor, Codebook, CodebookSpace, DType, EncoderConfig, LinearPart, Manifest, NormPart,
+    TensorEntry, TensorRole,
+};
+use mimlet_kernels::{
+    attention, layer_norm, linear, linear_q8, nearest_centroid, patch_embed, patchify,
+    quantize_rows,
+};
+
+/// Plans an encoder: see [`Plan::new`].
+pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
+    let mut builder = Builder::new(manifest);
+    let patches = builder.patchify();
+    let stream = builder.patch_embed(patches)?;
+    let block = builder.block_buffers();
+    for layer in 0..manifest.encoder.depth {
+        builder.block(layer, stream, &block)?;
+    }
+    let last = |part| TensorRole::FinalNorm(part);
+    builder.layer_norm(last, stream, block.normed)?;
+    let tokens = match &manifest.codebook {
+        Some(codebook) => Some(builder.nearest_centroid(codebook, patches, block.normed)?),
+        None => None,
+    };
+    let weights = |entry: &&TensorEntry| !matches!(entry.role, TensorRole::Golden(_));
+    let largest = manifest
+        .tensors
+        .iter()
+        .filter(weights)
+        .max_by_key(|entry| entry.length);
+    Ok(Plan {
+        config: manifest.encoder.clone(),
+        image: builder.image,
+        features: block.normed,
+        tokens,
+        weight_bytes: manifest
+            .tensors
+            .iter()
+            .filter(weights)
+            .map(|entry| entry.length)
+            .sum(),
+        largest_tensor: largest.map_or((TensorRole::PatchEmbedWeight, 0), |entry| {
+            (entry.role, entry.length)
+        }),
+        buffers: builder.buffers,
+        steps: builder.steps,
+    })
+}
+
+/// The buffers every block works on.
+struct BlockBuffers {
+    /// `[tokens, embed_dim]`: normed rows, then attention's output.
+    normed: BufferId,
+    /// `[tokens, max(3 embed_dim, mlp_dim)]`: qkv, then the MLP's hidden layer.
+    wide: BufferId,
+    /// `[tokens, embed_dim]`: what is added to the residual stream.
+    branch: BufferId,
+    /// Quantised rows of either width; without byte weights it is empty.
+    quantized: BufferId,
+}
+
+/// A linear layer of a block: its tensors and its widths.
+struct Layer {
+    layer: u32,
+    tensor: fn(LinearPart) -> BlockTensor,
+    inputs: u32,
+    outputs: u32,
+}
+
+impl Layer {
+    fn role(&self, part: LinearPart) -> TensorRole {
+        TensorRole::Block {
+            layer: self.layer,
+            tensor: (self.tensor)(part),
+        }
+    }
+}
+
+struct Builder<'a> {
+    manifest: &'a Manifest,
+    config: &'a EncoderConfig,
+    buffers: Vec<BufferSpec>,
+    steps: Vec<Step>,
+    image: BufferId,
+}
+
+impl<'a> Builder<'a> {
+    fn new(manifest: &'a Manifest) -> Self {
+        let config = &manifest.encoder;
+        let [height, width] = config.image_size;
+        let words = (EncoderConfig::CHANNELS * height * width) as usize;
+        Self {
+            manifest,
+            config,
+            buffers: Vec::from([BufferSpec {
+                name: "image",
+                words,
+            }]),
+            steps: Vec::new(),
+            image: BufferId(0),
+        }
+    }
+
+    fn buffer(&mut self, name: &'static str, rows: u32, row_words: usize) -> BufferId {
+        self.buffers.push(BufferSpec {
+            name,
+            words: rows as usize * row_words,
+        });
+        BufferId(self.buffers.len() - 1)
+    }
+
+    fn dtype(&self, role: TensorRole) -> Result<DType, PlanError> {
+        let entry = self
+            .manifest
+            .tensors
+            .iter()
+            .find(|entry| entry.role == role);
+        entry
+            .map(|entry| entry.dtype)
+            .ok_or(PlanError::MissingTensor(role))
+    }
+
+    /// Whether a float weight is stored in half precision.
+    fn is_half(&self, role: TensorRole) -> Result<bool, PlanError> {
+        match self.dtype(role)? {
+            DType::F32 => Ok(false),
+            DType::F16 => Ok(true),
+            _ => Err(PlanError::UnsupportedStorage(role, "integers")),
+        }
+    }
+
+    fn patchify(&mut self) -> BufferId {
+        let [height, width] = self.config.image_size.map(|side| side as usize);
+        let params = patchify::Params {
+            height,
+            width,
+            patch: self.config.patch_size as usize,
+        };
+        let patches = self.buffer("patches", self.config.patches(), params.patch_dim());
+        self.steps.push(Step::Patchify {
+            params,
+            image: self.image,
+            patches,
+        });
+        patches
+    }
+
+    fn patch_embed(&mut self, patches: BufferId) -> Result<BufferId, PlanError> {
+        let (weight, table) = (TensorRole::PatchEmbedWeight, TensorRole::TokenTable);
+        let params = patch_embed::Params {
+            prefix: self.config.prefix_tokens() as usize,
+            patches: self.config.patches() as usize,
+            patch_dim: self.config.patch_dim() as usize,
+            embed_dim: self.config.embed_dim as usize,
+            half: self.is_half(weight)?,
+        };
+        self.dtype(table)?;
+        let out = self.buffer("stream", self.config.tokens(), params.embed_dim);
+        self.steps.push(Step::PatchEmbed {
+            params,
+            patches,
+            weight,
+            table,
+            out,
+        });
+        Ok(out)
+    }
+
+    fn block_buffers(&mut self) -> BlockBuffers {
+        let (tokens, dim) = (self.config.tokens(), self.config.embed_dim as usize);
+        let mlp_dim = self.config.mlp_dim as usize;
+        let bytes = self
+            .manifest
+            .tensors
+            .iter()
+            .any(|entry| entry.dtype == DType::I8);
+        let row_words = if bytes {
+            quantize_rows::row_words(dim.max(mlp_dim))
+        } else {
+            0
+        };
+        BlockBuffers {
+            normed: self.buffer("normed", tokens, dim),
+            wide: self.buffer("wide", tokens, mlp_dim.max(3 * dim)),
+            branch: self.buffer("branch", tokens, dim),
+            quantized: self.buffer("quantized", tokens, row_words),
+        }
+    }
+
+    /// `x += attention(norm1(x)); x += mlp(norm2(x))`.
+    fn block(&mut self, layer: u32, stream: BufferId, b: &BlockBuffers) -> Result<(), PlanError> {
+        let dim = self.config.embed_dim;
+        let linear = |tensor, inputs, outputs| Layer {
+            layer,
+            tensor,
+            inputs,
+            outputs,
+        };
+        let norm1 = |part| TensorRole::Block {
+            layer,
+            tensor: BlockTensor::Norm1(part),
+        };
+        self.layer_norm(norm1, stream, b.normed)?;
+        self.linear(
+            &linear(BlockTensor::Qkv, dim, 3 * dim),
+            b.normed,
+            b.wide,
+            b.quantized,
+        )?;
+        let params = attention::Params {
+            tokens: self.config.tokens() as usize,
+            heads: self.config.num_heads as usize,
+            head_dim: self.config.head_dim() as usize,
+        };
+        self.steps.push(Step::Attention {
+            params,
+            qkv: b.wide,
+            out: b.normed,
+        });
+        self.linear(
+            &linear(BlockTensor::Proj, dim, dim),
+            b.normed,
+            b.branch,
+            b.quantized,
+        )?;
+        self.residual(b.branch, stream);
+
+        let mlp_dim = self.config.mlp_dim;
+        let norm2 = |part| TensorRole::Block {
+            layer,
+            tensor: BlockTensor::Norm2(part),
+        };
+        self.layer_norm(norm2, stream, b.normed)?;
+        self.linear(
+            &linear(BlockTensor::Fc1, dim, mlp_dim),
+            b.normed,
+            b.wide,
+            b.quantized,
+        )?;
+        let len = (self.config.tokens() * mlp_dim) as usize;
+        self.steps.push(Step::Gelu { len, x: b.wide });
+        self.linear(
+            &linear(BlockTensor::Fc2, mlp_dim, dim),
+            b.wide,
+            b.branch,
+            b.quantized,
+        )?;
+        self.residual(b.branch, stream);
+        Ok(())
+    }
+
+    fn layer_norm(
+        &mut self,
+        role: impl Fn(NormPart) -> TensorRole,
+        x: BufferId,
+        y: BufferId,
+    ) -> Result<(), PlanError> {
+        let (weight, bias) = (role(NormPart::Weight), role(NormPart::Bias));
+        self.dtype(weight)?;
+        self.dtype(bias)?;
+        let params = layer_norm::Params {
+            dim: self.config.embed_dim as usize,
+            eps: self.config.layer_norm_eps,
+        };
+        let rows = self.config.tokens();
+        self.steps.push(Step::LayerNorm {
+            params,
+            rows,
+            x,
+            weight,
+            bias,
+            y,
+        });
+        Ok(())
+    }
+
+    fn linear(
+        &mut self,
+        layer: &Layer,
+        x: BufferId,
+        y: BufferId,
+        quantized: BufferId,
+    ) -> Result<(), PlanError> {
+        let rows = self.config.tokens();
+        let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
+        let [weight, bias, scale] =
+            [LinearPart::Weight, LinearPart::Bias, LinearPart::Scale].map(|part| layer.role(part));
+        self.dtype(bias)?;
+        if self.dtype(weight)? == DType::I8 {
+            self.dtype(scale)?;
+            let params = quantize_rows::Params { dim: inputs };
+            self.steps.push(Step::QuantizeRows {
+                params,
+                rows,
+                x,
+                quantized,
+            });
+            let params = linear_q8::Params { inputs, outputs };
+            self.steps.push(Step::LinearQ8 {
+                params,
+                rows,
+                x: quantized,
+                weight,
+                scale,
+                bias,
+                y,
+            });
+        } else {
+            let params = linear::Params {
+                inputs,
+                outputs,
+                half: self.is_half(weight)?,
+            };
+            self.steps.push(Step::Linear {
+                params,
+                rows,
+                x,
+                weight,
+                bias,
+                y,
+            });
+        }
+        Ok(())
+    }
+
+    fn residual(&mut self, branch: BufferId, x: BufferId) {
+        let len = (self.config.tokens() * self.config.embed_dim) as usize;
+        self.steps.push(Step::Residual { len, branch, x });
+    }
+
+    fn nearest_centroid(
+        &mut self,
+        codebook: &Codebook,
+        patches: BufferId,
+        features: BufferId,
+    ) -> Result<(BufferId, BufferId), PlanError> {
+        self.dtype(TensorRole::Centroids)?;
+        let rows = self.config.patches();
+        let (first, dim) = rows_of(codebook.space, self.config);
+        let x = match codebook.space {
+            CodebookSpace::Pixels => patches,
+            CodebookSpace::Features => features,
+        };
+        let params = nearest_centroid::Params {
+            dim: dim as usize,
+            centroids: codebook.size as usize,
+        };
+        let tokens = self.buffer("tokens", rows, 1);
+        let distances = self.buffer("distances", rows, 2);
+        let centroids = TensorRole::Centroids;
+        self.steps.push(Step::NearestCentroid {
+            params,
+            first,
+            rows,
+            x,
+            centroids,
+            tokens,
+            distances,
+        });
+        Ok((tokens, distances))
+    }
+}

@@ -1,0 +1,177 @@
+//! The steps of a plan: which op, on which buffers and tensors.
+
+use super::BufferId;
+use mimlet_format::TensorRole;
+use mimlet_kernels::{
+    Call, WgslKernel, attention, gelu, layer_norm, linear, linear_q8, nearest_centroid,
+    patch_embed, patchify, quantize_rows, residual,
+};
+
+/// One op on its buffers. Fields named after tensors hold roles; all others that are not sizes are
+/// buffers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Step {
+    /// Cuts the image into patches.
+    Patchify {
+        /// Shape.
+        params: patchify::Params,
+        /// Read.
+        image: BufferId,
+        /// Written.
+        patches: BufferId,
+    },
+    /// Starts the residual stream.
+    PatchEmbed {
+        /// Shape.
+        params: patch_embed::Params,
+        /// Read.
+        patches: BufferId,
+        /// Weight.
+        weight: TensorRole,
+        /// Token table.
+        table: TensorRole,
+        /// Written.
+        out: BufferId,
+    },
+    /// Normalises each row.
+    LayerNorm {
+        /// Shape.
+        params: layer_norm::Params,
+        /// Rows.
+        rows: u32,
+        /// Read.
+        x: BufferId,
+        /// Gain.
+        weight: TensorRole,
+        /// Offset.
+        bias: TensorRole,
+        /// Written.
+        y: BufferId,
+    },
+    /// Quantises each row to bytes.
+    QuantizeRows {
+        /// Shape.
+        params: quantize_rows::Params,
+        /// Rows.
+        rows: u32,
+        /// Read.
+        x: BufferId,
+        /// Written: quantised rows.
+        quantized: BufferId,
+    },
+    /// Linear layer with float weights.
+    Linear {
+        /// Shape.
+        params: linear::Params,
+        /// Rows.
+        rows: u32,
+        /// Read.
+        x: BufferId,
+        /// Weight.
+        weight: TensorRole,
+        /// Bias.
+        bias: TensorRole,
+        /// Written.
+        y: BufferId,
+    },
+    /// Linear layer on bytes.
+    LinearQ8 {
+        /// Shape.
+        params: linear_q8::Params,
+        /// Rows.
+        rows: u32,
+        /// Read: quantised rows.
+        x: BufferId,
+        /// Weight.
+        weight: TensorRole,
+        /// Scale per output channel.
+        scale: TensorRole,
+        /// Bias.
+        bias: TensorRole,
+        /// Written.
+        y: BufferId,
+    },
+    /// Multi-head self-attention.
+    Attention {
+        /// Shape.
+        params: attention::Params,
+        /// Read: queries, keys, values.
+        qkv: BufferId,
+        /// Written.
+        out: BufferId,
+    },
+    /// GELU in place.
+    Gelu {
+        /// Values.
+        len: usize,
+        /// Overwritten.
+        x: BufferId,
+    },
+    /// Adds a branch to the residual stream.
+    Residual {
+        /// Values.
+        len: usize,
+        /// Read.
+        branch: BufferId,
+        /// Added to.
+        x: BufferId,
+    },
+    /// Finds each row's token.
+    NearestCentroid {
+        /// Shape.
+        params: nearest_centroid::Params,
+        /// Rows of x left out at the front.
+        first: u32,
+        /// Rows.
+        rows: u32,
+        /// Read.
+        x: BufferId,
+        /// Centroids.
+        centroids: TensorRole,
+        /// Written: u32 tokens.
+        tokens: BufferId,
+        /// Written: best and second-best distances.
+        distances: BufferId,
+    },
+}
+
+impl Step {
+    /// The op's kernel; its name is the op's.
+    #[must_use]
+    pub fn kernel(&self) -> &'static WgslKernel {
+        match self {
+            Self::Patchify { .. } => &patchify::KERNEL,
+            Self::PatchEmbed { .. } => &patch_embed::KERNEL,
+            Self::LayerNorm { .. } => &layer_norm::KERNEL,
+            Self::QuantizeRows { .. } => &quantize_rows::KERNEL,
+            Self::Linear { .. } => &linear::KERNEL,
+            Self::LinearQ8 { .. } => &linear_q8::KERNEL,
+            Self::Attention { .. } => &attention::KERNEL,
+            Self::Gelu { .. } => &gelu::KERNEL,
+            Self::Residual { .. } => &residual::KERNEL,
+            Self::NearestCentroid { .. } => &nearest_centroid::KERNEL,
+        }
+    }
+
+    /// The dispatch of the op's kernel.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        match self {
+            Self::Patchify { params, .. } => patchify::call(params),
+            Self::PatchEmbed { params, .. } => patch_embed::call(params),
+            Self::LayerNorm { params, rows, .. } => layer_norm::call(params, *rows),
+            Self::QuantizeRows { params, rows, .. } => quantize_rows::call(params, *rows),
+            Self::Linear { params, rows, .. } => linear::call(params, *rows),
+            Self::LinearQ8 { params, rows, .. } => linear_q8::call(params, *rows),
+            Self::Attention { params, .. } => attention::call(params),
+            Self::Gelu { len, .. } => gelu::call(*len),
+            Self::Residual { len, .. } => residual::call(*len),
+            Self::NearestCentroid {
+                params,
+                first,
+                rows,
+                ..
+            } => nearest_centroid::call(params, *first, *rows),
+        }
+    }
+}
