@@ -83,52 +83,30 @@ fn patch_dim(encoder: &EncoderConfig) -> Option<u32> {
 
 /// The layout of a role's tensor when it has this element type; `None` when it may not have it.
 ///
-/// Weights that a matrix product streams are in panels; everything else is row-major. The four
-/// linear layers of a block may be bytes, the patch embedding may not: it has no scale, and it is
-/// where quantisation hurts most.
+/// Weights and centroids, which kernels stream, are in panels; everything else is row-major. The
+/// four linear layers of a block may be bytes, the patch embedding may not: it has no scale.
 pub fn layout_for(role: TensorRole, dtype: DType) -> Option<Layout> {
-    use BlockTensor::{Fc1, Fc2, Proj, Qkv};
+    let is_linear_weight = scale_of(role).is_some();
     match (role, dtype) {
-        (
-            TensorRole::Block {
-                tensor:
-                    Qkv(LinearPart::Weight)
-                    | Proj(LinearPart::Weight)
-                    | Fc1(LinearPart::Weight)
-                    | Fc2(LinearPart::Weight),
-                ..
-            },
-            DType::F32 | DType::F16 | DType::I8,
-        ) => Some(if dtype == DType::I8 {
-            Layout::Panel16x4
-        } else {
-            Layout::Panel16
-        }),
-        (TensorRole::PatchEmbedWeight, DType::F32 | DType::F16) => Some(Layout::Panel16),
-        _ => (dtype == plain_dtype(role)?).then_some(Layout::RowMajor),
+        (_, DType::I8) if is_linear_weight => Some(Layout::Panel16x4),
+        (_, DType::F32 | DType::F16) if is_weight(role) => Some(Layout::Panel16),
+        (TensorRole::Centroids, DType::F32) => Some(Layout::Panel16),
+        _ => (!is_weight(role) && dtype == plain_dtype(role)).then_some(Layout::RowMajor),
     }
 }
 
-/// The element type of a role that has only one; `None` for weights.
-fn plain_dtype(role: TensorRole) -> Option<DType> {
-    use BlockTensor::{Fc1, Fc2, Norm1, Norm2, Proj, Qkv};
+/// The matrices that make up nearly all of a file.
+pub(crate) fn is_weight(role: TensorRole) -> bool {
+    role == TensorRole::PatchEmbedWeight || scale_of(role).is_some()
+}
+
+/// The one element type of a role that is no weight.
+fn plain_dtype(role: TensorRole) -> DType {
     match role {
-        TensorRole::PatchEmbedWeight => None,
-        TensorRole::Block { tensor, .. } => match tensor {
-            Norm1(_) | Norm2(_) => Some(DType::F32),
-            Qkv(part) | Proj(part) | Fc1(part) | Fc2(part) => {
-                (part != LinearPart::Weight).then_some(DType::F32)
-            }
-        },
-        TensorRole::TokenTable | TensorRole::FinalNorm(_) | TensorRole::Centroids => {
-            Some(DType::F32)
-        }
-        TensorRole::Golden(tensor) => Some(match tensor {
-            GoldenTensor::Images => DType::U8,
-            GoldenTensor::ClassFeatures | GoldenTensor::Margins => DType::F32,
-            GoldenTensor::PatchFeatures => DType::F16,
-            GoldenTensor::Tokens => DType::U32,
-        }),
+        TensorRole::Golden(GoldenTensor::Images) => DType::U8,
+        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+        TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
+        _ => DType::F32,
     }
 }
 

@@ -255,9 +255,9 @@ pub enum Layout {
 /// What a tensor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TensorRole {
-    /// `[embed_dim, patch_dim]`, a patch flattened (channel, row, column).
+    /// `[embed_dim, patch_dim]`, a patch flattened (channel, row, column): f32 or f16 in `Panel16`.
     PatchEmbedWeight,
-    /// `[tokens, embed_dim]`: what each row of the residual stream starts from. The class token and
+    /// `[tokens, embed_dim]`, f32: what each row of the residual stream starts from. The class token and
     /// registers with their positions, then each patch position plus the patch embedding's bias.
     TokenTable,
     /// A tensor of one block.
@@ -269,7 +269,7 @@ pub enum TensorRole {
     },
     /// The norm after the last block.
     FinalNorm(NormPart),
-    /// `[size, dim]` of the codebook.
+    /// `[size, dim]` of the codebook, f32 in `Panel16`.
     Centroids,
     /// An array of the acceptance test.
     Golden(GoldenTensor),

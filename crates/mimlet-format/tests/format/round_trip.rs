@@ -75,7 +75,7 @@ fn variants_of_the_manifest_are_files_too() {
     let file = forge::write(&pixels).unwrap();
     let model = Model::parse(&file).unwrap();
     let centroids = model.tensor(TensorRole::Centroids).unwrap();
-    assert_eq!(centroids.f32().unwrap().len(), 5 * 192);
+    assert_eq!(centroids.f32().unwrap().len(), 16 * 192);
 }
 
 #[test]
