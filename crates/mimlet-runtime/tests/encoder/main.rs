@@ -1,0 +1,165 @@
+//! The encoder as a whole: against a plain composition of the ops' oracles, on every SIMD level and
+//! number of threads, with every type of weight; and the acceptance test's verdicts.
+
+mod acceptance;
+mod oracle;
+mod random_model;
+
+use mimlet_format::{CodebookSpace, DType, Model};
+use mimlet_kernels::Level;
+use mimlet_runtime::{CpuBackend, DeviceLimits, EncodeError, Encoder, Plan, PlanError};
+use random_model::RandomModel;
+
+fn encoder<'m>(model: &Model<'m>, level: Level, threads: usize) -> Encoder<'m> {
+    let plan = Plan::new(model.manifest()).unwrap();
+    let backend = CpuBackend::new(model, &plan, level, threads).unwrap();
+    Encoder::new(model, &plan, Box::new(backend))
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).fold(0.0, |largest, (a, b)| {
+        let difference = (a - b).abs();
+        if difference <= largest {
+            largest
+        } else {
+            difference
+        }
+    })
+}
+
+#[test]
+fn features_and_tokens_equal_the_oracles() {
+    for (dtype, tolerance) in [(DType::F32, 2e-5), (DType::F16, 2e-3), (DType::I8, 0.15)] {
+        let random = RandomModel::new(dtype, CodebookSpace::Features);
+        let bytes = random.pack();
+        let model = Model::parse(&bytes).unwrap();
+        let expected = oracle::encode(&random);
+        let mut encoder = encoder(&model, Level::detect(), 1);
+        let encoding = encoder.encode(&random.image).unwrap();
+        let difference = largest_difference(&encoding.class, &expected.class)
+            .max(largest_difference(&encoding.patches, &expected.patches));
+        assert!(
+            difference <= tolerance,
+            "{dtype:?}: {difference} above {tolerance}"
+        );
+        if dtype == DType::F32 {
+            assert_eq!(encoding.tokens, expected.tokens);
+            assert!(largest_difference(&encoding.margins, &expected.margins) <= 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_pixel_codebook_tokenises_the_image_itself() {
+    let random = RandomModel::new(DType::F32, CodebookSpace::Pixels);
+    let bytes = random.pack();
+    let model = Model::parse(&bytes).unwrap();
+    let mut encoder = encoder(&model, Level::detect(), 1);
+    assert_eq!(
+        encoder.encode(&random.image).unwrap().tokens,
+        oracle::encode(&random).tokens
+    );
+}
+
+#[test]
+fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
+    for dtype in [DType::F32, DType::F16, DType::I8] {
+        let random = RandomModel::new(dtype, CodebookSpace::Features);
+        let bytes = random.pack();
+        let model = Model::parse(&bytes).unwrap();
+        let expected = encoder(&model, Level::BASELINE, 1)
+            .encode(&random.image)
+            .unwrap()
+            .clone();
+        for level in Level::available() {
+            for threads in [1, 2, 3, 7] {
+                let mut encoder = encoder(&model, level, threads);
+                encoder.encode(&vec![0.5; random.image.len()]).unwrap();
+                let encoding = encoder.encode(&random.image).unwrap();
+                assert_eq!(
+                    *encoding, expected,
+                    "{dtype:?}, {level:?}, {threads} threads"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_input_is_refused_and_the_encoder_lives_on() {
+    let random = RandomModel::new(DType::F32, CodebookSpace::Features);
+    let bytes = random.pack();
+    let model = Model::parse(&bytes).unwrap();
+    let mut encoder = encoder(&model, Level::detect(), 2);
+    let expected = encoder.encode(&random.image).unwrap().clone();
+    let error = encoder.encode(&random.image[1..]).unwrap_err();
+    assert!(matches!(error, EncodeError::WrongLength { .. }), "{error}");
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut image = random.image.clone();
+        image[17] = value;
+        assert_eq!(
+            encoder.encode(&image).unwrap_err(),
+            EncodeError::NotFinite(17)
+        );
+    }
+    assert_eq!(*encoder.encode(&random.image).unwrap(), expected);
+}
+
+#[test]
+fn a_plan_says_what_does_not_fit_before_a_device_is_touched() {
+    let random = RandomModel::new(DType::I8, CodebookSpace::Features);
+    let bytes = random.pack();
+    let plan = Plan::new(Model::parse(&bytes).unwrap().manifest()).unwrap();
+    let roomy = DeviceLimits::DOWNLEVEL;
+    assert_eq!(plan.fits(&roomy), Ok(()));
+
+    let refuse = |limits: DeviceLimits| plan.fits(&limits).unwrap_err().to_string();
+    let message = refuse(DeviceLimits {
+        max_binding_bytes: 1000,
+        ..roomy
+    });
+    assert!(message.starts_with("buffer image takes "), "{message}");
+    let message = refuse(DeviceLimits {
+        max_storage_buffers: 3,
+        ..roomy
+    });
+    assert_eq!(
+        message,
+        "step patch_embed needs 4 storage buffers, but the device has 3"
+    );
+    let message = refuse(DeviceLimits {
+        max_workgroup_bytes: 255,
+        ..roomy
+    });
+    assert_eq!(
+        message,
+        "step layer_norm needs 256 bytes of workgroup memory, but the device has 255"
+    );
+    let message = refuse(DeviceLimits {
+        max_workgroups: 2,
+        ..roomy
+    });
+    assert!(message.contains("workgroups in a dimension"), "{message}");
+    let needed = plan.weight_bytes() + plan.activation_bytes();
+    let error = plan
+        .fits(&DeviceLimits {
+            memory_bytes: Some(needed - 1),
+            ..roomy
+        })
+        .unwrap_err();
+    assert_eq!(
+        error,
+        PlanError::OutOfMemory {
+            needed,
+            limit: needed - 1
+        }
+    );
+    assert_eq!(
+        plan.fits(&DeviceLimits {
+            memory_bytes: Some(needed),
+            ..roomy
+        }),
+        Ok(())
+    );
+}
