@@ -1,0 +1,5 @@
+//! Every WGSL kernel: valid without any wgpu feature, within the limits of the smallest GPUs, what
+//! its [`WgslKernel`](mimlet_kernels::WgslKernel) says it is, and translatable for every backend.
+
+mod inspect;
+mod translate;
