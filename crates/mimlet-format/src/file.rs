@@ -68,9 +68,9 @@ impl ModelFile {
     /// Maps a file into memory and checks it.
     ///
     /// The file must not be changed while it is open. Replacing it is fine, which is how
-    /// [`write_atomically`] writes; changing it in place can change a model under the encoder's
-    /// feet, and shortening it ends the process. Where that is to be feared, read the file and use
-    /// [`ModelFile::from_bytes`].
+    /// [`write_atomically`](crate::write_atomically) writes; changing it in place can change a
+    /// model under the encoder's feet, and shortening it ends the process. Where that is to be
+    /// feared, read the file and use [`ModelFile::from_bytes`].
     ///
     /// # Errors
     /// The file cannot be read, is no regular file, or breaks a rule of FORMAT.md.

@@ -8,5 +8,6 @@ pub const MAX_TOKENS: u32 = 65_535;
 pub const MAX_DEPTH: u32 = 1_024;
 /// Widest residual stream, MLP, patch (all channels) or centroid, and the largest codebook.
 pub const MAX_DIM: u32 = 65_536;
-/// Longest manifest, bytes.
-pub const MAX_MANIFEST_LEN: u32 = 4 << 20;
+/// Longest manifest, bytes: a thousand blocks and twenty thousand class names fit, and a forged one
+/// cannot make its reader allocate much.
+pub const MAX_MANIFEST_LEN: u32 = 1 << 20;

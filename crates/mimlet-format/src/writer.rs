@@ -12,6 +12,45 @@ use alloc::vec::Vec;
 /// Builds a `.mim` file.
 ///
 /// The same content gives the same bytes, in whatever order the tensors come.
+///
+/// ```
+/// use mimlet_format::*;
+///
+/// # let encoder = EncoderConfig {
+/// #     image_size: [16, 16], patch_size: 8, embed_dim: 8, depth: 1, num_heads: 2, mlp_dim: 16,
+/// #     register_tokens: 0, layer_norm_eps: 1e-6, activation: Activation::Gelu,
+/// # };
+/// # let preprocess = Preprocess {
+/// #     resize_short_side: 16, resample: Resample::Bicubic, mean: [0.5; 3], std: [0.5; 3],
+/// # };
+/// # let thresholds = Thresholds {
+/// #     min_cosine: 0.999, min_token_agreement: 1.0, wide_margin: 0.1,
+/// #     max_wide_margin_flips: 0, max_tcas: None,
+/// # };
+/// # let acceptance = AcceptanceTest {
+/// #     images: 1, labels: vec![], class_names: vec![], thresholds,
+/// # };
+/// # let provenance = Provenance {
+/// #     name: "zeros".into(), producer: "example".into(), source: "none".into(),
+/// #     source_hash: [0; 32], scheme: Scheme::F32, licence: None,
+/// # };
+/// let mut writer = ModelWriter::new(encoder, preprocess, None, acceptance, provenance);
+/// let roles: Vec<TensorRole> = required_roles(writer.manifest()).collect();
+/// for role in roles {
+///     let dtype = match role {
+///         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
+///         TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+///         _ => DType::F32,
+///     };
+///     let layout = layout_for(role, dtype).ok_or("no such storage")?;
+///     let shape = expected_shape(role, writer.manifest()).ok_or("no such tensor")?;
+///     let length = stored_length(&shape, dtype, layout).ok_or("too large")?;
+///     writer.tensor(role, dtype, layout, &shape, vec![0; length as usize]);
+/// }
+/// let file = writer.finish()?;
+/// assert_eq!(Model::parse(&file)?.manifest().provenance.name, "zeros");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ModelWriter<'a> {
     manifest: Manifest,

@@ -98,7 +98,7 @@ fn element(role: TensorRole, dtype: DType, index: u64) -> Vec<u8> {
         DType::F32 => (f32::from(small) / 64.0).to_le_bytes().to_vec(),
         // 2 to 3.9 in steps of 1/512.
         DType::F16 => (0x4000 + u16::from(small)).to_le_bytes().to_vec(),
-        DType::I8 => vec![if index % 2 == 0 {
+        DType::I8 => vec![if index.is_multiple_of(2) {
             small
         } else {
             small.wrapping_neg()
@@ -223,13 +223,21 @@ pub(crate) fn seal(file: &mut [u8]) {
     file[24..56].copy_from_slice(hash.as_bytes());
 }
 
-/// What is wrong with a file that must not parse.
-pub(crate) fn error(file: &[u8]) -> FormatError {
-    Model::parse(file).expect_err("a lie was believed")
+/// Asserts that a file is refused with this very error. Errors may hold NaN, so their `Debug`
+/// texts are compared.
+#[track_caller]
+pub(crate) fn assert_refused(file: &[u8], expected: &FormatError) {
+    let found = Model::parse(file).expect_err("a lie was believed");
+    assert_eq!(format!("{found:?}"), format!("{expected:?}"));
 }
 
 /// The entry of a role in the sample's table.
 pub(crate) fn entry(manifest: &mut Manifest, role: TensorRole) -> &mut TensorEntry {
     let find = |entry: &&mut TensorEntry| entry.role == role;
     manifest.tensors.iter_mut().find(find).unwrap()
+}
+
+/// The honest sample's manifest, tensor table included.
+pub(crate) fn table() -> Manifest {
+    Model::parse(&sample()).unwrap().manifest().clone()
 }

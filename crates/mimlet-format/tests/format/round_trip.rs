@@ -90,3 +90,51 @@ fn a_file_in_memory_gives_the_same_model() {
     assert_eq!(model.hash()[..], file[24..56]);
     assert_eq!(file[8..10], VERSION.to_le_bytes());
 }
+
+/// A change of this hash is a change of the format: old files may no longer be read, and what two
+/// machines write may differ.
+#[test]
+fn the_bytes_of_a_file_are_fixed() {
+    let hash = blake3::hash(&forge::sample()).to_hex();
+    assert_eq!(&hash[..16], "38b6468a0dbba5bc");
+}
+
+#[test]
+fn names_are_those_of_the_document() {
+    let names: Vec<_> = forge::table()
+        .tensors
+        .iter()
+        .map(|entry| entry.role.to_string())
+        .collect();
+    assert_eq!(
+        names[..4],
+        [
+            "patch_embed.weight",
+            "token_table",
+            "blocks.0.norm1.weight",
+            "blocks.0.norm1.bias"
+        ]
+    );
+    for name in [
+        "blocks.0.attn.qkv.scale",
+        "blocks.1.attn.proj.weight",
+        "blocks.1.norm2.bias",
+        "blocks.1.mlp.fc1.bias",
+        "blocks.0.mlp.fc2.scale",
+        "norm.weight",
+        "codebook.centroids",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{name}");
+    }
+    let golden = [
+        "images",
+        "class_features",
+        "patch_features",
+        "tokens",
+        "margins",
+    ];
+    assert_eq!(
+        names[names.len() - 5..],
+        golden.map(|name| format!("golden.{name}"))
+    );
+}

@@ -1,0 +1,396 @@
+//! Lies told in the tensor table: which tensors, how each is stored, where each lies.
+
+use crate::forge::{self, assert_refused, entry, forge, resealed};
+use mimlet_format::{
+    BlockTensor, DType, FormatError, GoldenTensor, Layout, LinearPart, Manifest, Model, NormPart,
+    TensorEntry, TensorRole, expected_shape, stored_length,
+};
+
+const QKV: TensorRole = block(0, BlockTensor::Qkv(LinearPart::Weight));
+const QKV_SCALE: TensorRole = block(0, BlockTensor::Qkv(LinearPart::Scale));
+const TOKEN_TABLE: TensorRole = TensorRole::TokenTable;
+const TOKENS: TensorRole = TensorRole::Golden(GoldenTensor::Tokens);
+const MARGINS: TensorRole = TensorRole::Golden(GoldenTensor::Margins);
+
+const fn block(layer: u32, tensor: BlockTensor) -> TensorRole {
+    TensorRole::Block { layer, tensor }
+}
+
+fn entries() -> Vec<TensorEntry> {
+    forge::table().tensors
+}
+
+/// The role after this one in the table.
+fn next(role: TensorRole) -> TensorRole {
+    let entries = entries();
+    let at = entries.iter().position(|entry| entry.role == role).unwrap();
+    entries[at + 1].role
+}
+
+// Which tensors.
+
+#[test]
+fn no_tensor_is_listed_twice() {
+    for role in entries().iter().map(|entry| entry.role) {
+        let file = forge(|manifest| {
+            let twin = entry(manifest, role).clone();
+            let at = manifest
+                .tensors
+                .iter()
+                .position(|entry| entry.role == role)
+                .unwrap();
+            manifest.tensors.insert(at, twin);
+        });
+        assert_refused(&file, &FormatError::DuplicateTensor { role });
+    }
+}
+
+#[test]
+fn the_table_is_sorted() {
+    for (at, pair) in entries().windows(2).enumerate() {
+        let file = forge(|manifest| manifest.tensors.swap(at, at + 1));
+        let role = pair[0].role;
+        assert_refused(&file, &FormatError::TensorOrder { role });
+    }
+}
+
+#[test]
+fn no_tensor_is_missing() {
+    for (at, gone) in entries().into_iter().enumerate() {
+        let role = gone.role;
+        let file = forge(|manifest| drop(manifest.tensors.remove(at)));
+        // Scales have no weight to belong to once the weight is gone; it is the weight that is
+        // asked for.
+        assert_refused(&file, &FormatError::MissingTensor { role });
+    }
+    let empty = forge(|manifest| manifest.tensors.clear());
+    let role = TensorRole::PatchEmbedWeight;
+    assert_refused(&empty, &FormatError::MissingTensor { role });
+}
+
+#[test]
+fn no_tensor_is_without_a_place() {
+    for layer in [2, u32::MAX] {
+        let role = block(layer, BlockTensor::Norm1(NormPart::Weight));
+        let file = forge(|manifest| {
+            let stray = TensorEntry {
+                role,
+                ..entry(manifest, TensorRole::FinalNorm(NormPart::Weight)).clone()
+            };
+            manifest.tensors.push(stray);
+            manifest.tensors.sort_by_key(|entry| entry.role);
+        });
+        assert_refused(&file, &FormatError::UnexpectedTensor { role });
+    }
+    let shallow = forge(|manifest| manifest.encoder.depth = 1);
+    let role = block(1, BlockTensor::Norm1(NormPart::Weight));
+    assert_refused(&shallow, &FormatError::UnexpectedTensor { role });
+    let deep = forge(|manifest| manifest.encoder.depth = 3);
+    let role = block(2, BlockTensor::Norm1(NormPart::Weight));
+    assert_refused(&deep, &FormatError::MissingTensor { role });
+}
+
+#[test]
+fn tokens_come_with_a_codebook_only() {
+    let without = |gone: &'static [TensorRole]| {
+        forge(move |manifest| {
+            manifest.codebook = None;
+            manifest.acceptance.thresholds.max_tcas = None;
+            manifest.tensors.retain(|entry| !gone.contains(&entry.role));
+        })
+    };
+    let role = TensorRole::Centroids;
+    assert_refused(&without(&[]), &FormatError::UnexpectedTensor { role });
+    let role = TOKENS;
+    let file = without(&[TensorRole::Centroids]);
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
+    let role = MARGINS;
+    let file = without(&[TensorRole::Centroids, TOKENS]);
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
+}
+
+#[test]
+fn scales_come_with_bytes_only() {
+    let role = block(1, BlockTensor::Proj(LinearPart::Scale));
+    let file = forge(|manifest| {
+        let scale = TensorEntry {
+            role,
+            ..entry(manifest, block(1, BlockTensor::Proj(LinearPart::Bias))).clone()
+        };
+        manifest.tensors.push(scale);
+        manifest.tensors.sort_by_key(|entry| entry.role);
+    });
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
+    let file = forge(|manifest| entry(manifest, QKV).dtype = DType::F32);
+    let role = QKV_SCALE;
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
+}
+
+// How each is stored.
+
+const DTYPES: [DType; 5] = [DType::F32, DType::F16, DType::I8, DType::U8, DType::U32];
+
+#[test]
+fn an_element_type_is_one_the_role_allows() {
+    for honest in entries() {
+        let role = honest.role;
+        let is_linear_weight = role.to_string().starts_with("blocks.")
+            && role.to_string().ends_with("weight")
+            && !role.to_string().contains("norm");
+        let allowed: &[DType] = match role {
+            TensorRole::PatchEmbedWeight => &[DType::F32, DType::F16],
+            _ if is_linear_weight => &[DType::F32, DType::F16, DType::I8],
+            _ => &[honest.dtype],
+        };
+        for found in DTYPES.into_iter().filter(|dtype| !allowed.contains(dtype)) {
+            let file = forge(|manifest| {
+                entry(manifest, role).dtype = found;
+                // Else the scale is what is found first.
+                let scale = mimlet_format::scale_of(role);
+                manifest.tensors.retain(|entry| Some(entry.role) != scale);
+            });
+            assert_refused(&file, &FormatError::WrongDType { role, found });
+        }
+    }
+}
+
+#[test]
+fn a_layout_is_the_one_of_role_and_element_type() {
+    for honest in entries() {
+        let (role, expected) = (honest.role, honest.layout);
+        for found in [Layout::RowMajor, Layout::Panel16, Layout::Panel16x4] {
+            if found != expected {
+                let file = forge(|manifest| entry(manifest, role).layout = found);
+                let error = FormatError::WrongLayout {
+                    role,
+                    found,
+                    expected,
+                };
+                assert_refused(&file, &error);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_shape_is_the_one_the_configuration_implies() {
+    for honest in entries() {
+        let (role, expected) = (honest.role, honest.shape);
+        let mut shapes = vec![Vec::new(), [&expected[..], &[1]].concat()];
+        for axis in 0..expected.len() {
+            for size in [0, expected[axis] - 1, expected[axis] + 1, u32::MAX] {
+                let mut shape = expected.clone();
+                shape[axis] = size;
+                shapes.push(shape);
+            }
+        }
+        for found in shapes {
+            let file = forge(|manifest| entry(manifest, role).shape.clone_from(&found));
+            let error = FormatError::WrongShape {
+                role,
+                found,
+                expected: expected.clone(),
+            };
+            assert_refused(&file, &error);
+        }
+    }
+}
+
+#[test]
+fn a_length_is_the_one_of_shape_type_and_layout() {
+    for honest in entries() {
+        let (role, expected) = (honest.role, honest.length);
+        for found in [0, expected - 1, expected + 1, expected * 2, u64::MAX] {
+            let file = forge(|manifest| entry(manifest, role).length = found);
+            let error = FormatError::WrongLength {
+                role,
+                found,
+                expected,
+            };
+            assert_refused(&file, &error);
+        }
+    }
+}
+
+#[test]
+fn a_size_past_any_address_is_refused() {
+    let file = forge(|manifest| {
+        manifest.encoder.image_size = [4096, 15 * 1024];
+        manifest.encoder.patch_size = 32;
+        manifest.encoder.embed_dim = 65_536;
+        manifest.encoder.register_tokens = 0;
+        manifest.preprocess.resize_short_side = 16_384;
+        manifest.codebook.as_mut().unwrap().dim = 65_536;
+        manifest.acceptance.images = u32::MAX;
+        manifest.acceptance.labels.clear();
+        manifest.acceptance.thresholds.max_tcas = None;
+        resize(manifest);
+    });
+    let role = TensorRole::Golden(GoldenTensor::PatchFeatures);
+    assert_refused(&file, &FormatError::TensorTooLarge { role });
+}
+
+/// Gives every entry the shape and length the configuration implies.
+fn resize(manifest: &mut Manifest) {
+    let roles: Vec<_> = manifest.tensors.iter().map(|entry| entry.role).collect();
+    for role in roles {
+        let shape = expected_shape(role, manifest).unwrap();
+        let entry = entry(manifest, role);
+        entry.length = stored_length(&shape, entry.dtype, entry.layout).unwrap_or(u64::MAX);
+        entry.shape = shape;
+    }
+}
+
+// Where each lies.
+
+#[test]
+fn a_tensor_starts_at_a_multiple_of_64() {
+    for honest in entries() {
+        let role = honest.role;
+        for by in [1, 4, 32, 63] {
+            let file = forge(|manifest| entry(manifest, role).offset += by);
+            let offset = moved(&file, role);
+            assert_refused(&file, &FormatError::TensorMisaligned { role, offset });
+        }
+    }
+}
+
+/// The offset a forged file states for a role.
+fn moved(file: &[u8], role: TensorRole) -> u64 {
+    entry(&mut decoded(file), role).offset
+}
+
+fn decoded(file: &[u8]) -> Manifest {
+    postcard::take_from_bytes(&file[64..]).unwrap().0
+}
+
+#[test]
+fn tensors_do_not_overlap() {
+    for pair in entries().windows(2) {
+        let role = pair[1].role;
+        // One line back lies inside the tensor before, or its padding's end coincides with it.
+        let file = forge(|manifest| entry(manifest, role).offset -= 64);
+        let before = entry(&mut decoded(&file), pair[0].role).clone();
+        let offset = moved(&file, role);
+        let previous_end = before.offset + before.length;
+        let error = FormatError::Overlap {
+            role,
+            offset,
+            previous_end,
+        };
+        assert_refused(&file, &error);
+    }
+}
+
+#[test]
+fn no_tensor_lies_in_header_or_manifest() {
+    let role = TensorRole::PatchEmbedWeight;
+    for offset in [0, 64] {
+        let file = forge(|manifest| entry(manifest, role).offset = offset);
+        let len = u32::from_le_bytes(file[12..16].try_into().unwrap());
+        let error = FormatError::Overlap {
+            role,
+            offset,
+            previous_end: 64 + u64::from(len),
+        };
+        assert_refused(&file, &error);
+    }
+}
+
+#[test]
+fn there_is_no_hole() {
+    for honest in entries() {
+        let role = honest.role;
+        for by in [64, 1 << 40] {
+            let file = forge(|manifest| entry(manifest, role).offset += by);
+            let offset = moved(&file, role);
+            let expected = offset - by;
+            let error = FormatError::Hole {
+                role,
+                offset,
+                expected,
+            };
+            assert_refused(&file, &error);
+        }
+        let end_of_addresses = u64::MAX - 63;
+        let file = forge(|manifest| entry(manifest, role).offset = end_of_addresses);
+        let found = Model::parse(&file).unwrap_err();
+        let is_hole = matches!(found, FormatError::Hole { role: named, .. } if named == role);
+        assert!(is_hole, "{found}");
+    }
+}
+
+#[test]
+fn a_file_cut_at_a_section_edge_does_not_hold_its_tensor() {
+    let file = forge::sample();
+    for honest in entries() {
+        let role = honest.role;
+        let (start, end) = (
+            honest.offset as usize,
+            (honest.offset + honest.length) as usize,
+        );
+        for len in [start, start + 1, end - 1] {
+            let cut = resealed(file[..len].to_vec());
+            let total = len as u64;
+            assert_refused(&cut, &FormatError::TensorPastEnd { role, total });
+        }
+        if role != MARGINS {
+            let cut = resealed(file[..end].to_vec());
+            let (role, total) = (next(role), end as u64);
+            assert_refused(&cut, &FormatError::TensorPastEnd { role, total });
+        }
+    }
+}
+
+#[test]
+fn every_byte_after_the_last_tensor_is_refused() {
+    let end = forge::sample().len() as u64;
+    for extra in [1, 63, 64] {
+        let file = resealed([&forge::sample()[..], &vec![0; extra]].concat());
+        let total = end + extra as u64;
+        assert_refused(&file, &FormatError::UnclaimedBytes { end, total });
+    }
+}
+
+#[test]
+fn padding_between_sections_is_zero() {
+    let honest = forge::sample();
+    let manifest = forge::table();
+    let mut end = 64 + postcard::to_allocvec(&manifest).unwrap().len() as u64;
+    let mut padded = 0;
+    for honest_entry in &manifest.tensors {
+        let role = honest_entry.role;
+        for at in end..honest_entry.offset {
+            let mut file = honest.clone();
+            file[at as usize] = 1;
+            forge::seal(&mut file);
+            assert_refused(&file, &FormatError::NonZeroPadding { role, at });
+            padded += 1;
+        }
+        end = honest_entry.offset + honest_entry.length;
+    }
+    assert!(padded > 100, "the sample has padding to lie in");
+}
+
+#[test]
+fn a_writer_tells_of_its_lies_too() {
+    let manifest = forge::manifest();
+    let mut writer = forge::writer(&manifest);
+    for role in forge::roles(&manifest) {
+        if role != TOKEN_TABLE {
+            forge::add(&mut writer, role);
+        }
+    }
+    let role = TOKEN_TABLE;
+    let found = writer.clone().finish().unwrap_err();
+    assert_eq!(found, FormatError::MissingTensor { role });
+    let bytes = vec![0; 8 * 10 * 4 - 1];
+    writer.tensor(role, DType::F32, Layout::RowMajor, &[8, 10], bytes);
+    let (found, expected) = (319, 320);
+    let error = FormatError::WrongLength {
+        role,
+        found,
+        expected,
+    };
+    assert_eq!(writer.finish().unwrap_err(), error);
+}
