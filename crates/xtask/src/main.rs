@@ -1,2 +1,59 @@
-//! Repository chores: set-up, tests, tidiness.
-fn main() {}
+//! Repository chores: set-up, tests, tidiness, fixtures.
+//!
+//! `cargo xtask test` is what a developer runs before a commit, `cargo xtask ci` what the CI runs.
+//! Neither needs anything outside the repository but cargo and, on Linux, a Vulkan driver, which
+//! [`setup`] finds or installs.
+
+mod fixtures;
+mod program;
+mod setup;
+mod steps;
+mod suite;
+mod tally;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test      set up what tests need, then check and test everything
+  ci        test, and what only CI does: lints of mimlet-train, benches run once, cargo-deny
+  tidy      the rules of the house that no compiler checks
+  setup     find or install a Vulkan driver for the GPU tests
+  fixtures  write the fixtures that the project makes itself, where they are missing
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    if let Some(extra) = arguments.next() {
+        eprintln!("xtask: unexpected argument `{extra}`\n\n{USAGE}");
+        return ExitCode::from(2);
+    }
+    match command.as_deref() {
+        Some("test") => suite::test(),
+        Some("ci") => suite::ci(),
+        Some("tidy") => tidy::run(),
+        Some("setup") => setup::run(),
+        Some("fixtures") => fixtures::run(),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The repository's folder: the one above `crates/xtask`.
+fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest
+        .ancestors()
+        .nth(2)
+        .map_or_else(PathBuf::new, PathBuf::from)
+}

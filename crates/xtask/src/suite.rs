@@ -1,0 +1,110 @@
+//! What `test` and `ci` consist of.
+
+use crate::program::Program;
+use crate::setup;
+use crate::steps::{Step, take};
+use crate::tidy;
+use std::process::ExitCode;
+
+/// The crates that must build without the standard library.
+const NO_STD: [&str; 4] = [
+    "mimlet-format",
+    "mimlet-kernels",
+    "mimlet-tcas",
+    "mimlet-runtime",
+];
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> ExitCode {
+    match setup::vulkan() {
+        Ok(()) => take(&everything()),
+        Err(problem) => problem.report(),
+    }
+}
+
+/// `cargo xtask ci`: the steps of `test`, and those that take tools or minutes a developer need
+/// not spend on each commit.
+pub(crate) fn ci() -> ExitCode {
+    match setup::vulkan() {
+        Ok(()) => take(
+            &[everything(), only_ci()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+        ),
+        Err(problem) => problem.report(),
+    }
+}
+
+fn everything() -> Vec<Step> {
+    let run = |name, line: &str| Step::run(name, Program::new(line));
+    let test = |name, line: &str| Step::test(name, Program::new(line));
+    vec![
+        Step::call("tidy", "tidy", tidy::passes),
+        run("format", "cargo fmt --all --check"),
+        run(
+            "lints",
+            "cargo clippy --workspace --exclude mimlet-train --all-targets -- -D warnings",
+        ),
+        test(
+            "tests",
+            "cargo test --workspace --exclude mimlet-train --no-fail-fast",
+        ),
+        no_std(),
+        Step::run(
+            "documentation",
+            Program::new("cargo doc --workspace --exclude mimlet-train --no-deps")
+                .with("RUSTDOCFLAGS", "-D warnings"),
+        ),
+        test(
+            "tests of mimlet-train",
+            "cargo test -p mimlet-train --no-fail-fast",
+        ),
+    ]
+}
+
+fn only_ci() -> Vec<Step> {
+    let run = |name, line: &str| Step::run(name, Program::new(line));
+    vec![
+        run(
+            "lints of mimlet-train",
+            "cargo clippy -p mimlet-train --all-targets -- -D warnings",
+        ),
+        run(
+            "benches, once each",
+            "cargo test -p mimlet-benches --benches",
+        ),
+        licences(),
+    ]
+}
+
+/// Without an operating system's target installed, the host shows at least that our own code asks
+/// for no `std`.
+fn no_std() -> Step {
+    let crates = NO_STD.iter().flat_map(|name| ["-p".into(), (*name).into()]);
+    let mut program = Program::new("cargo check --lib --no-default-features").words(crates);
+    if let Some(target) = bare_target() {
+        program = program.words(["--target".into(), target]);
+    }
+    Step::run("without the standard library", program)
+}
+
+/// An installed target without an operating system.
+fn bare_target() -> Option<String> {
+    let targets = Program::new("rustup target list --installed").output()?;
+    let bare = |target: &&str| target.contains("-none");
+    targets.lines().find(bare).map(str::to_owned)
+}
+
+fn licences() -> Step {
+    const NAME: &str = "licences and advisories";
+    if Program::new("cargo deny --version").output().is_some() {
+        let line = "cargo deny --workspace --config .deny.toml check bans licenses sources";
+        Step::run(NAME, Program::new(line))
+    } else {
+        Step::note(
+            NAME,
+            "not checked: `cargo install cargo-deny` would make it so",
+        )
+    }
+}
