@@ -1,1 +1,28 @@
-//! Trains ClusterMIM encoders and their codebooks.
+//! ClusterMIM pre-training, codebooks and evaluation (Du et al. 2024, arXiv 2407.09087).
+//!
+//! Data's way: [`synth`] or a folder gives an [`dataset::ImageSet`]; [`codebook`] clusters its
+//! patches; [`pretrain`] trains a masked autoencoder to guess the hidden patches' tokens and
+//! writes the encoder; [`evaluate`] says how well tokens and features follow the classes.
+
+mod atomic;
+mod augment;
+pub mod cli;
+pub mod codebook;
+pub mod config;
+pub mod dataset;
+mod decode;
+pub mod device;
+pub mod encoder;
+mod error;
+pub mod evaluate;
+pub mod masking;
+pub mod nn;
+pub mod patches;
+pub mod pretrain;
+pub mod random;
+pub mod schedule;
+pub mod synth;
+mod tensors;
+
+pub use error::TrainError;
+pub use tensors::Precision;

@@ -1,0 +1,52 @@
+//! `mimlet-train tcas`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::inputs::Images;
+use super::print;
+use crate::codebook::Codebook;
+use crate::device;
+use crate::error::TrainError;
+use crate::evaluate::alignment::align;
+
+/// Flags of `tcas`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    images: Images,
+    /// The codebook.
+    #[arg(long)]
+    codebook: PathBuf,
+    /// The encoder of a feature codebook.
+    #[arg(long)]
+    encoder: Option<PathBuf>,
+    /// cpu or auto.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
+    let (config, images) = arguments.images.read()?;
+    let codebook = Codebook::read(&arguments.codebook)?;
+    let device = device::by_name(&arguments.device)?;
+    let encoder = arguments.encoder.as_deref();
+    let report = align(&codebook, encoder, &config.model, &images, &device)?;
+    print(&report, arguments.json, || {
+        let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| format!("{v:.4}"));
+        format!(
+            "TCAS {} (labels shuffled {}), NMI {}, {} of {} tokens used, {} images",
+            number(report.tcas),
+            number(report.shuffled_tcas),
+            number(report.nmi),
+            report.used_tokens,
+            report.tokens,
+            report.images
+        )
+    })
+}

@@ -1,0 +1,135 @@
+//! The codebook file: safetensors with `centers` f32 `[K, D]`, `counts` f32 `[K]` and metadata.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::TrainError;
+use crate::nn::state::{Array, State};
+use crate::tensors::{self, Precision};
+
+/// What a codebook's centroids live in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Space {
+    /// Normalised pixels of a patch, flattened (channel, row, column).
+    Pixels,
+    /// Patch features after the final norm of the encoder whose file has this BLAKE3 hash.
+    Features {
+        /// Hexadecimal BLAKE3 of the encoder's file.
+        teacher_hash: String,
+    },
+}
+
+/// A codebook and what is needed to use it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Codebook {
+    /// `[tokens, dim]`, row-major.
+    pub centers: Vec<f32>,
+    /// Training vectors nearest to each centroid.
+    pub counts: Vec<f32>,
+    /// Width of a centroid.
+    pub dim: usize,
+    /// What the centroids live in.
+    pub space: Space,
+    /// Side of a patch, pixels.
+    pub patch_size: usize,
+    /// Per-channel mean of the normalisation, 0..1 units.
+    pub mean: [f32; 3],
+    /// Per-channel standard deviation of the normalisation, 0..1 units.
+    pub std: [f32; 3],
+}
+
+impl Codebook {
+    /// K, the number of tokens.
+    pub fn tokens(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Entropy of the tokens' own distribution, nats: the loss of a network that has learnt the
+    /// tokens' frequencies and nothing else.
+    pub fn unigram_entropy(&self) -> f64 {
+        let total: f64 = self.counts.iter().map(|&c| f64::from(c)).sum();
+        let shares = self.counts.iter().map(|&c| f64::from(c) / total);
+        -shares.filter(|&p| p > 0.0).map(|p| p * p.ln()).sum::<f64>()
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), TrainError> {
+        let array = |shape: Vec<usize>, values: &[f32]| Array {
+            shape,
+            values: values.to_vec(),
+        };
+        let state: State = [
+            ("centers", array(vec![self.tokens(), self.dim], &self.centers)),
+            ("counts", array(vec![self.tokens()], &self.counts)),
+        ]
+        .map(|(name, array)| (name.to_owned(), array))
+        .into();
+        let mut metadata = BTreeMap::from([
+            ("patch_size", self.patch_size.to_string()),
+            ("patch_order", "channel,row,column".to_owned()),
+            ("mean", tensors::join(&self.mean)),
+            ("std", tensors::join(&self.std)),
+        ]);
+        match &self.space {
+            Space::Pixels => metadata.insert("space", "pixels".to_owned()),
+            Space::Features { teacher_hash } => {
+                metadata.insert("teacher_hash", teacher_hash.clone());
+                metadata.insert("space", "features".to_owned())
+            }
+        };
+        tensors::write(path, &state, &metadata, Precision::F32)
+    }
+
+    /// Reads a file of [`Codebook::write`].
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], or [`TrainError::Content`] naming what is missing or odd.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let (mut state, metadata) = tensors::read(path)?;
+        let wrong = |reason: String| TrainError::Content {
+            path: path.to_owned(),
+            reason,
+        };
+        let centers = state
+            .remove("centers")
+            .filter(|array| array.shape.len() == 2 && array.shape.iter().all(|&n| n > 0))
+            .ok_or_else(|| wrong("needs a tensor centers of shape [K, D]".into()))?;
+        let [tokens, dim] = [centers.shape[0], centers.shape[1]];
+        let counts = state
+            .remove("counts")
+            .filter(|array| array.shape == [tokens])
+            .ok_or_else(|| wrong(format!("needs a tensor counts of shape [{tokens}]")))?;
+        let text = |key: &str| {
+            let value = metadata.get(key);
+            value.ok_or_else(|| wrong(format!("metadata lacks {key}")))
+        };
+        let space = match text("space")?.as_str() {
+            "pixels" => Space::Pixels,
+            "features" => Space::Features {
+                teacher_hash: text("teacher_hash")?.clone(),
+            },
+            other => return Err(wrong(format!("space {other} is neither pixels nor features"))),
+        };
+        if text("patch_order")? != "channel,row,column" {
+            return Err(wrong("patch_order is not channel,row,column".into()));
+        }
+        let triple = |key| {
+            tensors::split(text(key)?).ok_or_else(|| wrong(format!("{key} is not three numbers")))
+        };
+        let patch_size = text("patch_size")?
+            .parse()
+            .map_err(|_| wrong("patch_size is not a number".into()))?;
+        Ok(Self {
+            centers: centers.values,
+            counts: counts.values,
+            dim,
+            space,
+            patch_size,
+            mean: triple("mean")?,
+            std: triple("std")?,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! The TOML file that fixes a training run.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use crate::synth::SynthConfig;
+
+/// A whole run. Two runs of the same file, data and device give the same numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Shape of the encoder.
+    pub model: ModelConfig,
+    /// Shape of the decoder, which training alone uses.
+    pub decoder: DecoderConfig,
+    /// Images and their augmentation.
+    pub data: DataConfig,
+    /// K-means over patches or features.
+    pub codebook: CodebookConfig,
+    /// The optimisation.
+    pub train: OptimConfig,
+}
+
+/// Shape of a pre-norm ViT encoder and its input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Input height and width, pixels.
+    pub image_size: usize,
+    /// Short side after the resize, before the centre crop, pixels.
+    pub resize: usize,
+    /// Side of a square patch, pixels.
+    pub patch_size: usize,
+    /// Width of the residual stream.
+    pub dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// Width of the MLP's hidden layer.
+    pub mlp: usize,
+    /// Per-channel mean, 0..1 units.
+    #[serde(default = "imagenet_mean")]
+    pub mean: [f32; 3],
+    /// Per-channel standard deviation, 0..1 units.
+    #[serde(default = "imagenet_std")]
+    pub std: [f32; 3],
+    /// Licence of the weights.
+    #[serde(default = "licence")]
+    pub licence: String,
+}
+
+/// Shape of the MAE decoder (He et al. 2021, arXiv 2111.06377, section 3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderConfig {
+    /// Width.
+    pub dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// Width of the MLP's hidden layer.
+    pub mlp: usize,
+}
+
+/// Images and their augmentation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Make the images in memory when no `--data` folder is given.
+    pub synth: Option<SynthConfig>,
+    /// Mirror half of the samples.
+    pub flip: bool,
+    /// Shift by up to this many pixels, mirroring at the border.
+    pub shift: usize,
+}
+
+/// K-means over patches or features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodebookConfig {
+    /// K, the number of centroids.
+    pub tokens: usize,
+    /// Images whose patches are clustered, the first of the set.
+    pub images: usize,
+    /// Vectors in a mini-batch.
+    pub batch: usize,
+    /// Passes over the vectors.
+    pub passes: usize,
+    /// Seed of seeding and batches.
+    pub seed: u64,
+}
+
+/// The optimisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimConfig {
+    /// Seed of weights, order, augmentation and masks.
+    pub seed: u64,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Images a step.
+    pub batch: usize,
+    /// Learning rate for 256 images a step; scaled linearly with `batch`.
+    pub blr: f64,
+    /// Steps of linear warm-up.
+    pub warmup: usize,
+    /// Decoupled weight decay, not on vectors.
+    pub weight_decay: f64,
+    /// Largest global gradient norm.
+    pub clip: f64,
+    /// Share of patches hidden.
+    pub mask_ratio: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// Steps between lines of the log.
+    pub log_every: usize,
+}
+
+fn imagenet_mean() -> [f32; 3] {
+    [0.485, 0.456, 0.406]
+}
+
+fn imagenet_std() -> [f32; 3] {
+    [0.229, 0.224, 0.225]
+}
+
+fn licence() -> String {
+    "MIT OR Apache-2.0".into()
+}
+
+impl Config {
+    /// Reads and checks a TOML file.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::Content`] for what is no such TOML, or
+    /// [`TrainError::Config`].
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(TrainError::io(path, "read"))?;
+        let config: Self =
+            toml::from_str(&text).map_err(TrainError::content(path, "not a run's TOML"))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the field and the mend.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.model.check()?;
+        let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
+        let (decoder, train) = (&self.decoder, &self.train);
+        if decoder.heads == 0 || decoder.dim % decoder.heads != 0 || decoder.dim % 4 != 0 {
+            return wrong("decoder.dim must be a multiple of decoder.heads and of 4");
+        }
+        if self.codebook.tokens < 2 || self.codebook.batch == 0 || self.codebook.passes == 0 {
+            return wrong("codebook.tokens must be at least 2, batch and passes at least 1");
+        }
+        if train.batch == 0 || train.steps == 0 || train.log_every == 0 {
+            return wrong("train.batch, train.steps and train.log_every must be at least 1");
+        }
+        let positive = train.blr > 0.0 && train.clip > 0.0 && train.weight_decay >= 0.0;
+        if !positive {
+            return wrong("train.blr and train.clip must be above 0, train.weight_decay not below");
+        }
+        let (visible, masked) = self.visible_and_masked();
+        if !(train.mask_ratio > 0.0 && train.mask_ratio < 1.0) || visible == 0 || masked == 0 {
+            return wrong("train.mask_ratio must leave a patch visible and a patch masked");
+        }
+        if self.data.shift >= self.model.image_size {
+            return wrong("data.shift must be smaller than model.image_size");
+        }
+        Ok(())
+    }
+
+    /// How many patches the encoder sees, and how many it must guess.
+    pub fn visible_and_masked(&self) -> (usize, usize) {
+        let patches = self.model.patches();
+        let visible = (patches as f64 * (1.0 - self.train.mask_ratio)) as usize;
+        (visible, patches - visible)
+    }
+}
+
+impl ModelConfig {
+    /// Patches per image.
+    pub fn patches(&self) -> usize {
+        (self.image_size / self.patch_size).pow(2)
+    }
+
+    /// Values in one patch.
+    pub fn patch_dim(&self) -> usize {
+        3 * self.patch_size * self.patch_size
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the field and the mend.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
+        if self.patch_size == 0 || self.image_size == 0 || self.image_size % self.patch_size != 0 {
+            return wrong("model.image_size must be a multiple of model.patch_size");
+        }
+        if self.heads == 0 || self.dim == 0 || self.dim % self.heads != 0 || self.dim % 4 != 0 {
+            return wrong("model.dim must be a multiple of model.heads and of 4");
+        }
+        if self.mlp == 0 || self.depth == 0 {
+            return wrong("model.mlp and model.depth must be at least 1");
+        }
+        if self.resize < self.image_size {
+            return wrong("model.resize must not be below model.image_size");
+        }
+        if !self.std.iter().all(|&s| s > 0.0) {
+            return wrong("model.std must be above 0");
+        }
+        Ok(())
+    }
+}

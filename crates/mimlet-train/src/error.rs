@@ -1,0 +1,67 @@
+//! What can go wrong in training, each with the file or field and the mend.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Any failure of this crate.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A file or folder could not be read or written.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, as in "read" or "create".
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file was read but does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    Content {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong and how to mend it.
+        reason: String,
+    },
+    /// The configuration contradicts itself or the data.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// Training left the finite numbers.
+    #[error("step {step}: loss or gradient is not finite {times} times in a row; lower train.blr")]
+    Diverged {
+        /// Optimiser step.
+        step: usize,
+        /// Steps skipped in a row.
+        times: usize,
+    },
+    /// Token counts were refused.
+    #[error("token counts: {0}")]
+    Counts(#[from] mimlet_tcas::CountsError),
+}
+
+impl TrainError {
+    /// For `map_err` on file operations.
+    pub(crate) fn io<'a>(
+        path: &'a Path,
+        action: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> Self + use<'a> {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            action,
+            source,
+        }
+    }
+
+    /// For `map_err` on anything that judges a file's content.
+    pub(crate) fn content<'a, E: std::fmt::Display>(
+        path: &'a Path,
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self + use<'a, E> {
+        move |error| Self::Content {
+            path: path.to_owned(),
+            reason: format!("{what}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What a trained encoder is worth.
+
+pub mod alignment;
+pub mod probe;

@@ -1,0 +1,87 @@
+//! A pre-norm transformer block (Dosovitskiy et al. 2021, arXiv 2010.11929).
+
+use burn::module::Module;
+use burn::tensor::{Tensor, activation};
+
+use super::init::Init;
+use super::linear::Linear;
+use super::norm::LayerNorm;
+
+/// `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
+#[derive(Module, Debug)]
+pub struct Block {
+    norm1: LayerNorm,
+    attn: Attention,
+    norm2: LayerNorm,
+    mlp: Mlp,
+}
+
+impl Block {
+    /// A block of width `dim`.
+    pub fn new(init: &mut Init<'_>, dim: usize, heads: usize, mlp: usize) -> Self {
+        Self {
+            norm1: LayerNorm::new(init, dim),
+            attn: Attention {
+                qkv: Linear::new(init, dim, 3 * dim),
+                proj: Linear::new(init, dim, dim),
+                heads,
+            },
+            norm2: LayerNorm::new(init, dim),
+            mlp: Mlp {
+                fc1: Linear::new(init, dim, mlp),
+                fc2: Linear::new(init, mlp, dim),
+            },
+        }
+    }
+
+    /// `[batch * tokens, dim]` to the same.
+    pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
+        let attended = self.attn.forward(self.norm1.forward(x.clone()), batch);
+        let x = x + attended;
+        let widened = self.mlp.forward(self.norm2.forward(x.clone()));
+        x + widened
+    }
+}
+
+/// Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762).
+#[derive(Module, Debug)]
+struct Attention {
+    /// Rows are queries, keys, values, each head by head.
+    qkv: Linear,
+    proj: Linear,
+    heads: usize,
+}
+
+impl Attention {
+    fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
+        let [rows, dim] = x.dims();
+        let (tokens, head_dim) = (rows / batch, dim / self.heads);
+        let qkv = self
+            .qkv
+            .forward(x)
+            .reshape([batch, tokens, 3, self.heads, head_dim])
+            .permute([2, 0, 3, 1, 4]);
+        let part = |index: usize| -> Tensor<4> {
+            qkv.clone().narrow(0, index, 1).squeeze_dim(0)
+        };
+        // Scaling the queries costs less than scaling the scores.
+        let queries = part(0) * (head_dim as f64).powf(-0.5);
+        let scores = queries.matmul(part(1).swap_dims(2, 3));
+        let mixed = activation::softmax(scores, 3).matmul(part(2));
+        let joined = mixed.swap_dims(1, 2).reshape([rows, dim]);
+        self.proj.forward(joined)
+    }
+}
+
+/// `fc2(gelu(fc1(x)))` with the exact GELU.
+#[derive(Module, Debug)]
+struct Mlp {
+    fc1: Linear,
+    fc2: Linear,
+}
+
+impl Mlp {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        self.fc2.forward(activation::gelu(self.fc1.forward(x)))
+    }
+}

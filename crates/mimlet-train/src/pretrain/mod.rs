@@ -1,0 +1,14 @@
+//! ClusterMIM pre-training (Du et al. 2024, arXiv 2407.09087): an MAE that predicts the codebook
+//! tokens of the patches it does not see.
+
+pub mod batch;
+pub mod checkpoint;
+pub mod log;
+pub mod optim;
+pub mod plot;
+pub mod trainer;
+
+#[cfg(test)]
+pub(crate) mod tiny;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) with a global-norm clip.
+//!
+//! burn's own AdamW clips tensor by tensor and keeps its state under random ids; this one clips by
+//! the global norm and keeps state under checkpoint names, so a run can be resumed from a file.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::nn::state::{Array, State, checkpoint_name, host_values};
+
+const BETA1: f64 = 0.9;
+/// As MAE: gradients of masked batches vary more than most.
+const BETA2: f64 = 0.95;
+const EPSILON: f64 = 1e-8;
+
+/// Optimiser state: first and second moments by parameter name.
+#[derive(Debug, Default)]
+pub struct AdamW {
+    moments: BTreeMap<String, Moments>,
+    steps: i32,
+}
+
+#[derive(Debug, Clone)]
+struct Moments {
+    first: Tensor<1>,
+    second: Tensor<1>,
+}
+
+/// What one step may do.
+#[derive(Debug, Clone, Copy)]
+pub struct StepSize {
+    /// Learning rate.
+    pub rate: f64,
+    /// Decoupled weight decay of parameters with more than one dimension.
+    pub weight_decay: f64,
+    /// Largest global gradient norm.
+    pub clip: f64,
+}
+
+impl AdamW {
+    /// One update of `module`, and the gradient's global norm before the clip. When the norm is
+    /// not finite nothing is changed.
+    pub fn step<M: Module>(
+        &mut self,
+        module: M,
+        mut gradients: GradientsParams,
+        size: StepSize,
+    ) -> (M, f64) {
+        let norm = global_norm(&module, &gradients);
+        if !norm.is_finite() {
+            return (module, norm);
+        }
+        self.steps += 1;
+        let mut update = Update {
+            path: Vec::new(),
+            gradients: &mut gradients,
+            moments: &mut self.moments,
+            scale: (size.clip / (norm + 1e-6)).min(1.0),
+            size,
+            correction1: 1.0 - BETA1.powi(self.steps),
+            correction2: 1.0 - BETA2.powi(self.steps),
+        };
+        (module.map(&mut update), norm)
+    }
+
+    /// The moments as `optim.first.*` and `optim.second.*`.
+    pub fn state(&self) -> State {
+        let mut state = State::new();
+        for (name, moments) in &self.moments {
+            for (kind, tensor) in [("first", &moments.first), ("second", &moments.second)] {
+                let array = Array {
+                    shape: tensor.dims().to_vec(),
+                    values: host_values(tensor.clone()),
+                };
+                state.insert(format!("optim.{kind}.{name}"), array);
+            }
+        }
+        state
+    }
+
+    /// Takes up where [`AdamW::state`] was written, after `steps` updates.
+    pub fn resume(state: &State, steps: usize, device: &Device) -> Self {
+        let device = device.clone().inner();
+        let tensor = |array: &Array| {
+            let data = TensorData::new(array.values.clone(), [array.values.len()]);
+            Tensor::<1>::from_data(data, &device)
+        };
+        let moments = state.iter().filter_map(|(name, array)| {
+            let name = name.strip_prefix("optim.first.")?;
+            let second = state.get(&format!("optim.second.{name}"))?;
+            let moments = Moments {
+                first: tensor(array),
+                second: tensor(second),
+            };
+            Some((name.to_owned(), moments))
+        });
+        Self {
+            moments: moments.collect(),
+            steps: steps as i32,
+        }
+    }
+}
+
+/// `sqrt` of the sum of squares of all gradients.
+fn global_norm<M: Module>(module: &M, gradients: &GradientsParams) -> f64 {
+    let mut squares = Squares {
+        gradients,
+        sums: Vec::new(),
+    };
+    module.visit(&mut squares);
+    if squares.sums.is_empty() {
+        return 0.0;
+    }
+    // One read-back for all of them.
+    let sums = host_values(Tensor::cat(squares.sums, 0));
+    sums.iter().map(|&sum| f64::from(sum)).sum::<f64>().sqrt()
+}
+
+struct Squares<'a> {
+    gradients: &'a GradientsParams,
+    sums: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.sums.push((gradient.clone() * gradient).sum());
+        }
+    }
+}
+
+struct Update<'a> {
+    path: Vec<String>,
+    gradients: &'a mut GradientsParams,
+    moments: &'a mut BTreeMap<String, Moments>,
+    scale: f64,
+    size: StepSize,
+    correction1: f64,
+    correction2: f64,
+}
+
+impl Update<'_> {
+    /// The step of one parameter, flat.
+    fn delta(&mut self, gradient: Tensor<1>) -> Tensor<1> {
+        let gradient = gradient * self.scale;
+        let moments = self
+            .moments
+            .entry(checkpoint_name(&self.path))
+            .or_insert_with(|| Moments {
+                first: gradient.zeros_like(),
+                second: gradient.zeros_like(),
+            });
+        let square = gradient.clone() * gradient.clone();
+        moments.first = moments.first.clone() * BETA1 + gradient * (1.0 - BETA1);
+        moments.second = moments.second.clone() * BETA2 + square * (1.0 - BETA2);
+        let spread = (moments.second.clone() / self.correction2).sqrt() + EPSILON;
+        moments.first.clone() / spread * (self.size.rate / self.correction1)
+    }
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else {
+            return param;
+        };
+        let shape = param.dims();
+        let count = shape.iter().product::<usize>();
+        let delta = self.delta(gradient.reshape([count])).reshape(shape);
+        let decay = if D > 1 { self.size.weight_decay } else { 0.0 };
+        let keep = 1.0 - self.size.rate * decay;
+        param.map(|tensor| {
+            let updated = tensor.inner() * keep - delta;
+            Tensor::from_inner(updated).require_grad()
+        })
+    }
+}
