@@ -1,0 +1,145 @@
+//! The resize and centre crop of torchvision over Pillow, in one step.
+
+use std::ops::Range;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
+
+use crate::RgbImage;
+
+/// Scales the short side to `short_side` by Pillow's antialiased bicubic (a = -0.5), the long side
+/// in proportion and truncated, and takes the `[height, width]` centre of the result. Neither may
+/// exceed `short_side`.
+///
+/// Only the pixels of the crop are computed, from the rows its windows touch, so a long thin image
+/// costs no more than a square one. The axes are resized one after the other, columns first as in
+/// Pillow: left to itself the resizer takes the rows first, which rounds one pixel value in seven
+/// the other way.
+pub(crate) fn resize_and_crop(
+    image: &RgbImage,
+    short_side: u32,
+    [height, width]: [u32; 2],
+) -> Result<RgbImage, ResizeError> {
+    let short = image.width().min(image.height());
+    let columns = Axis::new(image.width(), short, short_side, width);
+    let rows = Axis::new(image.height(), short, short_side, height);
+    let touched = rows.touched(image.height());
+    let row_bytes = image.width() as usize * 3;
+    let pixels =
+        &image.pixels()[touched.start as usize * row_bytes..touched.end as usize * row_bytes];
+    let touched_height = touched.end - touched.start;
+
+    let narrow = resize(
+        (image.width(), touched_height, pixels),
+        (width, touched_height),
+        [
+            columns.start,
+            0.0,
+            columns.length,
+            f64::from(touched_height),
+        ],
+    )?;
+    let crop = resize(
+        (width, touched_height, &narrow),
+        (width, height),
+        [
+            0.0,
+            rows.start - f64::from(touched.start),
+            f64::from(width),
+            rows.length,
+        ],
+    )?;
+    Ok(RgbImage::new(width, height, crop).expect("the buffer was made for this size"))
+}
+
+/// Resamples the box `[left, top, width, height]` of a source of width, height and pixels.
+fn resize(
+    (width, height, pixels): (u32, u32, &[u8]),
+    (target_width, target_height): (u32, u32),
+    [left, top, box_width, box_height]: [f64; 4],
+) -> Result<Vec<u8>, ResizeError> {
+    let source = ImageRef::new(width, height, pixels, PixelType::U8x3)
+        .expect("the pixels are whole rows of this width");
+    let mut target = Image::new(target_width, target_height, PixelType::U8x3);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
+        .crop(
+            left,
+            top,
+            // Rounding may carry the box past the border by the last bit.
+            box_width.min(f64::from(width) - left),
+            box_height.min(f64::from(height) - top),
+        );
+    Resizer::new().resize(&source, &mut target, &options)?;
+    Ok(target.into_vec())
+}
+
+/// The stretch of a source axis that the crop covers, in source pixels.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    start: f64,
+    length: f64,
+    /// Source pixels per pixel of the result.
+    scale: f64,
+}
+
+impl Axis {
+    /// For an axis of `side` pixels in an image whose short side goes from `short` to `short_side`.
+    fn new(side: u32, short: u32, short_side: u32, crop: u32) -> Self {
+        let resized = resized_side(side, short, short_side);
+        let offset = crop_offset(resized, u64::from(crop));
+        // Multiplied before divided: exact when the crop is the whole axis or the scale is 1.
+        let to_source = |position: u64| (position as f64 * f64::from(side)) / resized as f64;
+        let start = to_source(offset);
+        let length = to_source(u64::from(crop));
+        Self {
+            start,
+            length,
+            scale: f64::from(side) / resized as f64,
+        }
+    }
+
+    /// The source pixels that the crop's windows can reach, of `side` pixels.
+    fn touched(&self, side: u32) -> Range<u32> {
+        // The bicubic kernel reaches two pixels to each side, wider when it has to antialias.
+        let reach = 2.0 * self.scale.max(1.0) + 1.0;
+        let start = (self.start - reach).floor().max(0.0) as u32;
+        let end = (self.start + self.length + reach).ceil() as u32;
+        start..end.min(side)
+    }
+}
+
+/// `int(short_side * side / short)`, as torchvision's `resize`.
+fn resized_side(side: u32, short: u32, short_side: u32) -> u64 {
+    u64::from(short_side) * u64::from(side) / u64::from(short)
+}
+
+/// `int(round((resized - crop) / 2.0))` with Python's rounding of halves to even, as torchvision's
+/// `center_crop`.
+fn crop_offset(resized: u64, crop: u64) -> u64 {
+    let margin = resized - crop;
+    let half = margin / 2;
+    half + margin % 2 * (half % 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_round_to_even() {
+        // Python: [int(round(m / 2.0)) for m in range(8)] == [0, 0, 1, 2, 2, 2, 3, 4]
+        let offsets: Vec<u64> = (0..8)
+            .map(|margin| crop_offset(100 + margin, 100))
+            .collect();
+        assert_eq!(offsets, [0, 0, 1, 2, 2, 2, 3, 4]);
+    }
+
+    #[test]
+    fn long_side_is_truncated() {
+        assert_eq!(resized_side(300, 300, 72), 72);
+        assert_eq!(resized_side(451, 300, 72), 108); // 108.24
+        assert_eq!(resized_side(599, 400, 256), 383); // 383.36
+        assert_eq!(resized_side(1000, 1, 72), 72_000);
+    }
+}
