@@ -1,0 +1,187 @@
+//! Why a checkpoint was not turned into a file.
+
+use mimlet_format::{DType, FormatError, TensorRole};
+use mimlet_runtime::{EncodeError, PlanError};
+use std::io;
+use std::path::PathBuf;
+
+/// Why a checkpoint was not read, or a model not exported. Nothing has been written then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    /// A file cannot be read.
+    #[error("{path}: cannot be read: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is not what its name or place says.
+    #[error("{path}: {reason}", path = path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// A checkpoint has a tensor that no known ViT has.
+    #[error(
+        "{path}: tensor {name} {shape:?} has no place in a plain ViT encoder; export a checkpoint \
+         without it",
+        path = path.display()
+    )]
+    UnknownTensor {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A checkpoint lacks a tensor.
+    #[error(
+        "{path}: tensor {name} {expected:?}, the encoder's {role}, is missing",
+        path = path.display()
+    )]
+    MissingTensor {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The name it would have.
+        name: String,
+        /// What it is for.
+        role: TensorRole,
+        /// The shape it would have; empty when the missing tensor is what would tell.
+        expected: Vec<usize>,
+    },
+    /// A checkpoint's tensor has another shape than its role asks for.
+    #[error(
+        "{path}: tensor {name}, the encoder's {role}, is {found:?} where the rest of the \
+         checkpoint asks for {expected:?}",
+        path = path.display()
+    )]
+    WrongShape {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        name: String,
+        /// What it is for.
+        role: TensorRole,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape it should have; 0 stands for any length.
+        expected: Vec<usize>,
+    },
+    /// A checkpoint's tensor holds numbers of a type that is not read.
+    #[error(
+        "{path}: tensor {name} is {found}; f32, f16 and bf16 are read, convert it",
+        path = path.display()
+    )]
+    WrongDType {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        name: String,
+        /// Its type, as the checkpoint calls it.
+        found: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error(
+        "tensor {name}: value {index} is {value}; the checkpoint is broken, take an earlier one"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Which of its values.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A weight is too large for the type it would be stored in.
+    #[error(
+        "tensor {role}: value {index} is {value}, beyond what {dtype} holds; choose the f32 scheme"
+    )]
+    Overflow {
+        /// The tensor.
+        role: TensorRole,
+        /// Which of its values, row-major.
+        index: usize,
+        /// The value.
+        value: f32,
+        /// The type.
+        dtype: DType,
+    },
+    /// A model's tensor is absent or of another size than its configuration asks for.
+    #[error("tensor {role} has {found} values where the configuration asks for {expected}")]
+    WrongLength {
+        /// The tensor.
+        role: TensorRole,
+        /// Values it has; 0 when it is absent.
+        found: usize,
+        /// Values it should have.
+        expected: usize,
+    },
+    /// A setting is missing, impossible or at odds with another.
+    #[error("{field} {reason}")]
+    Config {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong with it and what to do.
+        reason: String,
+    },
+    /// The packed file breaks a rule of the format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The packed file has no plan, or its plan does not fit the target.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The plan does not fit the target.
+    #[error("target {target}: {source}")]
+    Target {
+        /// The target's name.
+        target: String,
+        /// Which limit.
+        source: PlanError,
+    },
+    /// The packed file is no use on the target for a reason other than its plan.
+    #[error("target {target}: {reason}")]
+    TargetRefuses {
+        /// The target's name.
+        target: String,
+        /// What exceeds which limit.
+        reason: String,
+    },
+    /// A golden image could not be run.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The packed file fails its own acceptance test.
+    #[error(
+        "the {scheme} model fails its own acceptance test: {}; choose a wider scheme, or calibrate \
+         with images like those it will see",
+        failures.join(", ")
+    )]
+    Rejected {
+        /// How it was quantised: `f32`, `f16`, `int8`.
+        scheme: &'static str,
+        /// What was not reached, a sentence each.
+        failures: Vec<String>,
+    },
+}
+
+impl ExportError {
+    /// For `map_err` on a failed read of `path`.
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A complaint about the content of `path`.
+    pub(crate) fn content(path: &std::path::Path, reason: impl Into<String>) -> Self {
+        Self::Content {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What an export found out about the file it made.
+
+use serde::Serialize;
+
+/// What an export found out about the file it made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The model's name.
+    pub name: String,
+    /// How the linear layers are stored: `f32`, `f16`, `int8`.
+    pub scheme: &'static str,
+    /// The file's length.
+    pub bytes: u64,
+    /// The file's identity: BLAKE3 of its content, hexadecimal.
+    pub hash: String,
+    /// Bytes of the tensors an encoder reads; the rest is the acceptance test and the manifest.
+    pub weight_bytes: u64,
+    /// Bytes of the buffers an encoder works on.
+    pub activation_bytes: u64,
+    /// Golden images in the file.
+    pub golden_images: usize,
+    /// Images the quantiser was calibrated on, none of them golden where there were enough.
+    pub calibration_images: usize,
+    /// The linear layers, in order, and how well each stands for its float original.
+    pub layers: Vec<LayerReport>,
+    /// The layer with the lowest signal-to-noise ratio; `None` when none has noise.
+    pub worst_layer: Option<String>,
+    /// What the packed file reached on its own acceptance test.
+    pub verdict: VerdictReport,
+    /// What it had to reach.
+    pub thresholds: ThresholdsReport,
+    /// The float model's TCAS over the golden images; `None` without labels or codebook.
+    pub float_tcas: Option<f64>,
+    /// Share of golden patches whose margin counts as wide, 0..1: the part of the tokens that may
+    /// not flip at all. `None` without a codebook.
+    pub wide_margin_share: Option<f64>,
+    /// The target that the plan was held to.
+    pub target: Option<String>,
+    /// Names of the checkpoint's tensors that were left out.
+    pub ignored: Vec<String>,
+    /// What a reader should know and may want to mend.
+    pub notes: Vec<String>,
+    /// Seconds the export took.
+    pub seconds: f64,
+}
+
+/// How well a stored linear layer stands for its float original, on calibration data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerReport {
+    /// The layer's weight: `blocks.3.attn.qkv.weight`.
+    pub tensor: String,
+    /// Element type of the weight.
+    pub dtype: String,
+    /// Bytes of the weight as stored.
+    pub bytes: u64,
+    /// Signal-to-noise ratio of the weight, decibels; `None` when it is exact.
+    pub weight_snr_db: Option<f64>,
+    /// Signal-to-noise ratio of the layer's outputs on float inputs, decibels; `None` when they are
+    /// exact.
+    pub output_snr_db: Option<f64>,
+    /// Cosine between the layer's outputs and the float layer's, all rows as one vector.
+    pub output_cosine: f64,
+    /// Strength of the outlier migration into the weight, 0..1 (SmoothQuant's alpha); `None` when
+    /// leaving the layer as it was promised a smaller error.
+    pub migration: Option<f32>,
+}
+
+/// [`Verdict`](mimlet_runtime::acceptance::Verdict), for reports.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerdictReport {
+    /// What ran.
+    pub backend: String,
+    /// Lowest cosine between a feature vector and its golden one.
+    pub min_cosine: f64,
+    /// Mean of those cosines.
+    pub mean_cosine: f64,
+    /// Share of patches with the golden token, 0..1.
+    pub token_agreement: Option<f64>,
+    /// Tokens that differ at a margin that rounding may overturn.
+    pub near_tie_flips: u32,
+    /// Tokens that differ at a wider margin.
+    pub wide_margin_flips: u32,
+    /// TCAS over the golden images.
+    pub tcas: Option<f64>,
+}
+
+/// [`Thresholds`](mimlet_format::Thresholds), for reports.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThresholdsReport {
+    /// Lowest feature cosine allowed.
+    pub min_cosine: f32,
+    /// Lowest token agreement allowed.
+    pub min_token_agreement: f32,
+    /// Golden margin from which a flip is a fault.
+    pub wide_margin: f32,
+    /// Flips allowed there.
+    pub max_wide_margin_flips: u32,
+    /// Highest TCAS allowed.
+    pub max_tcas: Option<f64>,
+}
