@@ -69,3 +69,23 @@ impl fmt::Debug for AlignedBytes {
             .finish_non_exhaustive()
     }
 }
+
+/// Includes a file in the program as `&'static [u8]` that starts at a multiple of 64, so that
+/// [`Model::parse`](crate::Model::parse) can use a model where it lies in flash. The path is as for
+/// [`include_bytes!`].
+///
+/// ```
+/// static BYTES: &[u8] =
+///     mimlet_format::include_aligned!(concat!(env!("CARGO_MANIFEST_DIR"), "/FORMAT.md"));
+/// assert_eq!(BYTES.as_ptr().addr() % 64, 0);
+/// assert!(BYTES.starts_with(b"# The .mim file"));
+/// ```
+#[macro_export]
+macro_rules! include_aligned {
+    ($($path:tt)+) => {{
+        #[repr(C, align(64))]
+        struct Aligned<T: ?Sized>(T);
+        static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!($($path)+));
+        &FILE.0
+    }};
+}

@@ -57,7 +57,8 @@ pub enum FormatError {
     },
     /// The bytes lie in memory where tensors cannot be used in place.
     #[error(
-        "bytes start {past} past a multiple of {ALIGNMENT} in memory: copy them into AlignedBytes"
+        "bytes start {past} past a multiple of {ALIGNMENT} in memory: use AlignedBytes or \
+         include_aligned"
     )]
     Misaligned {
         /// Address modulo the alignment.

@@ -6,7 +6,7 @@
 //! | to | use |
 //! |---|---|
 //! | open a file on disk | [`ModelFile::open`] (feature `std`) |
-//! | use bytes in memory or flash | [`Model::parse`], [`AlignedBytes`] when they are not aligned |
+//! | use bytes in memory or flash | [`Model::parse`], with [`AlignedBytes`] or [`include_aligned!`] |
 //! | write a file | [`ModelWriter`], then [`write_atomically`] (feature `std`) |
 //! | know which tensors, and how stored | [`required_roles`], [`expected_shape`], [`layout_for`] |
 #![cfg_attr(not(feature = "std"), no_std)]

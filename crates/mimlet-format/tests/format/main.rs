@@ -6,10 +6,12 @@
 
 mod any_bytes;
 mod document;
+mod encoding;
 mod files;
 mod forge;
 mod header;
 mod manifest;
+mod places;
 mod round_trip;
 mod table;
 mod values;
