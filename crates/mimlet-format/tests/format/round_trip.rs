@@ -138,3 +138,21 @@ fn names_are_those_of_the_document() {
         golden.map(|name| format!("golden.{name}"))
     );
 }
+
+/// What the document lists as accepted though it may look odd.
+#[test]
+fn odd_files_that_break_no_rule_are_read() {
+    let odd = forge::forge(|manifest| {
+        let acceptance = &mut manifest.acceptance;
+        acceptance.labels.clear();
+        acceptance.thresholds.max_tcas = None;
+        acceptance.thresholds.wide_margin = 0.0;
+    });
+    Model::parse(&odd).unwrap();
+
+    let mut nan = forge::sample();
+    let weight = forge::table().tensors[0].offset as usize;
+    nan[weight..weight + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    forge::seal(&mut nan);
+    Model::parse(&nan).unwrap();
+}
