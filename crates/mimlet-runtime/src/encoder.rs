@@ -13,6 +13,24 @@ use mimlet_kernels::{Level, normalize};
 
 /// A model on a backend. One encoder runs one image at a time; threads that encode at once each
 /// take an encoder over the same [`Model`], whose weights they share.
+///
+/// ```
+/// use mimlet_format::Model;
+/// use mimlet_runtime::{Encoder, acceptance};
+///
+/// # fn show(bytes: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// let model = Model::parse(bytes)?;
+/// let mut encoder = Encoder::on_cpu(&model, 2)?;
+/// let verdict = acceptance::run(&model, &mut encoder)?;
+/// assert!(verdict.passed(), "{}: {:?}", verdict.backend, verdict.failures);
+///
+/// let [height, width] = model.manifest().encoder.image_size.map(|side| side as usize);
+/// let grey = vec![0.0; 3 * height * width];
+/// let encoding = encoder.encode(&grey)?;
+/// println!("token {} of the first patch, margin {}", encoding.tokens[0], encoding.margins[0]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Encoder<'m> {
     preprocess: Preprocess,
     backend: Box<dyn Backend + 'm>,

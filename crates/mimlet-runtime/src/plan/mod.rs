@@ -40,7 +40,17 @@ impl BufferSpec {
 }
 
 /// An encoder's steps in order, and the buffers they work on. No tensor or buffer is touched before
-/// its size is known here.
+/// its size is known here, so whether a model fits a device is found without the device:
+///
+/// ```
+/// use mimlet_runtime::{DeviceLimits, Plan};
+///
+/// # fn show(model: &mimlet_format::Model<'_>) -> Result<(), mimlet_runtime::PlanError> {
+/// let plan = Plan::new(model.manifest())?;
+/// println!("{} steps, {} bytes of buffers", plan.steps().len(), plan.activation_bytes());
+/// plan.fits(&DeviceLimits { memory_bytes: Some(64 << 20), ..DeviceLimits::DOWNLEVEL })
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     config: EncoderConfig,
