@@ -1,1 +1,29 @@
 //! Runs an encoder's plan on a GPU through wgpu.
+//!
+//! [`Adapters`] lists the GPUs of a machine, [`Gpu`] is one of them opened, [`WgpuBackend`] runs a
+//! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single kernel, for tests and
+//! benches.
+//!
+//! Kernels need no wgpu feature and the limits of the smallest GPUs, so a software Vulkan driver
+//! such as lavapipe is enough. Nothing here panics over a device: a GPU that is missing, too small,
+//! out of memory or lost is a [`WgpuError`].
+//!
+//! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need
+//! `unsafe`; what can be saved without it is saved: workgroup memory is not zeroed, as every kernel
+//! writes it before it reads.
+
+mod adapters;
+mod backend;
+mod bindings;
+mod buffers;
+mod dispatch;
+mod error;
+mod gpu;
+mod pipelines;
+
+pub use adapters::{AdapterDescription, Adapters, Choice};
+pub use backend::WgpuBackend;
+pub use dispatch::dispatch_once;
+pub use error::WgpuError;
+pub use gpu::{Gpu, Requirements};
+pub use wgpu::Backends;

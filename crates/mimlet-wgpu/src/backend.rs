@@ -1,0 +1,168 @@
+//! The backend: a plan's dispatches, made once and recorded for each image.
+
+use crate::bindings::Resident;
+use crate::buffers;
+use crate::error::WgpuError;
+use crate::gpu::{Fault, Gpu};
+use crate::pipelines::{Pipelines, Prepared};
+use mimlet_format::Model;
+use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan};
+use std::ops::Range;
+use wgpu::{Buffer, MapMode};
+
+/// Runs a plan on a GPU: one submission an image, in which the image goes up, every step runs, and
+/// the results come down. Buffers, pipelines and bindings are made once; afterwards only the
+/// command buffer is new.
+#[derive(Debug)]
+pub struct WgpuBackend {
+    gpu: Gpu,
+    steps: Vec<Prepared>,
+    resident: Resident,
+    image: BufferId,
+    /// Mapped between runs.
+    upload: Buffer,
+    readback: Buffer,
+    features: Output,
+    tokens: Option<(Output, Output)>,
+}
+
+/// A buffer that is read back, and where.
+#[derive(Debug, Clone)]
+struct Output {
+    buffer: BufferId,
+    bytes: Range<u64>,
+}
+
+impl WgpuBackend {
+    /// Copies a model's weights to a GPU and compiles its plan's steps.
+    ///
+    /// # Errors
+    /// [`WgpuError`] when the plan does not fit the limits the GPU was opened with, is another
+    /// model's, or the GPU fails.
+    pub fn new(gpu: &Gpu, model: &Model<'_>, plan: &Plan) -> Result<Self, WgpuError> {
+        plan.fits(&gpu.limits())
+            .map_err(|reason| WgpuError::LimitExceeded {
+                adapter: gpu.description().name.clone(),
+                reason,
+            })?;
+        let resident = Resident::new(gpu, model, plan)?;
+        let mut pipelines = Pipelines::new(gpu);
+        let mut steps = Vec::with_capacity(plan.steps().len());
+        for step in plan.steps() {
+            let bindings = resident.bindings(step);
+            steps.push(pipelines.prepare(step.kernel(), &step.call(), &bindings)?);
+        }
+        let mut end = 0;
+        let mut output = |buffer: BufferId| {
+            let start = end;
+            end += plan.buffers()[buffer.index()].bytes();
+            Output {
+                buffer,
+                bytes: start..end,
+            }
+        };
+        let features = output(plan.features());
+        let tokens = plan
+            .tokens()
+            .map(|(tokens, distances)| (output(tokens), output(distances)));
+        let image = plan.image();
+        Ok(Self {
+            upload: buffers::upload(gpu, plan.buffers()[image.index()].bytes())?,
+            readback: buffers::readback(gpu, end)?,
+            gpu: gpu.clone(),
+            steps,
+            resident,
+            image,
+            features,
+            tokens,
+        })
+    }
+
+    /// Bytes of all buffers on the GPU: weights, the plan's buffers, and what the host maps.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.resident.bytes() + self.upload.size() + self.readback.size()
+    }
+
+    fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
+        let refused = |error: wgpu::MapRangeError| Fault::refused(&error);
+        let mut view = self.upload.get_mapped_range_mut(..).map_err(refused)?;
+        view.copy_from_slice(bytemuck::cast_slice(image));
+        drop(view);
+        self.upload.unmap();
+        let submission = self.submit();
+        self.gpu.wait(submission)?;
+        let view = self.readback.get_mapped_range(..).map_err(refused)?;
+        let filled = self.fill(&view, encoding);
+        drop(view);
+        self.readback.unmap();
+        filled
+    }
+
+    /// Records and submits one image's work.
+    fn submit(&self) -> wgpu::SubmissionIndex {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let image = self.resident.buffer(self.image);
+        encoder.copy_buffer_to_buffer(&self.upload, 0, image, 0, self.upload.size());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for step in &self.steps {
+            step.record(&mut pass);
+        }
+        drop(pass);
+        for output in self.outputs() {
+            let Range { start, end } = output.bytes;
+            let source = self.resident.buffer(output.buffer);
+            encoder.copy_buffer_to_buffer(source, 0, &self.readback, start, end - start);
+        }
+        // Asking for the mapped range tells whether mapping worked; the upload buffer is asked when
+        // the next image comes.
+        encoder.map_buffer_on_submit(&self.readback, MapMode::Read, .., |_| ());
+        encoder.map_buffer_on_submit(&self.upload, MapMode::Write, .., |_| ());
+        self.gpu.queue.submit([encoder.finish()])
+    }
+
+    fn outputs(&self) -> impl Iterator<Item = &Output> {
+        let tokens = self
+            .tokens
+            .iter()
+            .flat_map(|(tokens, distances)| [tokens, distances]);
+        std::iter::once(&self.features).chain(tokens)
+    }
+
+    fn fill(&self, mapped: &[u8], encoding: &mut Encoding) -> Result<(), Fault> {
+        let features = words::<f32>(mapped, &self.features)?;
+        let tokens = match &self.tokens {
+            Some((tokens, distances)) => Some((
+                words::<u32>(mapped, tokens)?,
+                words::<f32>(mapped, distances)?,
+            )),
+            None => None,
+        };
+        encoding.fill(features, tokens);
+        Ok(())
+    }
+}
+
+/// An output in mapped memory, which drivers align far beyond a word.
+fn words<'v, T: bytemuck::AnyBitPattern>(
+    mapped: &'v [u8],
+    output: &Output,
+) -> Result<&'v [T], Fault> {
+    let Range { start, end } = output.bytes;
+    bytemuck::try_cast_slice(&mapped[start as usize..end as usize])
+        .map_err(|error| Fault::refused(&error))
+}
+
+impl Backend for WgpuBackend {
+    fn describe(&self) -> String {
+        format!("wgpu {}", self.gpu.description())
+    }
+
+    /// As every backend; `image` has the plan's length, or this panics.
+    fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
+        self.encode(image, encoding).map_err(|fault| BackendError {
+            backend: self.describe(),
+            reason: self.gpu.error("running the encoder", fault).to_string(),
+        })
+    }
+}

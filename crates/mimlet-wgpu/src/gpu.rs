@@ -1,0 +1,295 @@
+//! A GPU that is open, and its errors caught.
+
+use crate::adapters::{AdapterDescription, Adapters, Choice, device_limits};
+use crate::error::{WgpuError, one_line};
+use mimlet_runtime::{BufferSpec, DeviceLimits, Plan};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wgpu::{ErrorFilter, PollType};
+
+/// The limits a GPU is opened with. Whatever they are, no wgpu feature is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Requirements<'p> {
+    /// What this plan needs, and no less than the smallest GPUs have.
+    Plan(&'p Plan),
+    /// These and no more, so that a run shows whether a smaller device would do.
+    Within(DeviceLimits),
+}
+
+/// An open GPU. Clones share it.
+#[derive(Clone)]
+pub struct Gpu {
+    pub(crate) device: wgpu::Device,
+    pub(crate) queue: wgpu::Queue,
+    description: Arc<AdapterDescription>,
+    faults: Arc<Faults>,
+}
+
+/// What the driver reported outside any call of ours.
+#[derive(Debug, Default)]
+struct Faults {
+    lost: OnceLock<String>,
+    uncaptured: Mutex<Option<Fault>>,
+}
+
+/// An error of wgpu, not yet told what it befell.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    OutOfMemory,
+    Refused(String),
+    Lost(String),
+}
+
+impl Gpu {
+    /// Opens a GPU of [`Adapters::list`].
+    ///
+    /// # Errors
+    /// [`WgpuError`]: there is none, it has less than required, or its driver refuses.
+    ///
+    /// ```no_run
+    /// use mimlet_runtime::{Encoder, Plan};
+    /// use mimlet_wgpu::{Choice, Gpu, Requirements, WgpuBackend};
+    /// # fn encode(model: &mimlet_format::Model<'_>, image: &[f32]) -> Result<(), Box<dyn std::error::Error>> {
+    /// let plan = Plan::new(model.manifest())?;
+    /// let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan))?;
+    /// let backend = WgpuBackend::new(&gpu, model, &plan)?;
+    /// let mut encoder = Encoder::new(model, &plan, Box::new(backend));
+    /// println!("{:?}", encoder.encode(image)?.tokens);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn open(choice: &Choice, requirements: &Requirements) -> Result<Self, WgpuError> {
+        Adapters::list().open(choice, requirements)
+    }
+
+    pub(crate) fn on(adapter: &wgpu::Adapter, wanted: &Requirements) -> Result<Self, WgpuError> {
+        let description = AdapterDescription::of(adapter);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("mimlet"),
+            required_features: wgpu::Features::empty(),
+            required_limits: required_limits(&description, adapter.limits(), wanted)?,
+            // Blocks as large as a desktop likes would dwarf a small encoder's weights.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let (device, queue) = opened.map_err(|error| WgpuError::DeviceRefused {
+            adapter: description.name.clone(),
+            reason: one_line(&error.to_string()),
+        })?;
+        let faults = Arc::new(Faults::default());
+        let lost = Arc::clone(&faults);
+        device.set_device_lost_callback(move |_, message| {
+            // The first report is the cause; later ones follow from it.
+            let _ = lost.lost.set(one_line(&message));
+        });
+        let uncaptured = Arc::clone(&faults);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            let mut first = uncaptured
+                .uncaptured
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(Fault::of(error));
+        }));
+        Ok(Self {
+            device,
+            queue,
+            description: Arc::new(description),
+            faults,
+        })
+    }
+
+    /// The adapter; its limits are the adapter's own, not those the GPU was opened with.
+    #[must_use]
+    pub fn description(&self) -> &AdapterDescription {
+        &self.description
+    }
+
+    /// The limits it was opened with.
+    #[must_use]
+    pub fn limits(&self) -> DeviceLimits {
+        device_limits(&self.device.limits())
+    }
+
+    /// Closes the GPU under everything that uses it. Later calls end in [`WgpuError::DeviceLost`].
+    pub fn close(&self) {
+        self.device.destroy();
+    }
+
+    /// Makes a GPU object with every error of wgpu caught.
+    pub(crate) fn checked<T>(&self, make: impl FnOnce() -> T) -> Result<T, Fault> {
+        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let validation = self.device.push_error_scope(ErrorFilter::Validation);
+        let made = make();
+        let caught = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
+        match caught.into_iter().flatten().next() {
+            Some(error) => Err(Fault::of(error)),
+            None => Ok(made),
+        }
+    }
+
+    /// Waits until a submission is done and its buffers are mapped.
+    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), Fault> {
+        let waited = self.poll(PollType::Wait {
+            submission_index: Some(submission),
+            timeout: None,
+        });
+        let mut uncaptured = self
+            .faults
+            .uncaptured
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match (waited, uncaptured.take()) {
+            (Ok(()), None) => Ok(()),
+            (_, Some(fault)) => Err(fault),
+            // A submission to a lost device never counts as made.
+            (Err(reason), None) => Err(Fault::Lost(reason)),
+        }
+    }
+
+    /// wgpu's poll, which panics when a device turns out lost while it waits.
+    fn poll(&self, kind: PollType) -> Result<(), String> {
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(kind))) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(one_line(&error.to_string())),
+            Err(_) => Err("the driver gave up while computing".into()),
+        }
+    }
+
+    /// What is behind a fault: of a lost GPU, wgpu refuses calls, and tells why only when polled.
+    pub(crate) fn cause(&self, fault: Fault) -> Fault {
+        if self.faults.lost.get().is_none() {
+            let _ = self.poll(PollType::Poll);
+        }
+        match self.faults.lost.get() {
+            Some(reason) => Fault::Lost(reason.clone()),
+            None => fault,
+        }
+    }
+
+    /// A fault as an error that says what it befell.
+    pub(crate) fn error(&self, what: &str, fault: Fault) -> WgpuError {
+        let (adapter, what) = (self.description.name.clone(), what.to_string());
+        match self.cause(fault) {
+            Fault::OutOfMemory => WgpuError::OutOfMemory { adapter, what },
+            Fault::Refused(reason) => WgpuError::Refused {
+                adapter,
+                what,
+                reason,
+            },
+            Fault::Lost(reason) => WgpuError::DeviceLost { adapter, reason },
+        }
+    }
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gpu")
+            .field("description", &self.description)
+            .field("limits", &self.limits())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fault {
+    fn of(error: wgpu::Error) -> Self {
+        match error {
+            wgpu::Error::OutOfMemory { .. } => Self::OutOfMemory,
+            wgpu::Error::Validation { description, .. }
+            | wgpu::Error::Internal { description, .. } => Self::refused(&description),
+        }
+    }
+
+    /// wgpu's words, however many lines.
+    pub(crate) fn refused(words: &impl fmt::Display) -> Self {
+        Self::Refused(one_line(&words.to_string()))
+    }
+}
+
+/// wgpu's limits for what is wanted, none above the adapter's.
+fn required_limits(
+    description: &AdapterDescription,
+    offered: wgpu::Limits,
+    wanted: &Requirements,
+) -> Result<wgpu::Limits, WgpuError> {
+    let has = description.limits;
+    let wanted = match wanted {
+        Requirements::Within(limits) => *limits,
+        Requirements::Plan(plan) => {
+            plan.fits(&has).map_err(|reason| WgpuError::LimitExceeded {
+                adapter: description.name.clone(),
+                reason,
+            })?;
+            needs(plan, &has)
+        }
+    };
+    for (limit, needed, available) in [
+        (
+            "bytes of a storage binding",
+            wanted.max_binding_bytes,
+            has.max_binding_bytes,
+        ),
+        (
+            "storage buffers",
+            wanted.max_storage_buffers.into(),
+            has.max_storage_buffers.into(),
+        ),
+        (
+            "bytes of workgroup memory",
+            wanted.max_workgroup_bytes.into(),
+            has.max_workgroup_bytes.into(),
+        ),
+        (
+            "invocations in a workgroup",
+            wanted.max_invocations.into(),
+            has.max_invocations.into(),
+        ),
+        (
+            "workgroups in a dimension",
+            wanted.max_workgroups.into(),
+            has.max_workgroups.into(),
+        ),
+    ] {
+        if needed > available {
+            let adapter = description.name.clone();
+            return Err(WgpuError::AdapterTooSmall {
+                adapter,
+                limit,
+                needed,
+                available,
+            });
+        }
+    }
+    let mut limits = wgpu::Limits::downlevel_defaults().or_worse_values_from(&offered);
+    limits.max_storage_buffer_binding_size = wanted.max_binding_bytes;
+    limits.max_buffer_size = limits.max_buffer_size.max(wanted.max_binding_bytes);
+    limits.max_storage_buffers_per_shader_stage = wanted.max_storage_buffers;
+    limits.max_compute_workgroup_storage_size = wanted.max_workgroup_bytes;
+    limits.max_compute_invocations_per_workgroup = wanted.max_invocations;
+    limits.max_compute_workgroups_per_dimension = wanted.max_workgroups;
+    Ok(limits)
+}
+
+/// The limits of the smallest GPUs, with room for a plan's largest binding. Kernels keep within the
+/// rest by design, so a plan that fits the adapter fits these.
+fn needs(plan: &Plan, has: &DeviceLimits) -> DeviceLimits {
+    let least = DeviceLimits::DOWNLEVEL;
+    // No tensor is larger than all of them.
+    let largest = plan
+        .buffers()
+        .iter()
+        .map(BufferSpec::bytes)
+        .fold(plan.weight_bytes(), u64::max);
+    DeviceLimits {
+        max_binding_bytes: largest
+            .max(least.max_binding_bytes)
+            .min(has.max_binding_bytes),
+        max_storage_buffers: least.max_storage_buffers.min(has.max_storage_buffers),
+        max_workgroup_bytes: least.max_workgroup_bytes.min(has.max_workgroup_bytes),
+        max_invocations: least.max_invocations.min(has.max_invocations),
+        max_workgroups: least.max_workgroups.min(has.max_workgroups),
+        memory_bytes: None,
+    }
+}

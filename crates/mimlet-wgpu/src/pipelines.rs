@@ -1,0 +1,183 @@
+//! Compiled kernels: one module a kernel, one pipeline for each set of constants.
+
+use crate::error::WgpuError;
+use crate::gpu::{Fault, Gpu};
+use mimlet_kernels::{Access, Call, WgslKernel};
+use std::collections::HashMap;
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
+    BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, ComputePipeline,
+    ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
+    PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+};
+
+/// Compiles kernels, each with each set of constants once.
+#[derive(Debug)]
+pub(crate) struct Pipelines<'g> {
+    gpu: &'g Gpu,
+    modules: HashMap<&'static str, Module>,
+    compiled: HashMap<Key, ComputePipeline>,
+}
+
+/// A kernel's name and its constants, numbers by their bits.
+type Key = (&'static str, Vec<(&'static str, u64)>);
+
+#[derive(Debug)]
+struct Module {
+    module: ShaderModule,
+    bindings: BindGroupLayout,
+    layout: PipelineLayout,
+}
+
+/// A dispatch that is ready to record.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pipeline: ComputePipeline,
+    bindings: BindGroup,
+    workgroups: [u32; 3],
+}
+
+impl Prepared {
+    /// Records the dispatch.
+    pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+impl<'g> Pipelines<'g> {
+    pub(crate) fn new(gpu: &'g Gpu) -> Self {
+        Self {
+            gpu,
+            modules: HashMap::new(),
+            compiled: HashMap::new(),
+        }
+    }
+
+    /// A dispatch of a kernel on buffers, in the order of its bindings.
+    pub(crate) fn prepare(
+        &mut self,
+        kernel: &'static WgslKernel,
+        call: &Call,
+        buffers: &[&Buffer],
+    ) -> Result<Prepared, WgpuError> {
+        let pipeline = self.pipeline(kernel, call)?;
+        let entries: Vec<BindGroupEntry<'_>> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let descriptor = BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &self.modules[kernel.name].bindings,
+            entries: &entries,
+        };
+        let bindings = self
+            .gpu
+            .checked(|| self.gpu.device.create_bind_group(&descriptor))
+            .map_err(|fault| {
+                self.gpu
+                    .error(&format!("the buffers of {}", kernel.name), fault)
+            })?;
+        Ok(Prepared {
+            pipeline,
+            bindings,
+            workgroups: call.workgroups,
+        })
+    }
+
+    fn pipeline(
+        &mut self,
+        kernel: &'static WgslKernel,
+        call: &Call,
+    ) -> Result<ComputePipeline, WgpuError> {
+        let bits = call
+            .constants
+            .iter()
+            .map(|&(name, value)| (name, value.to_bits()))
+            .collect();
+        let key = (kernel.name, bits);
+        if let Some(pipeline) = self.compiled.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let gpu = self.gpu;
+        if !self.modules.contains_key(kernel.name) {
+            let module = gpu
+                .checked(|| module(gpu, kernel))
+                .map_err(|fault| rejected(gpu, kernel, fault))?;
+            self.modules.insert(kernel.name, module);
+        }
+        let module = &self.modules[kernel.name];
+        let descriptor = ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&module.layout),
+            module: &module.module,
+            entry_point: Some("main"),
+            compilation_options: PipelineCompilationOptions {
+                constants: &call.constants,
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        };
+        let pipeline = gpu
+            .checked(|| gpu.device.create_compute_pipeline(&descriptor))
+            .map_err(|fault| rejected(gpu, kernel, fault))?;
+        self.compiled.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+}
+
+fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
+    let module = gpu.device.create_shader_module(ShaderModuleDescriptor {
+        label: Some(kernel.name),
+        source: ShaderSource::Wgsl(kernel.source.into()),
+    });
+    let entries: Vec<BindGroupLayoutEntry> = (0..)
+        .zip(kernel.bindings)
+        .map(|(binding, access)| BindGroupLayoutEntry {
+            binding,
+            visibility: ShaderStages::COMPUTE,
+            ty: BindingType::Buffer {
+                ty: BufferBindingType::Storage {
+                    read_only: *access == Access::Read,
+                },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let bindings = gpu
+        .device
+        .create_bind_group_layout(&BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+    let layout = gpu
+        .device
+        .create_pipeline_layout(&PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&bindings)],
+            ..Default::default()
+        });
+    Module {
+        module,
+        bindings,
+        layout,
+    }
+}
+
+fn rejected(gpu: &Gpu, kernel: &WgslKernel, fault: Fault) -> WgpuError {
+    match gpu.cause(fault) {
+        Fault::Refused(reason) => WgpuError::ShaderRejected {
+            adapter: gpu.description().name.clone(),
+            kernel: kernel.name,
+            reason,
+        },
+        fault => gpu.error(&format!("kernel {}", kernel.name), fault),
+    }
+}

@@ -1,0 +1,111 @@
+//! Whole encoders: the GPU against the CPU.
+
+use crate::machine::{adapters, gpus};
+use crate::model::random_model;
+use mimlet_format::{CodebookSpace, DType, Model};
+use mimlet_kernels::Level;
+use mimlet_kernels::case::Stream;
+use mimlet_runtime::{Backend, CpuBackend, Encoding, Plan};
+use mimlet_wgpu::{Choice, Requirements, WgpuBackend};
+
+fn images(plan: &Plan) -> Vec<Vec<f32>> {
+    let mut stream = Stream::new(0x22);
+    let words = plan.buffers()[plan.image().index()].words;
+    (0..3).map(|_| stream.values(words, 2.0)).collect()
+}
+
+fn encode(backend: &mut dyn Backend, plan: &Plan, image: &[f32]) -> Encoding {
+    let mut encoding = Encoding::zeros(plan);
+    encoding.class.fill(f32::NAN);
+    encoding.patches.fill(f32::NAN);
+    backend.run(image, &mut encoding).unwrap();
+    encoding
+}
+
+/// NaN counts as infinitely far.
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, |most, next| if next <= most { most } else { next })
+}
+
+#[test]
+fn features_and_tokens_are_those_of_the_cpu() {
+    for (dtype, tolerance) in [(DType::F32, 2e-5), (DType::F16, 2e-5), (DType::I8, 0.1)] {
+        for space in [CodebookSpace::Features, CodebookSpace::Pixels] {
+            let file = random_model(dtype, space);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let mut cpu = CpuBackend::new(&model, &plan, Level::detect(), 1).unwrap();
+            for gpu in gpus() {
+                let mut backend = WgpuBackend::new(&gpu, &model, &plan).unwrap();
+                for image in images(&plan) {
+                    let expected = encode(&mut cpu, &plan, &image);
+                    let actual = encode(&mut backend, &plan, &image);
+                    let context = format!("{dtype:?} {space:?} on {}", backend.describe());
+                    let difference = largest_difference(&actual.class, &expected.class)
+                        .max(largest_difference(&actual.patches, &expected.patches));
+                    assert!(difference <= tolerance, "{context}: {difference}");
+                    same_tokens(&actual, &expected, 4.0 * tolerance, &context);
+                }
+            }
+        }
+    }
+}
+
+/// Tokens are equal wherever the CPU's two nearest centroids are farther apart than `tie`.
+fn same_tokens(actual: &Encoding, expected: &Encoding, tie: f32, context: &str) {
+    let mut decided = 0;
+    for (patch, margin) in expected.margins.iter().enumerate() {
+        if *margin > tie {
+            decided += 1;
+            assert_eq!(
+                actual.tokens[patch], expected.tokens[patch],
+                "{context}: patch {patch}"
+            );
+        }
+    }
+    assert!(decided > 0, "{context}: every patch is a tie");
+    assert!(
+        largest_difference(&actual.margins, &expected.margins) <= tie,
+        "{context}: margins"
+    );
+}
+
+#[test]
+fn an_earlier_image_changes_no_bit() {
+    let file = random_model(DType::F32, CodebookSpace::Features);
+    let model = Model::parse(&file).unwrap();
+    let plan = Plan::new(model.manifest()).unwrap();
+    let images = images(&plan);
+    for gpu in gpus() {
+        let mut backend = WgpuBackend::new(&gpu, &model, &plan).unwrap();
+        let first = encode(&mut backend, &plan, &images[0]);
+        assert_ne!(encode(&mut backend, &plan, &images[1]), first);
+        assert_eq!(encode(&mut backend, &plan, &images[0]), first);
+        // Another backend on the same GPU is another encoder.
+        let mut other = WgpuBackend::new(&gpu, &model, &plan).unwrap();
+        assert_eq!(encode(&mut other, &plan, &images[0]), first);
+    }
+}
+
+#[test]
+fn a_gpu_opened_for_a_plan_runs_it_and_holds_what_the_plan_says() {
+    let Some(adapters) = adapters() else { return };
+    let file = random_model(DType::I8, CodebookSpace::Features);
+    let model = Model::parse(&file).unwrap();
+    let plan = Plan::new(model.manifest()).unwrap();
+    let gpu = adapters
+        .open(&Choice::Best, &Requirements::Plan(&plan))
+        .unwrap();
+    assert_eq!(plan.fits(&gpu.limits()), Ok(()));
+    let mut backend = WgpuBackend::new(&gpu, &model, &plan).unwrap();
+    encode(&mut backend, &plan, &images(&plan)[0]);
+    let planned = plan.weight_bytes() + plan.activation_bytes();
+    let held = backend.memory_bytes();
+    // Padding to vectors, and what the host maps.
+    assert!(
+        held >= planned && held < planned + planned / 2,
+        "{held} for {planned}"
+    );
+}

@@ -1,0 +1,175 @@
+//! Small models with random weights.
+
+use mimlet_format::{
+    AcceptanceTest, Activation, AlignedBytes, BlockTensor, Codebook, CodebookSpace, DType,
+    Distance, EncoderConfig, GoldenTensor, Layout, LinearPart, ModelWriter, NormPart, Preprocess,
+    Provenance, Resample, Scheme, TensorRole, Thresholds, expected_shape, layout_for,
+    required_roles, scale_of,
+};
+use mimlet_kernels::case::Stream;
+use mimlet_kernels::panel;
+
+/// A file whose four linear layers a block are of `dtype`: two blocks, three heads of 13, one
+/// register, 3 x 5 patches of 7, so that no size is a multiple of a tile.
+pub(crate) fn random_model(dtype: DType, space: CodebookSpace) -> AlignedBytes {
+    let encoder = EncoderConfig {
+        image_size: [21, 35],
+        patch_size: 7,
+        embed_dim: 39,
+        depth: 2,
+        num_heads: 3,
+        mlp_dim: 75,
+        register_tokens: 1,
+        layer_norm_eps: 1e-6,
+        activation: Activation::Gelu,
+    };
+    let dim = match space {
+        CodebookSpace::Pixels => encoder.patch_dim(),
+        CodebookSpace::Features => encoder.embed_dim,
+    };
+    let codebook = Codebook {
+        size: 70,
+        dim,
+        space,
+        distance: Distance::Euclidean,
+    };
+    let mut writer = ModelWriter::new(
+        encoder,
+        preprocess(),
+        Some(codebook),
+        acceptance(),
+        provenance(),
+    );
+    let mut stream = Stream::new(0x21);
+    let roles: Vec<TensorRole> = required_roles(writer.manifest()).collect();
+    for role in roles {
+        let scale = scale_of(role).filter(|_| dtype == DType::I8);
+        add(&mut writer, role, storage(role, dtype), &mut stream);
+        if let Some(scale) = scale {
+            add(&mut writer, scale, DType::F32, &mut stream);
+        }
+    }
+    writer.finish().unwrap()
+}
+
+fn storage(role: TensorRole, dtype: DType) -> DType {
+    match role {
+        TensorRole::Golden(GoldenTensor::Images) => DType::U8,
+        TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
+        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+        TensorRole::PatchEmbedWeight if dtype == DType::F16 => DType::F16,
+        role if scale_of(role).is_some() => dtype,
+        _ => DType::F32,
+    }
+}
+
+fn add(writer: &mut ModelWriter<'_>, role: TensorRole, dtype: DType, stream: &mut Stream) {
+    let layout = layout_for(role, dtype).unwrap();
+    let shape = expected_shape(role, writer.manifest()).unwrap();
+    let elements = shape.iter().product::<u32>() as usize;
+    let bytes = match (role, dtype) {
+        (TensorRole::Golden(_), _) => vec![0; elements * dtype.size() as usize],
+        (_, DType::I8) => {
+            let bytes: Vec<i8> = (0..elements)
+                .map(|_| (stream.signed() * 127.9) as i8)
+                .collect();
+            stored(&bytes, &shape, layout)
+        }
+        (_, DType::F16) => {
+            let halves: Vec<u16> = (0..elements).map(|_| half(stream)).collect();
+            stored(&halves, &shape, layout)
+        }
+        _ => {
+            let floats: Vec<f32> = (0..elements).map(|_| value(role, stream)).collect();
+            stored(&floats, &shape, layout)
+        }
+    };
+    writer.tensor(role, dtype, layout, &shape, bytes);
+}
+
+/// Bytes of a row-major tensor in a layout.
+fn stored<T: bytemuck::Pod + Default>(elements: &[T], shape: &[u32], layout: Layout) -> Vec<u8> {
+    let &[n, k] = shape else {
+        return bytemuck::cast_slice(elements).to_vec();
+    };
+    let (n, k) = (n as usize, k as usize);
+    let packed = match layout {
+        Layout::RowMajor => elements.to_vec(),
+        Layout::Panel16 => {
+            let mut packed = vec![T::zeroed(); panel::len16(n, k)];
+            panel::pack16(n, k, elements, &mut packed);
+            packed
+        }
+        Layout::Panel16x4 => {
+            let mut packed = vec![T::zeroed(); panel::len16x4(n, k)];
+            panel::pack16x4(n, k, elements, &mut packed);
+            packed
+        }
+    };
+    bytemuck::cast_slice(&packed).to_vec()
+}
+
+/// The bits of a half between 2^-9 and 1/8, of either sign.
+fn half(stream: &mut Stream) -> u16 {
+    let bits = stream.bits() as u16;
+    let exponent = 6 + (bits >> 10) % 6;
+    (bits & 0x83ff) | (exponent << 10)
+}
+
+/// A value in the range that the role has in trained models.
+fn value(role: TensorRole, stream: &mut Stream) -> f32 {
+    use BlockTensor::{Fc1, Fc2, Norm1, Norm2, Proj, Qkv};
+    let signed = stream.signed();
+    match role {
+        TensorRole::FinalNorm(NormPart::Weight)
+        | TensorRole::Block {
+            tensor: Norm1(NormPart::Weight) | Norm2(NormPart::Weight),
+            ..
+        } => 1.0 + 0.2 * signed,
+        TensorRole::Block {
+            tensor:
+                Qkv(LinearPart::Scale)
+                | Proj(LinearPart::Scale)
+                | Fc1(LinearPart::Scale)
+                | Fc2(LinearPart::Scale),
+            ..
+        } => 0.002 + 0.001 * signed,
+        TensorRole::Centroids | TensorRole::TokenTable => signed,
+        _ => 0.2 * signed,
+    }
+}
+
+fn preprocess() -> Preprocess {
+    Preprocess {
+        resize_short_side: 35,
+        resample: Resample::Bicubic,
+        mean: [0.5; 3],
+        std: [0.25; 3],
+    }
+}
+
+fn acceptance() -> AcceptanceTest {
+    AcceptanceTest {
+        images: 1,
+        labels: Vec::new(),
+        class_names: Vec::new(),
+        thresholds: Thresholds {
+            min_cosine: 0.999,
+            min_token_agreement: 0.99,
+            wide_margin: 0.1,
+            max_wide_margin_flips: 0,
+            max_tcas: None,
+        },
+    }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        name: "random".into(),
+        producer: "mimlet-wgpu tests".into(),
+        source: "seed 0x21".into(),
+        source_hash: [0; 32],
+        scheme: Scheme::F32,
+        licence: None,
+    }
+}

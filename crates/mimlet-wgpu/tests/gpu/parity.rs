@@ -1,0 +1,90 @@
+//! Every op's WGSL against its oracle, on all of the op's examples. Outputs start as NaN or as
+//! all-ones words, so a value that no invocation writes is found.
+
+use crate::machine::gpus;
+use mimlet_kernels::case::{Case, Values};
+use mimlet_kernels::{OPS, WgslKernel, residual};
+use mimlet_wgpu::{Gpu, dispatch_once};
+
+/// The first binding of a case that does not hold afterwards what it should.
+fn mismatch(gpu: &Gpu, kernel: &'static WgslKernel, case: &Case) -> Result<(), String> {
+    let contents: Vec<&[u8]> = case.buffers.iter().map(Values::bytes).collect();
+    let after = dispatch_once(gpu, kernel, &case.call, &contents).map_err(|e| e.to_string())?;
+    for output in &case.outputs {
+        let actual = output.expected.from_bytes_like(&after[output.binding]);
+        output
+            .expected
+            .compare(&actual, output.gpu)
+            .map_err(|message| format!("binding {}: {message}", output.binding))?;
+    }
+    for (index, (before, after)) in contents.iter().zip(&after).enumerate() {
+        let is_output = case.outputs.iter().any(|output| output.binding == index);
+        if !is_output && before != after {
+            return Err(format!("binding {index} is an input and was changed"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kernel_agrees_with_its_oracle_on_every_case() {
+    for gpu in gpus() {
+        for op in OPS {
+            for case in (op.cases)() {
+                if let Err(message) = mismatch(&gpu, op.kernel, &case) {
+                    panic!(
+                        "{} {} on {}: {message}",
+                        op.name,
+                        case.name,
+                        gpu.description()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_planted_error_in_a_kernel_is_found() {
+    static WRONG: WgslKernel = WgslKernel {
+        name: "residual_planted",
+        // Leaves out the last value.
+        source: "
+            override LEN: u32;
+            @group(0) @binding(0) var<storage, read> branch: array<f32>;
+            @group(0) @binding(1) var<storage, read_write> x: array<f32>;
+            @compute @workgroup_size(64)
+            fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+                if id.x + 1u < LEN { x[id.x] += branch[id.x]; }
+            }",
+        ..*residual_kernel()
+    };
+    let op = OPS.iter().find(|op| op.name == "residual").unwrap();
+    for gpu in gpus() {
+        for case in (op.cases)() {
+            let message = mismatch(&gpu, &WRONG, &case).unwrap_err();
+            assert!(
+                message.contains("binding 1: value"),
+                "{}: {message}",
+                case.name
+            );
+        }
+    }
+}
+
+const fn residual_kernel() -> &'static WgslKernel {
+    &residual::KERNEL
+}
+
+#[test]
+fn kernels_give_the_same_bits_every_time() {
+    for gpu in gpus() {
+        for op in OPS {
+            let cases = (op.cases)();
+            let case = cases.last().unwrap();
+            let contents: Vec<&[u8]> = case.buffers.iter().map(Values::bytes).collect();
+            let run = || dispatch_once(&gpu, op.kernel, &case.call, &contents).unwrap();
+            assert_eq!(run(), run(), "{} on {}", op.name, gpu.description());
+        }
+    }
+}
