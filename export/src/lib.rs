@@ -19,16 +19,22 @@
 //! # Ok::<(), mimlet_export::ExportError>(())
 //! ```
 
+mod choice;
 mod codebook;
 mod error;
 mod export;
+mod float_run;
 mod golden;
 mod import;
 mod model;
+mod pack;
+mod quantize;
 mod random;
 mod random_model;
 mod report;
 mod target;
+mod tensors;
+mod thresholds;
 
 pub use codebook::{FloatCodebook, read_codebook};
 pub use error::ExportError;

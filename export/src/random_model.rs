@@ -1,8 +1,9 @@
 //! Models and codebooks without a checkpoint, for work on latency.
 
+use crate::float_run::FloatRun;
 use crate::model::{FloatModel, FloatWeights, PreprocessHints, element_count, manifest_of};
 use crate::random::Random;
-use crate::{ExportError, FloatCodebook};
+use crate::{ExportError, FloatCodebook, synthetic_golden};
 use mimlet_format::{
     Activation, BlockTensor, CodebookSpace, EncoderConfig, LinearPart, NormPart, TensorRole,
     expected_shape, required_roles,
@@ -117,22 +118,118 @@ fn moments(role: TensorRole, shape: &[u32]) -> (f32, f64) {
     }
 }
 
-/// A codebook for a model: centroids drawn from its own features of synthetic images.
+/// Synthetic images that a random codebook is drawn from.
+const CODEBOOK_IMAGES: usize = 16;
+
+/// A codebook for a model: centroids drawn from its own patch features of synthetic images, each
+/// with a probability proportional to its squared distance from those already drawn (k-means++:
+/// Arthur and Vassilvitskii 2007).
 ///
 /// # Errors
-/// [`ExportError::Config`].
+/// [`ExportError::Config`] when `size` is below 2 or above the number of features, or the model is
+/// unusable.
 pub fn random_codebook(
     model: &FloatModel,
     size: u32,
     seed: u64,
 ) -> Result<FloatCodebook, ExportError> {
-    let _ = (size, seed);
+    model.check()?;
+    let encoder = &model.encoder;
+    let images = synthetic_golden(encoder.image_size, CODEBOOK_IMAGES, seed);
+    let images: Vec<&[u8]> = images.iter().map(|image| &image.pixels[..]).collect();
+    let preprocess = model.preprocess.resolve(encoder.image_size);
+    let mut run = FloatRun::new(model, &preprocess, &images, 0..0);
+    for layer in 0..encoder.depth {
+        run.block(layer);
+    }
+    let answers = run.answers(images.len(), None);
+    let dim = encoder.embed_dim as usize;
+    let features: Vec<&[f32]> = answers
+        .iter()
+        .flat_map(|answer| answer.patches.chunks_exact(dim))
+        .collect();
+    if size < 2 || size as usize > features.len() {
+        return Err(ExportError::Config {
+            field: "codebook size",
+            reason: format!(
+                "is {size}; it must be 2 to {} for this model",
+                features.len()
+            ),
+        });
+    }
+    let mut random = Random::named(seed, "codebook");
     Ok(FloatCodebook {
         space: CodebookSpace::Features,
-        centroids: Vec::new(),
+        centroids: draw_apart(&features, size as usize, &mut random),
         size,
-        dim: model.encoder.embed_dim,
+        dim: encoder.embed_dim,
         normalisation: None,
         teacher_hash: None,
     })
+}
+
+/// `count` of `rows`, one after the other, far from those already drawn.
+fn draw_apart(rows: &[&[f32]], count: usize, random: &mut Random) -> Vec<f32> {
+    let mut nearest = vec![f64::INFINITY; rows.len()];
+    let mut drawn = Vec::new();
+    let mut next = (random.unit() * rows.len() as f64) as usize;
+    for _ in 0..count {
+        drawn.extend_from_slice(rows[next]);
+        for (nearest, row) in nearest.iter_mut().zip(rows) {
+            *nearest = nearest.min(square_distance(row, rows[next]));
+        }
+        let total: f64 = nearest.iter().sum();
+        let mut left = random.unit() * total;
+        let hit = nearest.iter().position(|share| {
+            left -= share;
+            left < 0.0
+        });
+        next = hit.unwrap_or(next); // All rows are drawn or equal to a drawn one.
+    }
+    drawn
+}
+
+fn square_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum()
+}
+
+/// Models small enough for tests.
+#[cfg(test)]
+pub(crate) mod small {
+    use super::random_of;
+    use crate::FloatModel;
+    use mimlet_format::{Activation, BlockTensor, EncoderConfig, NormPart, TensorRole};
+
+    /// Odd sizes: 3 heads of 10, and no width a multiple of 16.
+    pub(crate) const SHAPE: EncoderConfig = EncoderConfig {
+        image_size: [24, 32],
+        patch_size: 8,
+        embed_dim: 30,
+        depth: 3,
+        num_heads: 3,
+        mlp_dim: 70,
+        register_tokens: 1,
+        layer_norm_eps: 1e-6,
+        activation: Activation::Gelu,
+    };
+
+    /// Random weights.
+    pub(crate) fn plain(seed: u64) -> FloatModel {
+        random_of(SHAPE, seed)
+    }
+
+    /// Two channels of each norm thirty times as strong, as trained ViTs have some.
+    pub(crate) fn with_outliers(seed: u64) -> FloatModel {
+        let mut model = plain(seed);
+        for layer in 0..SHAPE.depth {
+            for norm in [BlockTensor::Norm1, BlockTensor::Norm2] {
+                let tensor = norm(NormPart::Weight);
+                let role = TensorRole::Block { layer, tensor };
+                let gains = model.weights.get_mut(role).unwrap();
+                gains[3] *= 30.0;
+                gains[17] *= -30.0;
+            }
+        }
+        model
+    }
 }

@@ -1,5 +1,7 @@
 //! What an export found out about the file it made.
 
+use mimlet_format::Thresholds;
+use mimlet_runtime::acceptance::Verdict;
 use serde::Serialize;
 
 /// What an export found out about the file it made.
@@ -97,4 +99,30 @@ pub struct ThresholdsReport {
     pub max_wide_margin_flips: u32,
     /// Highest TCAS allowed.
     pub max_tcas: Option<f64>,
+}
+
+impl From<&Verdict> for VerdictReport {
+    fn from(verdict: &Verdict) -> Self {
+        Self {
+            backend: verdict.backend.clone(),
+            min_cosine: verdict.min_cosine,
+            mean_cosine: verdict.mean_cosine,
+            token_agreement: verdict.token_agreement,
+            near_tie_flips: verdict.near_tie_flips,
+            wide_margin_flips: verdict.wide_margin_flips,
+            tcas: verdict.tcas,
+        }
+    }
+}
+
+impl From<&Thresholds> for ThresholdsReport {
+    fn from(thresholds: &Thresholds) -> Self {
+        Self {
+            min_cosine: thresholds.min_cosine,
+            min_token_agreement: thresholds.min_token_agreement,
+            wide_margin: thresholds.wide_margin,
+            max_wide_margin_flips: thresholds.max_wide_margin_flips,
+            max_tcas: thresholds.max_tcas,
+        }
+    }
 }

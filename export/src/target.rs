@@ -156,25 +156,26 @@ impl Target {
                 "tensor {role} is {dtype}, which it has no kernels for"
             ));
         }
-        if self.gpu.is_some() || self.flash_bytes.is_none() {
+        if self.gpu.is_some() {
             plan.fits(&self.limits())
                 .map_err(|source| ExportError::Target {
                     target: self.name.clone(),
                     source,
                 })?;
         }
-        let Some(flash) = self.flash_bytes else {
-            return Ok(());
-        };
-        if file_len > flash {
+        if let Some(flash) = self.flash_bytes.filter(|&flash| file_len > flash) {
             return refuse(format!(
                 "the file takes {file_len} bytes of its {flash} of flash"
             ));
         }
+        let weights = match self.flash_bytes {
+            Some(_) => 0,
+            None => plan.weight_bytes(),
+        };
+        let needed = weights + plan.activation_bytes();
         match self.memory_bytes {
-            Some(memory) if plan.activation_bytes() > memory => refuse(format!(
-                "buffers take {} bytes of its {memory} of RAM",
-                plan.activation_bytes()
+            Some(memory) if needed > memory => refuse(format!(
+                "weights and buffers take {needed} bytes of its {memory} of RAM"
             )),
             _ => Ok(()),
         }

@@ -1,0 +1,169 @@
+//! Moving outliers from a layer's inputs into its weights, where a scale per channel absorbs them
+//! (SmoothQuant: Xiao et al. 2023, arXiv 2211.10438).
+//!
+//! Input channel j is divided by `s_j = max|x_j|^alpha / max|w_j|^(1 - alpha)` and column j of the
+//! weight multiplied by it. Factors are powers of two: folding them into the layer before is exact
+//! in binary floating point, so that the folded float model is the same model.
+
+/// Strengths that are tried.
+const ALPHAS: [f32; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// Factors beyond these exponents help nothing and could overflow.
+const MAX_EXPONENT: f64 = 16.0;
+
+/// A migration.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Migration {
+    /// Its strength; `None` when every factor is 1.
+    pub(super) alpha: Option<f32>,
+    /// `[inputs]`: powers of two.
+    pub(super) factors: Vec<f32>,
+}
+
+/// The migration that promises the smallest error of the layer's outputs, for inputs quantised per
+/// row and weights `[outputs, inputs]` per output channel.
+pub(super) fn choose(rows: &[f32], weight: &[f32], inputs: usize) -> Migration {
+    let largest_input = column_maxima(rows, inputs);
+    let largest_weight = column_maxima(weight, inputs);
+    let none = Migration {
+        alpha: None,
+        factors: vec![1.0; inputs],
+    };
+    let statistics = Statistics::new(rows, weight, inputs);
+    let mut best = (statistics.expected_error(&none.factors), none);
+    for alpha in ALPHAS {
+        let factors: Vec<f32> = largest_input
+            .iter()
+            .zip(&largest_weight)
+            .map(|(&x, &w)| factor(x, w, alpha))
+            .collect();
+        let error = statistics.expected_error(&factors);
+        if error < best.0 {
+            let alpha = Some(alpha);
+            best = (error, Migration { alpha, factors });
+        }
+    }
+    best.1
+}
+
+/// Largest magnitude of each column of a row-major matrix.
+fn column_maxima(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let mut maxima = vec![0.0_f32; columns];
+    for row in matrix.chunks_exact(columns) {
+        for (largest, value) in maxima.iter_mut().zip(row) {
+            *largest = largest.max(value.abs());
+        }
+    }
+    maxima
+}
+
+/// The power of two nearest to `x^alpha / w^(1 - alpha)`; 1 for a channel without input or weight.
+fn factor(x: f32, w: f32, alpha: f32) -> f32 {
+    if x == 0.0 || w == 0.0 {
+        return 1.0;
+    }
+    let alpha = f64::from(alpha);
+    let exponent = alpha * libm::log2(x.into()) - (1.0 - alpha) * libm::log2(w.into());
+    libm::exp2(exponent.round().clamp(-MAX_EXPONENT, MAX_EXPONENT)) as f32
+}
+
+/// What the expected error is computed from.
+struct Statistics<'a> {
+    rows: &'a [f32],
+    weight: &'a [f32],
+    inputs: usize,
+    /// Mean square of each input channel.
+    input_power: Vec<f64>,
+    /// Sum of squares of each weight column.
+    weight_power: Vec<f64>,
+}
+
+impl<'a> Statistics<'a> {
+    fn new(rows: &'a [f32], weight: &'a [f32], inputs: usize) -> Self {
+        let count = (rows.len() / inputs).max(1) as f64;
+        let mut input_power = column_powers(rows, inputs);
+        input_power.iter_mut().for_each(|power| *power /= count);
+        Self {
+            rows,
+            weight,
+            inputs,
+            input_power,
+            weight_power: column_powers(weight, inputs),
+        }
+    }
+
+    /// Mean square error of a row of outputs, but for a constant factor: rounding to steps of d
+    /// leaves d^2/12 on a value, on inputs through the weights and on weights through the inputs.
+    fn expected_error(&self, factors: &[f32]) -> f64 {
+        let mut input_steps = 0.0;
+        for row in self.rows.chunks_exact(self.inputs) {
+            let scaled = row.iter().zip(factors).map(|(x, s)| (x / s).abs());
+            input_steps += f64::from(scaled.fold(0.0, f32::max)).powi(2);
+        }
+        input_steps /= (self.rows.len() / self.inputs).max(1) as f64;
+        let mut weight_steps = 0.0;
+        for row in self.weight.chunks_exact(self.inputs) {
+            let scaled = row.iter().zip(factors).map(|(w, s)| (w * s).abs());
+            weight_steps += f64::from(scaled.fold(0.0, f32::max)).powi(2);
+        }
+        let (mut through_weights, mut through_inputs) = (0.0, 0.0);
+        let powers = self.weight_power.iter().zip(&self.input_power);
+        for ((weight, input), &factor) in powers.zip(factors) {
+            let square = f64::from(factor).powi(2);
+            through_weights += weight * square;
+            through_inputs += input / square;
+        }
+        input_steps * through_weights + weight_steps * through_inputs
+    }
+}
+
+/// Sum of squares of each column.
+fn column_powers(matrix: &[f32], columns: usize) -> Vec<f64> {
+    let mut powers = vec![0.0; columns];
+    for row in matrix.chunks_exact(columns) {
+        for (power, &value) in powers.iter_mut().zip(row) {
+            *power += f64::from(value).powi(2);
+        }
+    }
+    powers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose;
+    use crate::random::Random;
+
+    fn normals(seed: u64, count: usize) -> Vec<f32> {
+        let mut random = Random::named(seed, "normals");
+        (0..count).map(|_| random.normal(1.0)).collect()
+    }
+
+    #[test]
+    fn an_outlier_channel_is_moved_by_powers_of_two() {
+        let mut rows = normals(1, 64 * 16);
+        for row in rows.chunks_exact_mut(16) {
+            row[5] *= 100.0;
+        }
+        let migration = choose(&rows, &normals(2, 32 * 16), 16);
+        assert!(migration.alpha.is_some());
+        let powers = migration
+            .factors
+            .iter()
+            .all(|s| s.to_bits() & 0x007f_ffff == 0);
+        assert!(powers, "{:?}", migration.factors);
+        let others = migration
+            .factors
+            .iter()
+            .enumerate()
+            .filter(|(j, _)| *j != 5);
+        assert!(others.map(|(_, s)| *s).fold(0.0, f32::max) < migration.factors[5]);
+    }
+
+    #[test]
+    fn dead_channels_keep_factor_one() {
+        let mut rows = normals(3, 64 * 8);
+        rows.iter_mut().skip(2).step_by(8).for_each(|x| *x = 0.0);
+        rows.iter_mut().skip(3).step_by(8).for_each(|x| *x *= 200.0);
+        assert_eq!(choose(&rows, &normals(4, 8 * 8), 8).factors[2], 1.0);
+    }
+}
