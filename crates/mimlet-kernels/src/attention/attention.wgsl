@@ -1,8 +1,9 @@
-// Attention of four queries of one head per workgroup. Keys pass in tiles of 64 with a running
-// maximum and sum per query (Milakov and Gimelshein 2018), so that any number of tokens fits. The
-// components of each vec4 are the four queries: a key or value is read once for all of them.
+// Attention of sixteen queries of one head per workgroup. Keys pass in tiles of 64 with a running
+// maximum and sum per query (Milakov and Gimelshein 2018), so that any number of tokens fits.
 //
-// Scores: one key an invocation. Outputs: channels `lane` and `lane + 64` an invocation.
+// Each invocation has four queries (by y). Of a tile it scores four keys (by x); of the outputs it
+// has channels 4 * x.. and, in heads wider than 64, 64 + 4 * x... Accumulators are named: an array
+// indexed in a loop would live in memory, not in registers.
 
 override TOKENS: u32;
 override HEADS: u32;
@@ -14,104 +15,165 @@ override SCALE: f32;
 // [TOKENS, HEADS, HEAD_DIM].
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-var<workgroup> queries: array<vec4<f32>, 128>;
-var<workgroup> weights: array<vec4<f32>, 64>;
+// [4, 16] largest scores of four queries each among four keys.
 var<workgroup> partial: array<vec4<f32>, 64>;
+// [4, 64] weights of each key for four queries.
+var<workgroup> weights: array<vec4<f32>, 256>;
 
-// Below any score; its weight is zero.
+// Below any score.
 const LOWEST: f32 = -3e38;
 
-// A query's value, scaled. Queries past the last read the last and are dropped.
-fn query(token: u32, channel: u32) -> f32 {
-    return qkv[min(token, TOKENS - 1u) * 3u * HEADS * HEAD_DIM + channel] * SCALE;
+// Index of a token's query in `qkv`, for head 0. Tokens past the last read the last and drop it.
+fn token_start(token: u32) -> u32 {
+    return min(token, TOKENS - 1u) * 3u * HEADS * HEAD_DIM;
 }
 
-fn store(first: u32, channel: u32, values: vec4<f32>) {
-    let dim = HEADS * HEAD_DIM;
-    out[first * dim + channel] = values.x;
-    if first + 1u < TOKENS {
-        out[(first + 1u) * dim + channel] = values.y;
-    }
-    if first + 2u < TOKENS {
-        out[(first + 2u) * dim + channel] = values.z;
-    }
-    if first + 3u < TOKENS {
-        out[(first + 3u) * dim + channel] = values.w;
+fn largest_of(scores: vec4<f32>) -> f32 {
+    return max(max(scores.x, scores.y), max(scores.z, scores.w));
+}
+
+// Four channels of a value. Channels past the last read the last and are dropped.
+fn value(start: u32, channel: u32) -> vec4<f32> {
+    let last = HEAD_DIM - 1u;
+    return vec4<f32>(
+        qkv[start + min(channel, last)],
+        qkv[start + min(channel + 1u, last)],
+        qkv[start + min(channel + 2u, last)],
+        qkv[start + min(channel + 3u, last)],
+    );
+}
+
+fn store_channel(start: u32, channel: u32, output: f32) {
+    if channel < HEAD_DIM {
+        out[start + channel] = output;
     }
 }
 
-@compute @workgroup_size(64)
+fn store(token: u32, head: u32, channel: u32, outputs: vec4<f32>) {
+    if token < TOKENS {
+        let start = (token * HEADS + head) * HEAD_DIM;
+        store_channel(start, channel, outputs.x);
+        store_channel(start, channel + 1u, outputs.y);
+        store_channel(start, channel + 2u, outputs.z);
+        store_channel(start, channel + 3u, outputs.w);
+    }
+}
+
+@compute @workgroup_size(16, 4)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_id) lane: vec3<u32>,
 ) {
-    let first = group.x * 4u;
+    let first = group.x * 16u + lane.y * 4u;
     let head = group.y * HEAD_DIM;
     let dim = HEADS * HEAD_DIM;
-    for (var d = lane; d < HEAD_DIM; d += 64u) {
-        queries[d] = vec4<f32>(
-            query(first, head + d),
-            query(first + 1u, head + d),
-            query(first + 2u, head + d),
-            query(first + 3u, head + d),
-        );
-    }
-    workgroupBarrier();
+    let query0 = token_start(first) + head;
+    let query1 = token_start(first + 1u) + head;
+    let query2 = token_start(first + 2u) + head;
+    let query3 = token_start(first + 3u) + head;
+    let channel = lane.x * 4u;
 
+    // A component a query.
     var largest = vec4<f32>(LOWEST);
     var total = vec4<f32>();
-    var low = vec4<f32>();
-    var high = vec4<f32>();
+    // A component a channel.
+    var low0 = vec4<f32>();
+    var low1 = vec4<f32>();
+    var low2 = vec4<f32>();
+    var low3 = vec4<f32>();
+    var high0 = vec4<f32>();
+    var high1 = vec4<f32>();
+    var high2 = vec4<f32>();
+    var high3 = vec4<f32>();
     for (var tile = 0u; tile < TOKENS; tile += 64u) {
-        let present = tile + lane < TOKENS;
-        var score = vec4<f32>(LOWEST);
-        if present {
-            let key = (tile + lane) * 3u * dim + dim + head;
-            score = vec4<f32>();
-            for (var d = 0u; d < HEAD_DIM; d += 1u) {
-                score += qkv[key + d] * queries[d];
-            }
+        let key = tile + lane.x * 4u;
+        let key0 = token_start(key) + dim + head;
+        let key1 = token_start(key + 1u) + dim + head;
+        let key2 = token_start(key + 2u) + dim + head;
+        let key3 = token_start(key + 3u) + dim + head;
+        // A component a key.
+        var score0 = vec4<f32>();
+        var score1 = vec4<f32>();
+        var score2 = vec4<f32>();
+        var score3 = vec4<f32>();
+        for (var d = 0u; d < HEAD_DIM; d += 1u) {
+            let keys = vec4<f32>(qkv[key0 + d], qkv[key1 + d], qkv[key2 + d], qkv[key3 + d]);
+            score0 += qkv[query0 + d] * keys;
+            score1 += qkv[query1 + d] * keys;
+            score2 += qkv[query2 + d] * keys;
+            score3 += qkv[query3 + d] * keys;
         }
-        partial[lane] = score;
+        let present = vec4<u32>(key, key + 1u, key + 2u, key + 3u) < vec4<u32>(TOKENS);
+        let lowest = vec4<f32>(LOWEST);
+        score0 = select(lowest, score0 * SCALE, present);
+        score1 = select(lowest, score1 * SCALE, present);
+        score2 = select(lowest, score2 * SCALE, present);
+        score3 = select(lowest, score3 * SCALE, present);
+
+        partial[lane.y * 16u + lane.x] = vec4<f32>(
+            largest_of(score0),
+            largest_of(score1),
+            largest_of(score2),
+            largest_of(score3),
+        );
         workgroupBarrier();
-        for (var width = 32u; width > 0u; width >>= 1u) {
-            if lane < width {
-                partial[lane] = max(partial[lane], partial[lane + width]);
-            }
-            workgroupBarrier();
-        }
         let previous = largest;
-        largest = max(previous, partial[0]);
-        weights[lane] = select(vec4<f32>(), exp(score - largest), present);
+        for (var i = 0u; i < 16u; i += 1u) {
+            largest = max(largest, partial[lane.y * 16u + i]);
+        }
+        let zero = vec4<f32>();
+        score0 = select(zero, exp(score0 - largest.x), present);
+        score1 = select(zero, exp(score1 - largest.y), present);
+        score2 = select(zero, exp(score2 - largest.z), present);
+        score3 = select(zero, exp(score3 - largest.w), present);
+        let slot = lane.y * 64u + lane.x * 4u;
+        weights[slot] = vec4<f32>(score0.x, score1.x, score2.x, score3.x);
+        weights[slot + 1u] = vec4<f32>(score0.y, score1.y, score2.y, score3.y);
+        weights[slot + 2u] = vec4<f32>(score0.z, score1.z, score2.z, score3.z);
+        weights[slot + 3u] = vec4<f32>(score0.w, score1.w, score2.w, score3.w);
+        // The next tile writes `weights` after the barrier above, which nobody passes before all
+        // have read these.
         workgroupBarrier();
 
         let rescale = exp(previous - largest);
         total *= rescale;
-        low *= rescale;
-        high *= rescale;
+        low0 *= rescale.x;
+        low1 *= rescale.y;
+        low2 *= rescale.z;
+        low3 *= rescale.w;
         let keys = min(64u, TOKENS - tile);
-        let value = tile * 3u * dim + 2u * dim + head + lane;
-        for (var key = 0u; key < keys; key += 1u) {
-            total += weights[key];
+        let values = token_start(tile) + 2u * dim + head;
+        for (var i = 0u; i < keys; i += 1u) {
+            let w = weights[lane.y * 64u + i];
+            let v = value(values + i * 3u * dim, channel);
+            total += w;
+            low0 += w.x * v;
+            low1 += w.y * v;
+            low2 += w.z * v;
+            low3 += w.w * v;
         }
-        if lane < HEAD_DIM {
-            for (var key = 0u; key < keys; key += 1u) {
-                low += qkv[value + key * 3u * dim] * weights[key];
+        if HEAD_DIM > 64u {
+            high0 *= rescale.x;
+            high1 *= rescale.y;
+            high2 *= rescale.z;
+            high3 *= rescale.w;
+            for (var i = 0u; i < keys; i += 1u) {
+                let w = weights[lane.y * 64u + i];
+                let v = value(values + i * 3u * dim, channel + 64u);
+                high0 += w.x * v;
+                high1 += w.y * v;
+                high2 += w.z * v;
+                high3 += w.w * v;
             }
         }
-        if lane + 64u < HEAD_DIM {
-            for (var key = 0u; key < keys; key += 1u) {
-                high += qkv[value + 64u + key * 3u * dim] * weights[key];
-            }
-        }
-        // The next tile overwrites `weights` and `partial`.
-        workgroupBarrier();
     }
 
-    if lane < HEAD_DIM {
-        store(first, head + lane, low / total);
-    }
-    if lane + 64u < HEAD_DIM {
-        store(first, head + lane + 64u, high / total);
-    }
+    store(first, group.y, channel, low0 / total.x);
+    store(first + 1u, group.y, channel, low1 / total.y);
+    store(first + 2u, group.y, channel, low2 / total.z);
+    store(first + 3u, group.y, channel, low3 / total.w);
+    store(first, group.y, channel + 64u, high0 / total.x);
+    store(first + 1u, group.y, channel + 64u, high1 / total.y);
+    store(first + 2u, group.y, channel + 64u, high2 / total.z);
+    store(first + 3u, group.y, channel + 64u, high3 / total.w);
 }

@@ -41,14 +41,14 @@ impl Params {
 pub const MAX_HEAD_DIM: usize = 128;
 
 /// Bindings: qkv `[tokens, 3 * dim]` (queries, keys, values; heads side by side in each), out
-/// `[tokens, dim]`. One workgroup four queries (x) of a head (y), so that a key or value is read once
-/// for all four; keys pass in tiles of 64 with a running maximum and sum (Milakov and Gimelshein
-/// 2018, arXiv 1805.02867).
+/// `[tokens, dim]`. A workgroup of 16 x 4 has sixteen queries (x) of a head (y), four an invocation;
+/// keys pass in tiles of 64 with a running maximum and sum (Milakov and Gimelshein 2018, arXiv
+/// 1805.02867).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "attention",
     source: include_str!("attention.wgsl"),
-    workgroup_size: [64, 1, 1],
-    workgroup_bytes: 16 * (MAX_HEAD_DIM as u32 + 64 + 64),
+    workgroup_size: [16, 4, 1],
+    workgroup_bytes: 16 * (64 + 256),
     bindings: &[Access::Read, Access::ReadWrite],
 };
 
@@ -62,6 +62,6 @@ pub fn call(params: &Params) -> Call {
             ("HEAD_DIM", params.head_dim as f64),
             ("SCALE", f64::from(params.scale())),
         ],
-        workgroups: [params.tokens.div_ceil(4) as u32, params.heads as u32, 1],
+        workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
     }
 }

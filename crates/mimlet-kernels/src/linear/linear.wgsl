@@ -1,7 +1,8 @@
 // Linear layer with float weights: 4 rows x 4 outputs an invocation, 32 x 32 a workgroup, sums in
 // the order of the inputs. Twin of cpu.rs.
 //
-// Accumulators are named: an array indexed in a loop would live in memory, not in registers.
+// Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
+// inputs a turn: compilers do not unroll the loops that naga writes.
 
 override ROWS: u32;
 override INPUTS: u32;
@@ -27,6 +28,22 @@ fn weights(line: u32, quad: u32) -> vec4<f32> {
 // Index of a row's first value in `x`. Rows past the last read the last and drop it.
 fn row_start(row: u32) -> u32 {
     return min(row, ROWS - 1u) * INPUTS;
+}
+
+// Adds the products of four inputs, from `start` on, in their order.
+fn add_four(
+    sum: vec4<f32>,
+    start: u32,
+    w0: vec4<f32>,
+    w1: vec4<f32>,
+    w2: vec4<f32>,
+    w3: vec4<f32>,
+) -> vec4<f32> {
+    return sum
+        + x[start] * w0
+        + x[start + 1u] * w1
+        + x[start + 2u] * w2
+        + x[start + 3u] * w3;
 }
 
 fn store_value(row: u32, output: u32, sum: f32) {
@@ -65,7 +82,18 @@ fn main(
     var sum1 = vec4<f32>();
     var sum2 = vec4<f32>();
     var sum3 = vec4<f32>();
-    for (var k = 0u; k < INPUTS; k += 1u) {
+    var k = 0u;
+    for (; k + 4u <= INPUTS; k += 4u) {
+        let w0 = weights(first_line + k, quad);
+        let w1 = weights(first_line + k + 1u, quad);
+        let w2 = weights(first_line + k + 2u, quad);
+        let w3 = weights(first_line + k + 3u, quad);
+        sum0 = add_four(sum0, start0 + k, w0, w1, w2, w3);
+        sum1 = add_four(sum1, start1 + k, w0, w1, w2, w3);
+        sum2 = add_four(sum2, start2 + k, w0, w1, w2, w3);
+        sum3 = add_four(sum3, start3 + k, w0, w1, w2, w3);
+    }
+    for (; k < INPUTS; k += 1u) {
         let w = weights(first_line + k, quad);
         sum0 += x[start0 + k] * w;
         sum1 += x[start1 + k] * w;

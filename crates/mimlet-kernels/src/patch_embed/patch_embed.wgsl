@@ -1,6 +1,7 @@
 // Patch embedding: 4 tokens x 4 channels an invocation, 32 x 32 a workgroup. Twin of cpu.rs.
 //
-// Accumulators are named: an array indexed in a loop would live in memory, not in registers.
+// Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
+// inputs a turn: compilers do not unroll the loops that naga writes.
 
 override PREFIX: u32;
 override PATCHES: u32;
@@ -27,6 +28,22 @@ fn weights(line: u32, quad: u32) -> vec4<f32> {
 // Index of a token's first value in `patches`. Tokens without a patch read another's and drop it.
 fn patch_start(token: u32) -> u32 {
     return min(max(token, PREFIX) - PREFIX, PATCHES - 1u) * PATCH_DIM;
+}
+
+// Adds the products of four inputs, from `start` on, in their order.
+fn add_four(
+    sum: vec4<f32>,
+    start: u32,
+    w0: vec4<f32>,
+    w1: vec4<f32>,
+    w2: vec4<f32>,
+    w3: vec4<f32>,
+) -> vec4<f32> {
+    return sum
+        + patches[start] * w0
+        + patches[start + 1u] * w1
+        + patches[start + 2u] * w2
+        + patches[start + 3u] * w3;
 }
 
 fn store_value(token: u32, channel: u32, product: f32) {
@@ -66,7 +83,18 @@ fn main(
     var sum1 = vec4<f32>();
     var sum2 = vec4<f32>();
     var sum3 = vec4<f32>();
-    for (var k = 0u; k < PATCH_DIM; k += 1u) {
+    var k = 0u;
+    for (; k + 4u <= PATCH_DIM; k += 4u) {
+        let w0 = weights(first_line + k, quad);
+        let w1 = weights(first_line + k + 1u, quad);
+        let w2 = weights(first_line + k + 2u, quad);
+        let w3 = weights(first_line + k + 3u, quad);
+        sum0 = add_four(sum0, start0 + k, w0, w1, w2, w3);
+        sum1 = add_four(sum1, start1 + k, w0, w1, w2, w3);
+        sum2 = add_four(sum2, start2 + k, w0, w1, w2, w3);
+        sum3 = add_four(sum3, start3 + k, w0, w1, w2, w3);
+    }
+    for (; k < PATCH_DIM; k += 1u) {
         let w = weights(first_line + k, quad);
         sum0 += patches[start0 + k] * w;
         sum1 += patches[start1 + k] * w;
