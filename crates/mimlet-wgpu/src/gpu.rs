@@ -171,16 +171,7 @@ impl Gpu {
 
     /// A fault as an error that says what it befell.
     pub(crate) fn error(&self, what: &str, fault: Fault) -> WgpuError {
-        let (adapter, what) = (self.description.name.clone(), what.to_string());
-        match self.cause(fault) {
-            Fault::OutOfMemory => WgpuError::OutOfMemory { adapter, what },
-            Fault::Refused(reason) => WgpuError::Refused {
-                adapter,
-                what,
-                reason,
-            },
-            Fault::Lost(reason) => WgpuError::DeviceLost { adapter, reason },
-        }
+        self.cause(fault).befalling(&self.description.name, what)
     }
 }
 
@@ -199,6 +190,19 @@ impl Fault {
             wgpu::Error::OutOfMemory { .. } => Self::OutOfMemory,
             wgpu::Error::Validation { description, .. }
             | wgpu::Error::Internal { description, .. } => Self::refused(&description),
+        }
+    }
+
+    fn befalling(self, adapter: &str, what: &str) -> WgpuError {
+        let (adapter, what) = (adapter.to_string(), what.to_string());
+        match self {
+            Self::OutOfMemory => WgpuError::OutOfMemory { adapter, what },
+            Self::Refused(reason) => WgpuError::Refused {
+                adapter,
+                what,
+                reason,
+            },
+            Self::Lost(reason) => WgpuError::DeviceLost { adapter, reason },
         }
     }
 
@@ -291,5 +295,34 @@ fn needs(plan: &Plan, has: &DeviceLimits) -> DeviceLimits {
         max_invocations: least.max_invocations.min(has.max_invocations),
         max_workgroups: least.max_workgroups.min(has.max_workgroups),
         memory_bytes: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+    use crate::WgpuError;
+
+    /// No driver here can be brought to run out of memory at will.
+    #[test]
+    fn memory_that_runs_out_names_the_buffer() {
+        let fault = Fault::of(wgpu::Error::OutOfMemory {
+            source: "planted".into(),
+        });
+        let error = fault.befalling("card", "buffer wide of 4096 bytes");
+        assert!(matches!(error, WgpuError::OutOfMemory { .. }));
+        assert_eq!(
+            error.to_string(),
+            "card is out of memory at buffer wide of 4096 bytes: use a smaller model or the CPU"
+        );
+    }
+
+    #[test]
+    fn wgpu_s_words_become_one_line() {
+        let Fault::Refused(words) = Fault::refused(&"Validation Error\n\nCaused by:\n  that")
+        else {
+            panic!("not refused")
+        };
+        assert_eq!(words, "Validation Error Caused by: that");
     }
 }

@@ -23,6 +23,11 @@ pub(crate) fn random_model(dtype: DType, space: CodebookSpace) -> AlignedBytes {
         layer_norm_eps: 1e-6,
         activation: Activation::Gelu,
     };
+    random(dtype, space, encoder)
+}
+
+/// A file with these sizes, a codebook of 70, and random weights.
+pub(crate) fn random(dtype: DType, space: CodebookSpace, encoder: EncoderConfig) -> AlignedBytes {
     let dim = match space {
         CodebookSpace::Pixels => encoder.patch_dim(),
         CodebookSpace::Features => encoder.embed_dim,
@@ -33,9 +38,10 @@ pub(crate) fn random_model(dtype: DType, space: CodebookSpace) -> AlignedBytes {
         space,
         distance: Distance::Euclidean,
     };
+    let short_side = encoder.image_size[0].max(encoder.image_size[1]);
     let mut writer = ModelWriter::new(
         encoder,
-        preprocess(),
+        preprocess(short_side),
         Some(codebook),
         acceptance(),
         provenance(),
@@ -139,9 +145,9 @@ fn value(role: TensorRole, stream: &mut Stream) -> f32 {
     }
 }
 
-fn preprocess() -> Preprocess {
+fn preprocess(resize_short_side: u32) -> Preprocess {
     Preprocess {
-        resize_short_side: 35,
+        resize_short_side,
         resample: Resample::Bicubic,
         mean: [0.5; 3],
         std: [0.25; 3],

@@ -3,7 +3,7 @@
 
 use crate::machine::gpus;
 use mimlet_kernels::case::{Case, Values};
-use mimlet_kernels::{OPS, WgslKernel, residual};
+use mimlet_kernels::{OPS, WgslKernel, gelu, residual};
 use mimlet_wgpu::{Gpu, dispatch_once};
 
 /// The first binding of a case that does not hold afterwards what it should.
@@ -86,5 +86,44 @@ fn kernels_give_the_same_bits_every_time() {
             let run = || dispatch_once(&gpu, op.kernel, &case.call, &contents).unwrap();
             assert_eq!(run(), run(), "{} on {}", op.name, gpu.description());
         }
+    }
+}
+
+/// More values than one row of workgroups covers, and more bytes than are staged at once.
+#[test]
+fn long_buffers_are_covered_to_the_last_value() {
+    const LEN: usize = 65_535 * 64 + 100;
+    let branch: Vec<f32> = (0..LEN).map(|i| (i % 7) as f32).collect();
+    let x: Vec<f32> = (0..LEN).map(|i| (i % 5) as f32).collect();
+    let sum: Vec<f32> = branch
+        .iter()
+        .zip(&x)
+        .map(|(branch, x)| branch + x)
+        .collect();
+    for gpu in gpus() {
+        let contents = [bytemuck::cast_slice(&branch), bytemuck::cast_slice(&x)];
+        let after =
+            dispatch_once(&gpu, &residual::KERNEL, &residual::call(LEN), &contents).unwrap();
+        assert!(
+            after[1] == bytemuck::cast_slice::<f32, u8>(&sum),
+            "{}",
+            gpu.description()
+        );
+
+        let contents = [bytemuck::cast_slice(&branch)];
+        let after = dispatch_once(&gpu, &gelu::KERNEL, &gelu::call(LEN), &contents).unwrap();
+        let actual: Vec<f32> = bytemuck::pod_collect_to_vec(&after[0]);
+        // The inputs repeat every seven values, so the outputs do.
+        assert!(
+            actual
+                .iter()
+                .enumerate()
+                .all(|(i, value)| *value == actual[i % 7])
+        );
+        assert!(
+            (actual[1] - 0.841_344_7).abs() < 1e-6 && actual[6] > 5.99,
+            "{:?}",
+            &actual[..7]
+        );
     }
 }
