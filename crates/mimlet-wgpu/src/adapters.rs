@@ -1,7 +1,8 @@
 //! The GPUs of a machine.
 
 use crate::error::WgpuError;
-use crate::gpu::{Gpu, Requirements};
+use crate::gpu::Gpu;
+use crate::requirements::Requirements;
 use mimlet_runtime::DeviceLimits;
 use std::fmt;
 use wgpu::{Backends, DeviceType, Features};
@@ -209,8 +210,10 @@ fn relevant_features(features: Features) -> Vec<&'static str> {
     present.map(|(_, name)| name).collect()
 }
 
+/// Those of the backends that this build has.
 fn backend_names(backends: Backends) -> String {
-    let names: Vec<String> = backends
+    let compiled = backends & wgpu::Instance::enabled_backend_features();
+    let names: Vec<String> = compiled
         .iter_names()
         .map(|(name, _)| name.to_lowercase())
         .collect();

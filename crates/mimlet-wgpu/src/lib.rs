@@ -20,10 +20,12 @@ mod dispatch;
 mod error;
 mod gpu;
 mod pipelines;
+mod requirements;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
 pub use dispatch::dispatch_once;
 pub use error::WgpuError;
-pub use gpu::{Gpu, Requirements};
+pub use gpu::Gpu;
+pub use requirements::Requirements;
 pub use wgpu::Backends;
