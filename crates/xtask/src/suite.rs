@@ -97,7 +97,7 @@ fn bare_target() -> Option<String> {
 }
 
 fn licences() -> Step {
-    const NAME: &str = "licences and advisories";
+    const NAME: &str = "licences and sources";
     if Program::new("cargo deny --version").output().is_some() {
         let line = "cargo deny --workspace --config .deny.toml check bans licenses sources";
         Step::run(NAME, Program::new(line))

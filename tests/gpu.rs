@@ -1,0 +1,120 @@
+//! The whole encoder on every GPU of this machine, opened with no more than the smallest GPUs have.
+//! Without an adapter these tests are red, unless `MIMLET_GPU=skip` says that this is meant.
+
+use mimlet_format::{Model, Scheme};
+use mimlet_runtime::{DeviceLimits, Encoder, Encoding, Plan, acceptance};
+use mimlet_tests::timm::{self, PHOTOS, TOLERANCE, largest_difference};
+use mimlet_tests::{encoder_on_cpu, model_file, tiny};
+use mimlet_wgpu::{Adapters, Choice, Gpu, Requirements, WgpuBackend};
+
+const SCHEMES: [Scheme; 3] = [Scheme::F32, Scheme::F16, Scheme::Int8];
+
+/// A token may differ from the CPU's when the CPU's two best centroids are nearer than this.
+const TIE: f32 = 1e-3;
+
+/// Every GPU of this machine; none when that is asked for.
+fn gpus() -> Vec<Gpu> {
+    if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
+        println!("MIMLET_GPU=skip: nothing is run on a GPU");
+        return Vec::new();
+    }
+    let adapters = Adapters::list();
+    let count = adapters.describe().len();
+    assert!(
+        count > 0,
+        "no GPU adapter: `cargo xtask setup` installs a software one; MIMLET_GPU=skip goes without"
+    );
+    let smallest = Requirements::Within(DeviceLimits::DOWNLEVEL);
+    let open = |index| adapters.open(&Choice::Index(index), &smallest);
+    let gpus: Result<_, _> = (0..count).map(open).collect();
+    gpus.expect("every adapter has what the smallest GPUs have")
+}
+
+fn encoder_on<'m>(gpu: &Gpu, model: &Model<'m>) -> Encoder<'m> {
+    let plan = Plan::new(model.manifest()).expect("a parsed model has a plan");
+    let backend = WgpuBackend::new(gpu, model, &plan).expect("small models fit any GPU");
+    Encoder::new(model, &plan, Box::new(backend))
+}
+
+#[test]
+fn features_are_timms_to_2e_4() {
+    for gpu in gpus() {
+        let file = model_file(timm::packed(Scheme::F32));
+        let mut encoder = encoder_on(&gpu, &file.model());
+        for photo in PHOTOS {
+            let expected = timm::expected(photo);
+            let encoding = encoder.encode(&expected.input).unwrap();
+            let class = largest_difference(&expected.class, &encoding.class);
+            let patches = largest_difference(&expected.patches, &encoding.patches);
+            println!(
+                "{}, {photo}: class {class:e}, patches {patches:e}",
+                gpu.description()
+            );
+            assert!(
+                class <= TOLERANCE,
+                "{photo}: class features are off by {class}"
+            );
+            assert!(
+                patches <= TOLERANCE,
+                "{photo}: patch features are off by {patches}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_scheme_passes_its_files_acceptance_test() {
+    for gpu in gpus() {
+        for scheme in SCHEMES {
+            for bytes in [timm::packed(scheme), tiny::packed(scheme)] {
+                let file = model_file(bytes);
+                let model = file.model();
+                let verdict = acceptance::run(&model, &mut encoder_on(&gpu, &model)).unwrap();
+                assert!(verdict.passed(), "{scheme:?}: {:?}", verdict.failures);
+            }
+        }
+    }
+}
+
+#[test]
+fn tokens_are_the_cpus_but_for_ties() {
+    for gpu in gpus() {
+        for scheme in SCHEMES {
+            let file = model_file(tiny::packed(scheme));
+            let model = file.model();
+            let (mut here, mut there) = (encoder_on_cpu(&model, 1), encoder_on(&gpu, &model));
+            let size = model.manifest().encoder.image_size;
+            for image in mimlet_export::synthetic_golden(size, 8, 5) {
+                let cpu = here.encode_pixels(&image.pixels).unwrap();
+                let gpu = there.encode_pixels(&image.pixels).unwrap();
+                let flipped = flipped_at(cpu, gpu);
+                assert!(flipped.is_none(), "{scheme:?}: {flipped:?}");
+            }
+        }
+    }
+}
+
+/// The first patch whose token differs though the CPU saw no tie: patch, tokens, margin.
+fn flipped_at(cpu: &Encoding, gpu: &Encoding) -> Option<(usize, u32, u32, f32)> {
+    let patches = cpu.tokens.iter().zip(&gpu.tokens).zip(&cpu.margins);
+    patches
+        .enumerate()
+        .find(|(_, ((cpu, gpu), margin))| cpu != gpu && **margin >= TIE)
+        .map(|(patch, ((cpu, gpu), margin))| (patch, *cpu, *gpu, *margin))
+}
+
+/// The comparer itself.
+#[test]
+fn a_flip_is_seen_and_a_tie_forgiven() {
+    let encoding = |tokens: [u32; 2], margins: [f32; 2]| Encoding {
+        tokens: tokens.into(),
+        margins: margins.into(),
+        ..Encoding::default()
+    };
+    let cpu = encoding([3, 5], [TIE / 2.0, 0.5]);
+    assert_eq!(flipped_at(&cpu, &encoding([4, 5], [0.0; 2])), None);
+    assert_eq!(
+        flipped_at(&cpu, &encoding([3, 6], [0.0; 2])),
+        Some((1, 5, 6, 0.5))
+    );
+}

@@ -1,0 +1,92 @@
+//! One result on one machine: threads, SIMD levels, repetition and neighbours change no bit.
+
+use mimlet_format::{Model, ModelFile, Scheme};
+use mimlet_kernels::Level;
+use mimlet_runtime::{CpuBackend, Encoder, Encoding, Plan};
+use mimlet_tests::timm::{self, PHOTOS};
+use mimlet_tests::{encoder_on_cpu, model_file, tiny};
+
+const SCHEMES: [Scheme; 3] = [Scheme::F32, Scheme::F16, Scheme::Int8];
+
+/// Every bit of an encoding.
+fn bits(encoding: &Encoding) -> Vec<u32> {
+    let floats = [&encoding.class, &encoding.patches, &encoding.margins];
+    let floats = floats.into_iter().flatten().map(|value| value.to_bits());
+    floats.chain(encoding.tokens.iter().copied()).collect()
+}
+
+/// Timm's model has the larger shapes, the tiny one registers, odd sides and a codebook.
+fn models(scheme: Scheme) -> [ModelFile; 2] {
+    [timm::packed(scheme), tiny::packed(scheme)].map(model_file)
+}
+
+/// An image of a model's size.
+fn image(model: &Model<'_>, seed: u64) -> Vec<u8> {
+    let size = model.manifest().encoder.image_size;
+    mimlet_export::synthetic_golden(size, 1, seed)
+        .remove(0)
+        .pixels
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    for scheme in SCHEMES {
+        for file in models(scheme) {
+            let model = file.model();
+            let pixels = image(&model, 7);
+            let encode = |threads| {
+                bits(
+                    encoder_on_cpu(&model, threads)
+                        .encode_pixels(&pixels)
+                        .unwrap(),
+                )
+            };
+            let one = encode(1);
+            for threads in [2, 3, 8] {
+                assert!(
+                    encode(threads) == one,
+                    "{scheme:?}: {threads} threads differ from one"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_simd_level_gives_the_same_bits() {
+    for scheme in SCHEMES {
+        for file in models(scheme) {
+            let model = file.model();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let pixels = image(&model, 8);
+            let encode = |level| {
+                let backend = CpuBackend::new(&model, &plan, level, 1).unwrap();
+                let mut encoder = Encoder::new(&model, &plan, Box::new(backend));
+                bits(encoder.encode_pixels(&pixels).unwrap())
+            };
+            let baseline = encode(Level::BASELINE);
+            for level in Level::available() {
+                assert!(
+                    encode(level) == baseline,
+                    "{scheme:?}: {} differs",
+                    level.name()
+                );
+            }
+        }
+    }
+}
+
+/// Nothing of one image is left over in the next.
+#[test]
+fn an_encoding_does_not_depend_on_the_image_before() {
+    let file = model_file(timm::packed(Scheme::Int8));
+    let mut encoder = encoder_on_cpu(&file.model(), 2);
+    let photos = PHOTOS.map(|photo| timm::expected(photo).pixels);
+    let mut encode = |photo: usize| bits(encoder.encode_pixels(&photos[photo]).unwrap());
+    let first = encode(0);
+    assert!(
+        encode(1) != first,
+        "two photos have one encoding: the test sees nothing"
+    );
+    assert!(encode(0) == first);
+}
