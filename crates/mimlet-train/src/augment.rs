@@ -31,7 +31,12 @@ pub(crate) fn augment(
 fn reflect(at: isize, size: usize) -> usize {
     let last = size as isize - 1;
     let folded = if at < 0 { -at } else { at };
-    (if folded > last { 2 * last - folded } else { folded }).max(0) as usize
+    (if folded > last {
+        2 * last - folded
+    } else {
+        folded
+    })
+    .max(0) as usize
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Labelled images in memory: made by [`crate::synth`], or read from an ImageFolder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use mimlet_format::{Preprocess, Resample};
+use mimlet_image::{Folder, Preprocessor};
 use rayon::prelude::*;
 
-use crate::decode;
+use crate::config::ModelConfig;
 use crate::error::TrainError;
 
 /// Images of one size with their labels.
@@ -73,54 +75,37 @@ impl ImageSet {
     }
 }
 
-/// Reads `folder/<class>/<file>`: classes and files in name order; each image is brought to
-/// `size` by a bicubic resize of its short side to `resize` and a centre crop.
+/// Reads `folder/<class>/<file>`: classes and files in name order, each image resized and cropped
+/// as `model` says, by the code that prepares images on the device.
 ///
 /// # Errors
-/// [`TrainError::Io`] for what cannot be read, [`TrainError::Content`] for folders without images
-/// and files that are no image.
-pub fn read_image_folder(
-    folder: &Path,
-    size: usize,
-    resize: usize,
-) -> Result<ImageSet, TrainError> {
-    let classes = sorted_entries(folder, Path::is_dir)?;
-    let mut files: Vec<(PathBuf, u32)> = Vec::new();
-    for (label, class) in classes.iter().enumerate() {
-        let images = sorted_entries(class, decode::is_image)?;
-        files.extend(images.into_iter().map(|file| (file, label as u32)));
-    }
-    if files.is_empty() {
-        return Err(TrainError::Content {
-            path: folder.to_owned(),
-            reason: "no images; expected <class>/<image>.png|jpg|webp below it".into(),
-        });
-    }
-    let pixels: Vec<Vec<u8>> = files
-        .par_iter()
-        .map(|(file, _)| decode::read_image(file, size, resize))
-        .collect::<Result<_, _>>()?;
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+/// [`TrainError::Image`] for what cannot be read, [`TrainError::Content`] for an array of
+/// normalised values, which has no pixels to augment.
+pub fn read_image_folder(folder: &Path, model: &ModelConfig) -> Result<ImageSet, TrainError> {
+    let files = Folder::open(folder)?;
+    let preprocess = Preprocess {
+        resize_short_side: model.resize as u32,
+        resample: Resample::Bicubic,
+        mean: model.mean,
+        std: model.std,
     };
+    let preprocessor = Preprocessor::new(&preprocess, [model.image_size as u32; 2])?;
+    let pixels: Vec<Vec<u8>> = files
+        .images
+        .par_iter()
+        .map(|(file, _)| {
+            let pixels = preprocessor.prepare(file)?.pixels;
+            let pixels = pixels.ok_or_else(|| TrainError::Content {
+                path: file.clone(),
+                reason: "holds normalised values; training needs u8 pixels".into(),
+            })?;
+            Ok(pixels.into_pixels())
+        })
+        .collect::<Result<_, TrainError>>()?;
     ImageSet::new(
-        [size, size],
+        [model.image_size; 2],
         pixels.concat(),
-        files.iter().map(|(_, label)| *label).collect(),
-        classes.iter().map(name).collect(),
+        files.images.iter().map(|(_, label)| *label).collect(),
+        files.classes,
     )
-}
-
-/// Entries of `folder` that `keep` accepts, by name.
-fn sorted_entries(folder: &Path, keep: fn(&Path) -> bool) -> Result<Vec<PathBuf>, TrainError> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(TrainError::io(folder, "read"))? {
-        let path = entry.map_err(TrainError::io(folder, "read"))?.path();
-        if keep(&path) {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }

@@ -36,6 +36,9 @@ pub enum TrainError {
         /// Steps skipped in a row.
         times: usize,
     },
+    /// An image or a folder of images could not be used.
+    #[error(transparent)]
+    Image(#[from] mimlet_image::ImageError),
     /// Token counts were refused.
     #[error("token counts: {0}")]
     Counts(#[from] mimlet_tcas::CountsError),
@@ -61,7 +64,12 @@ impl TrainError {
     ) -> impl FnOnce(E) -> Self + use<'a, E> {
         move |error| Self::Content {
             path: path.to_owned(),
-            reason: format!("{what}: {error}"),
+            reason: one_line(&format!("{what}: {error}")),
         }
     }
+}
+
+/// Some libraries report over many lines; ours is one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -52,6 +52,9 @@ mod tests {
             }
         }
         // 3000 expected, standard deviation 27.
-        assert!(hidden.iter().all(|&times| (2850..3150).contains(&times)), "{hidden:?}");
+        assert!(
+            hidden.iter().all(|&times| (2850..3150).contains(&times)),
+            "{hidden:?}"
+        );
     }
 }

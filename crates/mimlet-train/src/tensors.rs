@@ -51,7 +51,34 @@ pub(crate) fn write(
         .collect();
     let file = serialize(views, Some(metadata))
         .map_err(TrainError::content(path, "cannot be serialised"))?;
+    let file =
+        with_sorted_header(&file).map_err(TrainError::content(path, "cannot be serialised"))?;
     atomic::write(path, &file)
+}
+
+/// The same file with the header's keys in order: `serialize` writes metadata in the order of a
+/// hash map, which changes from run to run, and so would the file's hash.
+fn with_sorted_header(file: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    /// Bytes of the header's length, and what the header is padded to a multiple of.
+    const WORD: usize = 8;
+    let (length, rest) = file.split_at(WORD);
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |sum, &b| sum << 8 | usize::from(b));
+    let (header, data) = rest.split_at(length);
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header)?;
+    let mut sorted = BTreeMap::new();
+    for (key, value) in header {
+        let fields: BTreeMap<String, serde_json::Value> = serde_json::from_value(value)?;
+        sorted.insert(key, fields);
+    }
+    let mut text = serde_json::to_vec(&sorted)?;
+    text.resize(text.len().next_multiple_of(WORD), b' ');
+    let mut out = (text.len() as u64).to_le_bytes().to_vec();
+    out.extend_from_slice(&text);
+    out.extend_from_slice(data);
+    Ok(out)
 }
 
 /// Reads every f32 and f16 tensor, widened to f32, and the metadata.
@@ -97,4 +124,54 @@ pub(crate) fn join(values: &[f32; 3]) -> String {
 pub(crate) fn split(text: &str) -> Option<[f32; 3]> {
     let numbers: Result<Vec<f32>, _> = text.split(',').map(str::parse).collect();
     numbers.ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_contents_give_equal_bytes_that_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = |values: &[f32]| Array {
+            shape: vec![values.len()],
+            values: values.to_vec(),
+        };
+        let state: State = [("b", array(&[1.5, -2.25])), ("a", array(&[0.1]))]
+            .map(|(name, array)| (name.to_owned(), array))
+            .into();
+        let keys = [
+            "mean",
+            "std",
+            "licence",
+            "image_size",
+            "resize",
+            "patch_size",
+        ];
+        let metadata: BTreeMap<&str, String> = keys.map(|key| (key, key.repeat(2))).into();
+        let path = |name: &str| folder.path().join(name);
+        let bytes_of = |name: &str| {
+            write(&path(name), &state, &metadata, Precision::F32).unwrap();
+            std::fs::read(path(name)).unwrap()
+        };
+        // Each hash map has its own order: eight agreeing by chance is one in 6!^7.
+        let first = bytes_of("0");
+        assert!((1..8).all(|i| bytes_of(&i.to_string()) == first));
+        let (read_state, read_metadata) = read(&path("0")).unwrap();
+        assert_eq!(read_state, state);
+        assert_eq!(read_metadata["std"], "stdstd");
+        write(&path("half"), &state, &metadata, Precision::F16).unwrap();
+        let (rounded, _) = read(&path("half")).unwrap();
+        assert_eq!(rounded["b"], state["b"]);
+        assert!((rounded["a"].values[0] - 0.1).abs() < 1e-4);
+    }
+
+    #[test]
+    fn what_is_no_safetensors_file_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.safetensors");
+        std::fs::write(&path, [9, 0, 0]).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains("cut.safetensors"), "{error}");
+    }
 }

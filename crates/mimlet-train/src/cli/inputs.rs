@@ -47,7 +47,7 @@ impl Images {
 /// An ImageFolder at the model's size.
 pub(crate) fn read_folder(folder: &Path, model: &ModelConfig) -> Result<ImageSet, TrainError> {
     let spinner = spinner("reading images");
-    let images = read_image_folder(folder, model.image_size, model.resize)?;
+    let images = read_image_folder(folder, model)?;
     spinner.finish_and_clear();
     Ok(images)
 }

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::inputs::bar;
 use crate::config::Config;
-use crate::decode::write_png;
 use crate::error::TrainError;
+use crate::picture::write_png;
 use crate::synth::{self, SIDE};
 
 /// Flags of `synth`.
@@ -58,7 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         let picture = RgbImage::from_raw(side, side, synth::image(seed, index, class)?)
             .ok_or_else(|| TrainError::Config("a synthetic image has the wrong size".into()))?;
         progress.inc(1);
-        write_png(&out.join(&names[class]).join(format!("{index:05}.png")), &picture)
+        write_png(
+            &out.join(&names[class]).join(format!("{index:05}.png")),
+            &picture,
+        )
     })?;
     progress.finish_and_clear();
     Ok(())

@@ -62,7 +62,10 @@ impl Codebook {
             values: values.to_vec(),
         };
         let state: State = [
-            ("centers", array(vec![self.tokens(), self.dim], &self.centers)),
+            (
+                "centers",
+                array(vec![self.tokens(), self.dim], &self.centers),
+            ),
             ("counts", array(vec![self.tokens()], &self.counts)),
         ]
         .map(|(name, array)| (name.to_owned(), array))
@@ -111,7 +114,11 @@ impl Codebook {
             "features" => Space::Features {
                 teacher_hash: text("teacher_hash")?.clone(),
             },
-            other => return Err(wrong(format!("space {other} is neither pixels nor features"))),
+            other => {
+                return Err(wrong(format!(
+                    "space {other} is neither pixels nor features"
+                )));
+            }
         };
         if text("patch_order")? != "channel,row,column" {
             return Err(wrong("patch_order is not channel,row,column".into()));

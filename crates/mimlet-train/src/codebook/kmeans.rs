@@ -106,7 +106,8 @@ impl Centers {
             if self.weights[token] < REASSIGNMENT_RATIO * mean {
                 let row = random.below(rows) * self.dim;
                 let vector = vectors[row..row + self.dim].iter().map(|&v| f64::from(v));
-                self.values.splice(token * self.dim..(token + 1) * self.dim, vector);
+                self.values
+                    .splice(token * self.dim..(token + 1) * self.dim, vector);
                 self.weights[token] = 1.0;
             }
         }
@@ -143,7 +144,11 @@ fn seed_centers(tokens: usize, vectors: &[f32], dim: usize, random: &mut Stream)
     for _ in 0..tokens {
         let center = sample[next * dim..(next + 1) * dim].to_vec();
         for (least, vector) in nearest.iter_mut().zip(sample.chunks_exact(dim)) {
-            let distance: f32 = vector.iter().zip(&center).map(|(a, b)| (a - b) * (a - b)).sum();
+            let distance: f32 = vector
+                .iter()
+                .zip(&center)
+                .map(|(a, b)| (a - b) * (a - b))
+                .sum();
             *least = least.min(f64::from(distance));
         }
         centers.extend(center.iter().map(|&v| f64::from(v)));
@@ -177,7 +182,10 @@ mod tests {
         (0..600)
             .flat_map(|i| {
                 let middle = (i % 6) as f32 * 4.0;
-                [middle + 0.3 * random.normal(), -middle + 0.3 * random.normal()]
+                [
+                    middle + 0.3 * random.normal(),
+                    -middle + 0.3 * random.normal(),
+                ]
             })
             .collect()
     }
@@ -198,7 +206,12 @@ mod tests {
         let clusters = cluster(&config(), &vectors, 2).unwrap();
         // The blobs' own variance is 2 * 0.09; one blob split or two merged costs far more.
         assert!(clusters.inertia < 0.25, "inertia {}", clusters.inertia);
-        assert!(clusters.counts.iter().all(|&count| (90.0..110.0).contains(&count)));
+        assert!(
+            clusters
+                .counts
+                .iter()
+                .all(|&count| (90.0..110.0).contains(&count))
+        );
         assert_eq!(clusters, cluster(&config(), &vectors, 2).unwrap());
     }
 
@@ -206,7 +219,10 @@ mod tests {
     fn one_thread_or_many_give_the_same_centroids() {
         let vectors = blobs(&mut Stream::new(&[9]));
         let many = cluster(&config(), &vectors, 2).unwrap();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
         let one = pool.install(|| cluster(&config(), &vectors, 2)).unwrap();
         assert_eq!(one, many);
     }

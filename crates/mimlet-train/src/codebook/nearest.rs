@@ -28,9 +28,7 @@ impl Assigner {
         }
         let half_norms = centers
             .chunks_exact(dim)
-            .map(|center| {
-                (center.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 2.0) as f32
-            })
+            .map(|center| (center.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 2.0) as f32)
             .collect();
         Self {
             transposed,

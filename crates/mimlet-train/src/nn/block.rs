@@ -61,9 +61,7 @@ impl Attention {
             .forward(x)
             .reshape([batch, tokens, 3, self.heads, head_dim])
             .permute([2, 0, 3, 1, 4]);
-        let part = |index: usize| -> Tensor<4> {
-            qkv.clone().narrow(0, index, 1).squeeze_dim(0)
-        };
+        let part = |index: usize| -> Tensor<4> { qkv.clone().narrow(0, index, 1).squeeze_dim(0) };
         // Scaling the queries costs less than scaling the scores.
         let queries = part(0) * (head_dim as f64).powf(-0.5);
         let scores = queries.matmul(part(1).swap_dims(2, 3));

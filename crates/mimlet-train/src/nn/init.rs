@@ -41,7 +41,9 @@ impl<'a> Init<'a> {
         let fan_in: usize = shape[1..].iter().product();
         let bound = (6.0 / (fan_in + shape[0]) as f32).sqrt();
         let count = fan_in * shape[0];
-        let values = (0..count).map(|_| self.random.range(-bound, bound)).collect();
+        let values = (0..count)
+            .map(|_| self.random.range(-bound, bound))
+            .collect();
         self.given(shape, values)
     }
 

@@ -9,9 +9,7 @@ pub fn sin_cos(grid: usize, dim: usize) -> Vec<f32> {
     let mut table = vec![0.0; dim];
     for patch in 0..grid * grid {
         for position in [patch % grid, patch / grid] {
-            let angle = |i: usize| {
-                position as f64 / 10_000f64.powf(i as f64 / quarter as f64)
-            };
+            let angle = |i: usize| position as f64 / 10_000f64.powf(i as f64 / quarter as f64);
             table.extend((0..quarter).map(|i| angle(i).sin() as f32));
             table.extend((0..quarter).map(|i| angle(i).cos() as f32));
         }
@@ -31,7 +29,12 @@ mod tests {
         // Patch 5 of a 3 x 3 grid: column 2, row 1.
         let row = &table[6 * 8..7 * 8];
         let expected = [2f32.sin(), 0.02f32.sin(), 2f32.cos(), 0.02f32.cos()];
-        assert!(row[..4].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(
+            row[..4]
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-6)
+        );
         assert!((row[4] - 1f32.sin()).abs() < 1e-6);
     }
 }

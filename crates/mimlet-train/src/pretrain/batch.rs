@@ -63,7 +63,11 @@ impl<'a> Batches<'a> {
 
     /// Shuffles the images anew for each epoch.
     fn start_epoch(&mut self, epoch: usize) {
-        if self.epoch.as_ref().is_some_and(|(current, _)| *current == epoch) {
+        if self
+            .epoch
+            .as_ref()
+            .is_some_and(|(current, _)| *current == epoch)
+        {
             return;
         }
         let mut order: Vec<u32> = (0..self.images.len() as u32).collect();

@@ -72,7 +72,9 @@ pub fn load(
         ));
     }
     let number = |key: &str| {
-        let value = metadata.get(key).and_then(|text| text.parse::<usize>().ok());
+        let value = metadata
+            .get(key)
+            .and_then(|text| text.parse::<usize>().ok());
         value.ok_or_else(|| wrong("its metadata lacks the step; start anew without --resume"))
     };
     let updates = number("updates")?;

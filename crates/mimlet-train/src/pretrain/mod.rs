@@ -9,6 +9,6 @@ pub mod plot;
 pub mod trainer;
 
 #[cfg(test)]
-pub(crate) mod tiny;
-#[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tiny;

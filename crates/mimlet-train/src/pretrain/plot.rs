@@ -16,8 +16,8 @@ use image::{Rgb, RgbImage};
 
 use super::log::Record;
 use crate::codebook::Codebook;
-use crate::decode::write_png;
 use crate::error::TrainError;
+use crate::picture::write_png;
 
 const WIDTH: u32 = 720;
 const HEIGHT: u32 = 420;
@@ -67,7 +67,10 @@ fn tick_spacing(span: f64) -> f64 {
     let rough = span.max(1e-3) / 8.0;
     let power = 10f64.powf(rough.log10().floor());
     let round = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    round.into_iter().find(|step| *step >= rough).unwrap_or(power * 10.0)
+    round
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(power * 10.0)
 }
 
 /// From steps and nats to pixels.

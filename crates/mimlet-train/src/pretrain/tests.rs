@@ -48,12 +48,26 @@ fn loss_falls_and_the_run_leaves_its_files() {
     config.train.steps = 120;
     let records = train(&config, folder.path(), false, None);
     let (first, last) = (&records[0], &records[records.len() - 1]);
-    assert!(last.loss < 0.9 * first.loss, "{} to {}", first.loss, last.loss);
-    for name in ["encoder.safetensors", checkpoint::FILE, "log.jsonl", "loss.png"] {
+    assert!(
+        last.loss < 0.9 * first.loss,
+        "{} to {}",
+        first.loss,
+        last.loss
+    );
+    for name in [
+        "encoder.safetensors",
+        checkpoint::FILE,
+        "log.jsonl",
+        "loss.png",
+    ] {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
     let partial = std::fs::read_dir(folder.path()).unwrap();
-    assert!(partial.flatten().all(|entry| entry.path().extension().unwrap() != "partial"));
+    assert!(
+        partial
+            .flatten()
+            .all(|entry| entry.path().extension().unwrap() != "partial")
+    );
 }
 
 #[test]
@@ -81,7 +95,10 @@ fn a_checkpoint_of_another_run_is_refused() {
     let device = Device::flex();
     let model = Mae::new(&config, &mut Init::new(0, &device));
     let error = checkpoint::load(folder.path(), &config, "tiny", model, &device).unwrap_err();
-    assert!(error.to_string().contains("another configuration"), "{error}");
+    assert!(
+        error.to_string().contains("another configuration"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -102,7 +119,14 @@ fn checkpoints_bear_the_names_of_timm_and_mae() {
     .map(str::to_owned)
     .into();
     for block in 0..2 {
-        for part in ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"] {
+        for part in [
+            "norm1",
+            "attn.qkv",
+            "attn.proj",
+            "norm2",
+            "mlp.fc1",
+            "mlp.fc2",
+        ] {
             for kind in ["weight", "bias"] {
                 expected.push(format!("blocks.{block}.{part}.{kind}"));
             }
@@ -115,7 +139,12 @@ fn checkpoints_bear_the_names_of_timm_and_mae() {
     assert_eq!(state["blocks.0.attn.qkv.weight"].shape, [96, 32]);
     assert_eq!(metadata["num_heads"], "2");
     let (whole, _) = tensors::read(&folder.path().join(checkpoint::FILE)).unwrap();
-    for name in ["mask_token", "decoder_pos_embed", "decoder_pred.weight", "decoder_embed.bias"] {
+    for name in [
+        "mask_token",
+        "decoder_pos_embed",
+        "decoder_pred.weight",
+        "decoder_embed.bias",
+    ] {
         assert!(whole.contains_key(name), "{name}");
     }
     let file = EncoderFile::read(&folder.path().join("encoder.safetensors"), &Device::flex());
@@ -140,7 +169,9 @@ fn weights_survive_the_round_trip_and_misfits_are_named() {
 fn small_batch(config: &Config, device: &Device) -> (MaskedImages, Vec<i32>) {
     let dim = config.model.patch_dim();
     let count = config.model.patches() - 1;
-    let values: Vec<f32> = (0..2 * count * dim).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
+    let values: Vec<f32> = (0..2 * count * dim)
+        .map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0)
+        .collect();
     let ints = |values: Vec<i32>| {
         let length = values.len();
         Tensor::from_data(TensorData::new(values, [length]), device)
@@ -205,5 +236,9 @@ fn gradients_agree_with_finite_differences() {
         f64::from(loss(&model.valid()).into_scalar::<f32>())
     };
     let slope = (shifted(step) - shifted(-step)) / (2.0 * f64::from(step));
-    assert!((slope - f64::from(gradient[at])).abs() < 2e-3 * slope.abs().max(0.05), "{slope} {}", gradient[at]);
+    assert!(
+        (slope - f64::from(gradient[at])).abs() < 2e-3 * slope.abs().max(0.05),
+        "{slope} {}",
+        gradient[at]
+    );
 }

@@ -1,8 +1,6 @@
 //! A run small enough for a test.
 
-use crate::config::{
-    CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig,
-};
+use crate::config::{CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig};
 use crate::synth::SynthConfig;
 
 /// 64 px images in 16 px patches, two blocks of width 32.

@@ -46,7 +46,10 @@ pub struct SynthConfig {
 
 /// Names of the classes; a label is an index into them.
 pub fn class_names() -> Vec<String> {
-    CLASSES.iter().map(|(name, ..)| (*name).to_owned()).collect()
+    CLASSES
+        .iter()
+        .map(|(name, ..)| (*name).to_owned())
+        .collect()
 }
 
 /// One image: u8 RGB, [`SIDE`] x [`SIDE`], rows first.
@@ -63,9 +66,9 @@ pub fn class_names() -> Vec<String> {
 /// # Errors
 /// [`TrainError::Config`] when there is no such class.
 pub fn image(seed: u64, index: usize, class: usize) -> Result<Vec<u8>, TrainError> {
-    let &(_, shape, texture) = CLASSES
-        .get(class)
-        .ok_or_else(|| TrainError::Config(format!("class {class}: synth has 10 classes, 0 to 9")))?;
+    let &(_, shape, texture) = CLASSES.get(class).ok_or_else(|| {
+        TrainError::Config(format!("class {class}: synth has 10 classes, 0 to 9"))
+    })?;
     Ok(scene::draw(
         shape,
         texture,
@@ -104,13 +107,24 @@ mod tests {
     #[test]
     fn pinned_pixels_stay_what_they_were() {
         // The released models were trained on these pixels.
-        let digest = blake3::hash(&generate(SynthConfig { images: 20, seed: 1 }).unwrap().pixels);
+        let digest = blake3::hash(
+            &generate(SynthConfig {
+                images: 20,
+                seed: 1,
+            })
+            .unwrap()
+            .pixels,
+        );
         assert_eq!(digest.to_hex()[..16], *"PINNED_LATER____");
     }
 
     #[test]
     fn mean_colour_does_not_tell_the_class() {
-        let set = generate(SynthConfig { images: 600, seed: 9 }).unwrap();
+        let set = generate(SynthConfig {
+            images: 600,
+            seed: 9,
+        })
+        .unwrap();
         let mean = |i: usize| {
             let sum: u64 = set.image(i).iter().map(|&v| u64::from(v)).sum();
             sum as f64 / set.image(i).len() as f64
@@ -119,7 +133,10 @@ mod tests {
         for i in 0..set.len() {
             by_class[set.labels[i] as usize].push(mean(i));
         }
-        let averages: Vec<f64> = by_class.iter().map(|v| v.iter().sum::<f64>() / v.len() as f64).collect();
+        let averages: Vec<f64> = by_class
+            .iter()
+            .map(|v| v.iter().sum::<f64>() / v.len() as f64)
+            .collect();
         let spread = |v: &[f64]| {
             let mean = v.iter().sum::<f64>() / v.len() as f64;
             (v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / v.len() as f64).sqrt()

@@ -21,16 +21,16 @@ pub(crate) fn draw(shape: Shape, texture: Texture, key: &[u64]) -> Vec<u8> {
 
 /// A random colour of luminance about `light`, tinted at random.
 fn colour(light: f32, random: &mut Stream) -> Colour {
-    let tint = [(); 3].map(|()| random.range(-0.14, 0.14));
+    let tint = [(); 3].map(|()| random.range(-0.1, 0.1));
     let mean = tint.iter().sum::<f32>() / 3.0;
     tint.map(|t| (light + t - mean).clamp(0.02, 0.98))
 }
 
 /// A two-colour gradient in a random direction.
 fn background(random: &mut Stream) -> Canvas {
-    let light = random.range(0.3, 0.7);
+    let light = random.range(0.4, 0.6);
     let from = colour(light, random);
-    let to = colour(light + random.range(-0.15, 0.15), random);
+    let to = colour(light + random.range(-0.1, 0.1), random);
     let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
     let side = SIDE as f32;
     Canvas::new(|x, y| {
@@ -43,7 +43,7 @@ fn background(random: &mut Stream) -> Canvas {
 fn clutter(canvas: &mut Canvas, count: usize, random: &mut Stream) {
     for _ in 0..count {
         let centre = [(); 2].map(|()| random.range(0.0, SIDE as f32));
-        let light = random.range(0.1, 0.9);
+        let light = random.range(0.2, 0.8);
         let paint = colour(light, random);
         let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
         let long = random.range(2.0, 9.0);
@@ -57,16 +57,16 @@ fn clutter(canvas: &mut Canvas, count: usize, random: &mut Stream) {
 
 /// Paints the shape in two paints of clearly different luminance.
 fn subject(canvas: &mut Canvas, shape: Shape, texture: Texture, random: &mut Stream) {
-    let scale = random.range(20.0, 29.0);
+    let scale = random.range(24.0, 32.0);
     // The shape may leave the picture by a fifth of its radius.
     let centre = [(); 2].map(|()| random.range(0.8 * scale, SIDE as f32 - 0.8 * scale));
     let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
-    let (dark, light) = (random.range(0.08, 0.35), random.range(0.65, 0.92));
+    let (dark, light) = (random.range(0.1, 0.22), random.range(0.78, 0.9));
     let swap = random.below(2) == 1;
     let first = colour(if swap { light } else { dark }, random);
     let second = colour(if swap { dark } else { light }, random);
     let (texture_sin, texture_cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
-    let period = random.range(7.5, 11.0);
+    let period = random.range(8.0, 10.5);
     let reach = if texture.is_centred() { 0.5 } else { 8.0 };
     let phase = [(); 2].map(|()| random.range(-reach, reach));
     let key = random.bits();
@@ -75,7 +75,11 @@ fn subject(canvas: &mut Canvas, shape: Shape, texture: Texture, random: &mut Str
         (shape.distance(sx, sy) < 0.0).then(|| {
             let u = (x * texture_cos + y * texture_sin) / period + phase[0];
             let v = (y * texture_cos - x * texture_sin) / period + phase[1];
-            if texture.second_paint(u, v, key) { second } else { first }
+            if texture.second_paint(u, v, key) {
+                second
+            } else {
+                first
+            }
         })
     });
 }

@@ -32,9 +32,7 @@ impl Shape {
             Self::Cross => boxed(x, y, 1.0, 0.36).min(boxed(x, y, 0.36, 1.0)),
             Self::Crescent => (x.hypot(y) - 1.0).max(0.72 - (x - 0.52).hypot(y)),
             Self::Hexagon => polygon(x, y, 6.0, 0.84),
-            Self::Corner => {
-                boxed(x + 0.5, y, 0.36, 0.95).min(boxed(x - 0.06, y - 0.6, 0.9, 0.36))
-            }
+            Self::Corner => boxed(x + 0.5, y, 0.36, 0.95).min(boxed(x - 0.06, y - 0.6, 0.9, 0.36)),
             Self::Bars => boxed(x.abs() - 0.6, y, 0.3, 0.9),
         }
     }
@@ -78,7 +76,12 @@ mod tests {
         assert!(Shape::Ring.distance(0.0, 0.0) > 0.0);
         assert!(Shape::Ring.distance(0.7, 0.0) < 0.0);
         assert!(Shape::Star.distance(0.0, 0.0) < 0.0);
-        assert!(Shape::Star.distance(-0.95, 0.0).min(Shape::Star.distance(0.95, 0.0)) < 0.0);
+        assert!(
+            Shape::Star
+                .distance(-0.95, 0.0)
+                .min(Shape::Star.distance(0.95, 0.0))
+                < 0.0
+        );
         assert!(Shape::Bars.distance(0.0, 0.0) > 0.0);
         assert!(Shape::Cross.distance(0.8, 0.8) > 0.0);
         for shape in [Shape::Triangle, Shape::Hexagon, Shape::Square, Shape::Disc] {

@@ -31,15 +31,17 @@ impl Texture {
             Self::Zigzag => (fu + 2.0 * (fv - 0.5).abs()).fract() < 0.5,
             Self::Grid => fu < 0.22 || fv < 0.22,
             Self::Bricks => {
-                let shift = if (v / 0.6).floor().rem_euclid(2.0) < 1.0 { 0.0 } else { 0.7 };
+                let shift = if (v / 0.6).floor().rem_euclid(2.0) < 1.0 {
+                    0.0
+                } else {
+                    0.7
+                };
                 let across = (u + shift) / 1.4;
                 let along = v / 0.6;
                 across - across.floor() < 0.16 || along - along.floor() < 0.3
             }
             Self::Waves => (fu + 0.3 * (v * std::f32::consts::PI).sin()).rem_euclid(1.0) < 0.4,
-            Self::Spokes => {
-                (v.atan2(u) * 8.0 / std::f32::consts::TAU).rem_euclid(1.0) < 0.5
-            }
+            Self::Spokes => (v.atan2(u) * 8.0 / std::f32::consts::TAU).rem_euclid(1.0) < 0.5,
         }
     }
 

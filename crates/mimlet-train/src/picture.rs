@@ -1,0 +1,17 @@
+//! Pictures as PNG files.
+
+use std::path::Path;
+
+use image::{ImageFormat, RgbImage};
+
+use crate::atomic;
+use crate::error::TrainError;
+
+/// Writes u8 RGB rows as a PNG.
+pub(crate) fn write_png(path: &Path, image: &RgbImage) -> Result<(), TrainError> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(TrainError::content(path, "cannot encode"))?;
+    atomic::write(path, bytes.get_ref())
+}

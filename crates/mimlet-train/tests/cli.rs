@@ -1,0 +1,148 @@
+//! The program as a user meets it: whole chain on a tiny run, and bad input.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const RUN: &str = r#"
+[model]
+image_size = 64
+resize = 64
+patch_size = 16
+dim = 16
+depth = 1
+heads = 2
+mlp = 32
+[decoder]
+dim = 16
+depth = 1
+heads = 2
+mlp = 32
+[data]
+flip = true
+shift = 2
+[codebook]
+tokens = 6
+images = 20
+batch = 64
+passes = 2
+seed = 1
+[train]
+seed = 1
+steps = 4
+batch = 10
+blr = 0.01
+warmup = 2
+weight_decay = 0.05
+clip = 1.0
+mask_ratio = 0.75
+checkpoint_every = 2
+log_every = 2
+"#;
+
+fn train(folder: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mimlet-train"))
+        .current_dir(folder)
+        .args(line.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn succeed(folder: &Path, line: &str) -> String {
+    let output = train(folder, line);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{line}: {errors}");
+    assert_eq!(errors, "", "no progress bar without a terminal");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn fail(folder: &Path, line: &str, reason: &str) {
+    let output = train(folder, line);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{line}: {errors}");
+    assert!(errors.contains(reason), "{line}: {errors}");
+    assert_eq!(errors.lines().count(), 1, "{line}: {errors}");
+}
+
+#[test]
+fn from_images_to_alignment() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("run.toml"), RUN).unwrap();
+    succeed(folder, "synth --out images --images 20 --seed 3");
+    assert!(folder.join("images/star/00001.png").is_file());
+    let data = "--config run.toml --data images";
+    succeed(folder, &format!("pretrain {data} --out run --stop-after 2"));
+    succeed(folder, &format!("pretrain {data} --out run --resume"));
+    let log = std::fs::read_to_string(folder.join("run/log.jsonl")).unwrap();
+    assert_eq!(log.lines().count(), 2);
+    let encoder = "--encoder run/encoder.safetensors";
+    succeed(
+        folder,
+        &format!("codebook {data} {encoder} --out features.safetensors"),
+    );
+    let line = format!("tcas {data} {encoder} --codebook features.safetensors --json");
+    let report: serde_json::Value = serde_json::from_str(&succeed(folder, &line)).unwrap();
+    for key in ["tcas", "nmi", "shuffled_tcas"] {
+        assert!(
+            report[key].as_f64().is_some_and(f64::is_finite),
+            "{key} in {report}"
+        );
+    }
+    assert!(
+        report["used_tokens"]
+            .as_u64()
+            .is_some_and(|used| (1..=6).contains(&used))
+    );
+    let line = format!("probe {data} {encoder} --test images --json");
+    let report: serde_json::Value = serde_json::from_str(&succeed(folder, &line)).unwrap();
+    assert_eq!(report["test_images"], 20);
+}
+
+#[test]
+fn bad_input_is_one_line_and_exit_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("run.toml"), RUN).unwrap();
+    std::fs::write(folder.join("typo.toml"), RUN.replace("blr", "lr")).unwrap();
+    std::fs::write(
+        folder.join("odd.toml"),
+        RUN.replace("= 16\ndim", "= 24\ndim"),
+    )
+    .unwrap();
+    fail(folder, "codebook --config none.toml --out c", "none.toml");
+    fail(folder, "codebook --config typo.toml --out c", "typo.toml");
+    fail(
+        folder,
+        "codebook --config odd.toml --out c",
+        "model.patch_size",
+    );
+    fail(folder, "codebook --config run.toml --out c", "data.synth");
+    fail(
+        folder,
+        "codebook --config run.toml --data none --out c",
+        "none",
+    );
+    fail(
+        folder,
+        "pretrain --config run.toml --data none --out o --device tpu",
+        "none",
+    );
+    succeed(folder, "synth --out images --images 10 --seed 3");
+    fail(
+        folder,
+        "synth --out images --images 10 --seed 3",
+        "not empty",
+    );
+    fail(
+        folder,
+        "pretrain --config run.toml --data images --out o --device tpu",
+        "tpu",
+    );
+    std::fs::write(folder.join("images/star/bad.png"), b"").unwrap();
+    fail(
+        folder,
+        "codebook --config run.toml --data images --out c",
+        "bad.png",
+    );
+    assert!(!folder.join("c").exists());
+}
