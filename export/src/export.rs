@@ -5,11 +5,15 @@ use crate::float_run::{Answer, Centroids, FloatRun};
 use crate::pack::{Draft, scheme_name, threads};
 use crate::report::{LayerReport, Report, ThresholdsReport, VerdictReport};
 use crate::tensors::{self, Tensors};
+use crate::thresholds::Measured;
 use crate::{ExportError, FloatCodebook, FloatModel, GoldenImage, Target, quantize, thresholds};
 use mimlet_format::{AlignedBytes, Model, NormPart, Preprocess, Scheme, TensorRole, Thresholds};
 use mimlet_runtime::Encoder;
 use std::fmt;
 use std::time::Instant;
+
+/// Hears how an export goes: the stage, and how much of it is done, 0..1.
+pub type Progress<'a> = &'a dyn Fn(&str, f32);
 
 /// How to export a model.
 pub struct ExportOptions<'a> {
@@ -25,10 +29,14 @@ pub struct ExportOptions<'a> {
     pub class_names: Vec<String>,
     /// What the file must reach; `None` for the scheme's own bounds.
     pub thresholds: Option<Thresholds>,
+    /// Share of tokens that must be the float model's, 0..1, among the scheme's own bounds; `None` for
+    /// 0.99, or 0.9 when the weights come from no checkpoint, because random features lie between
+    /// centroids more often than trained ones.
+    pub min_token_agreement: Option<f32>,
     /// A device the model must fit.
     pub target: Option<Target>,
     /// Called with the stage and how much of it is done, 0..1.
-    pub progress: Option<&'a dyn Fn(&str, f32)>,
+    pub progress: Option<Progress<'a>>,
 }
 
 impl ExportOptions<'_> {
@@ -41,6 +49,7 @@ impl ExportOptions<'_> {
             golden: Vec::new(),
             class_names: Vec::new(),
             thresholds: None,
+            min_token_agreement: None,
             target: None,
             progress: None,
         }
@@ -151,7 +160,7 @@ fn draft<'m>(
         let norm = tensors::floats(model.weights.get(role), &[encoder.embed_dim]);
         tensors.insert(role, norm);
     }
-    let centroids = codebook.map(|codebook| Centroids::new(codebook));
+    let centroids = codebook.map(Centroids::new);
     if let Some(codebook) = codebook {
         let shape = [codebook.size, codebook.dim];
         let stored = tensors::matrix_f32(&codebook.centroids, shape);
@@ -192,21 +201,26 @@ fn own_thresholds(
     let bytes = draft.seal(thresholds::none())?;
     let packed = Model::parse(&bytes)?;
     let mut encoder = Encoder::on_cpu(&packed, threads())?;
-    let error = thresholds::feature_error(&packed, &mut encoder, choice.golden(), answers)?;
+    let change = thresholds::margin_change(draft.codebook, &mut encoder, choice.golden(), answers)?;
     draft.options.report_progress("measure", 1.0);
-    if !error.is_finite() {
+    if !change.is_finite() {
         return Err(ExportError::Rejected {
             scheme: scheme_name(draft.options.scheme),
             failures: vec!["its features are not finite".to_owned()],
         });
     }
-    let scheme = draft.options.scheme;
-    Ok(thresholds::choose(
-        scheme,
-        draft.codebook,
-        error,
+    let is_random = draft.model.source_hash == [0; 32];
+    let measured = Measured {
+        margin_change: change,
         float_tcas,
-    ))
+    };
+    let mut thresholds = thresholds::choose(draft.options.scheme, draft.codebook, &measured);
+    thresholds.min_token_agreement = match draft.options.min_token_agreement {
+        Some(agreement) => agreement,
+        None if is_random => thresholds::RANDOM_AGREEMENT,
+        None => thresholds::MIN_AGREEMENT,
+    };
+    Ok(thresholds)
 }
 
 /// The layer with the lowest signal-to-noise ratio of its outputs.

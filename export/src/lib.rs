@@ -38,7 +38,7 @@ mod thresholds;
 
 pub use codebook::{FloatCodebook, read_codebook};
 pub use error::ExportError;
-pub use export::{ExportOptions, Exported, export};
+pub use export::{ExportOptions, Exported, Progress, export};
 pub use golden::{GoldenImage, synthetic_golden};
 pub use import::{ImportOptions, import};
 pub use model::{FloatModel, FloatWeights, IMAGENET_MEAN, IMAGENET_STD, PreprocessHints};

@@ -8,6 +8,7 @@ use mimlet_format::{
     Activation, BlockTensor, CodebookSpace, EncoderConfig, LinearPart, NormPart, TensorRole,
     expected_shape, required_roles,
 };
+use rayon::prelude::*;
 
 /// Published shapes of ViT encoders with 16-pixel patches (Dosovitskiy et al. 2021; Touvron et al.
 /// 2021 for the two smaller).
@@ -121,9 +122,11 @@ fn moments(role: TensorRole, shape: &[u32]) -> (f32, f64) {
 /// Synthetic images that a random codebook is drawn from.
 const CODEBOOK_IMAGES: usize = 16;
 
-/// A codebook for a model: centroids drawn from its own patch features of synthetic images, each
-/// with a probability proportional to its squared distance from those already drawn (k-means++:
-/// Arthur and Vassilvitskii 2007).
+/// Rounds of k-means over those images' features.
+const CODEBOOK_ROUNDS: usize = 8;
+
+/// A codebook for a model: k-means (Lloyd 1982) over its own patch features of synthetic images,
+/// started from features drawn far apart (k-means++: Arthur and Vassilvitskii 2007).
 ///
 /// # Errors
 /// [`ExportError::Config`] when `size` is below 2 or above the number of features, or the model is
@@ -160,12 +163,42 @@ pub fn random_codebook(
     let mut random = Random::named(seed, "codebook");
     Ok(FloatCodebook {
         space: CodebookSpace::Features,
-        centroids: draw_apart(&features, size as usize, &mut random),
+        centroids: cluster(&features, size as usize, &mut random),
         size,
         dim: encoder.embed_dim,
         normalisation: None,
         teacher_hash: None,
     })
+}
+
+/// K-means centroids of `rows`, `[count, dim]`. A cluster that loses its last row keeps its centroid.
+fn cluster(rows: &[&[f32]], count: usize, random: &mut Random) -> Vec<f32> {
+    let dim = rows[0].len();
+    let mut centroids = draw_apart(rows, count, random);
+    for _ in 0..CODEBOOK_ROUNDS {
+        let nearest: Vec<usize> = rows
+            .par_iter()
+            .map(|row| {
+                let distances = centroids.chunks_exact(dim).map(|c| square_distance(row, c));
+                let best = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+                best.map_or(0, |(index, _)| index)
+            })
+            .collect();
+        let mut sums = vec![0.0_f64; centroids.len()];
+        let mut members = vec![0_u32; count];
+        for (row, &cluster) in rows.iter().zip(&nearest) {
+            members[cluster] += 1;
+            for (sum, &value) in sums[cluster * dim..].iter_mut().zip(*row) {
+                *sum += f64::from(value);
+            }
+        }
+        for (index, centroid) in centroids.iter_mut().enumerate() {
+            if members[index / dim] > 0 {
+                *centroid = (sums[index] / f64::from(members[index / dim])) as f32;
+            }
+        }
+    }
+    centroids
 }
 
 /// `count` of `rows`, one after the other, far from those already drawn.

@@ -2,19 +2,21 @@
 
 use crate::float_run::Answer;
 use crate::{ExportError, FloatCodebook};
-use mimlet_format::{CodebookSpace, Model, Scheme, Thresholds};
+use mimlet_format::{CodebookSpace, Scheme, Thresholds};
 use mimlet_runtime::Encoder;
 use mimlet_tcas::TokenClassCounts;
 
 /// Lowest share of tokens that must be the float model's.
-const MIN_TOKEN_AGREEMENT: f32 = 0.99;
-/// How much farther from the float model than this machine another device may be, because it rounds
-/// elsewhere: factor on the largest error seen.
+pub(crate) const MIN_AGREEMENT: f32 = 0.99;
+/// The same for random weights, most of whose tokens are near-ties.
+pub(crate) const RANDOM_AGREEMENT: f32 = 0.9;
+/// How much more than on this machine a margin may change on another device, which rounds elsewhere,
+/// and for other images than the golden ones.
 const DEVICE_SLACK: f32 = 1.5;
-/// Share of a feature's norm that f32 arithmetic in another order may move it by: ten times the
-/// largest that CPU and GPU kernels differ by on the test models.
+/// How far f32 arithmetic in another order may change a margin between features, as a share of the
+/// largest centroid's norm. Features may differ by 2e-4 a value from one device to the next.
 const FEATURE_ROUNDING: f32 = 1e-3;
-/// The same for the distance between pixels and a centroid, which is one sum.
+/// The same between pixels, whose distances are one sum each.
 const PIXEL_ROUNDING: f32 = 1e-4;
 /// How far above the float model's TCAS a run may be: what the tokens that may flip can add.
 const TCAS_SLACK: f64 = 0.02;
@@ -40,73 +42,87 @@ pub(crate) fn none() -> Thresholds {
     }
 }
 
-/// The bounds of a file whose features lie at most `feature_error` from the float model's.
+/// What bounds depend on beside the scheme.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    /// The largest change of a golden margin by quantisation.
+    pub(crate) margin_change: f32,
+    /// The float model's TCAS over the golden images.
+    pub(crate) float_tcas: Option<f64>,
+}
+
+/// A file's bounds.
 ///
-/// By the triangle inequality a feature that moves by e changes each distance by at most e, and a
-/// margin by at most 2e. So the wide margin is `2 e`, with e the largest error seen on the golden
-/// images times [`DEVICE_SLACK`], or what rounding alone may do, whichever is larger: a token that
-/// flips beyond it was moved by more than this quantisation moves anything.
+/// A token flips when its margin changes by more than the margin. So the wide margin is
+/// [`DEVICE_SLACK`] times the largest change seen on the golden images, or what rounding alone may
+/// do, whichever is larger: a token that flips beyond it was moved by more than this quantisation
+/// moves any, which is a fault.
 pub(crate) fn choose(
     scheme: Scheme,
     codebook: Option<&FloatCodebook>,
-    feature_error: f32,
-    float_tcas: Option<f64>,
+    measured: &Measured,
 ) -> Thresholds {
     let wide_margin = codebook.map_or(0.0, |codebook| {
-        let norm = largest_norm(codebook);
-        2.0 * match codebook.space {
-            CodebookSpace::Pixels => PIXEL_ROUNDING * norm,
-            CodebookSpace::Features => (DEVICE_SLACK * feature_error).max(FEATURE_ROUNDING * norm),
-        }
+        let rounding = match codebook.space {
+            CodebookSpace::Pixels => PIXEL_ROUNDING,
+            CodebookSpace::Features => FEATURE_ROUNDING,
+        };
+        (DEVICE_SLACK * measured.margin_change).max(rounding * largest_norm(codebook))
     });
     Thresholds {
         min_cosine: min_cosine(scheme),
-        min_token_agreement: MIN_TOKEN_AGREEMENT,
+        min_token_agreement: MIN_AGREEMENT,
         wide_margin,
         max_wide_margin_flips: 0,
-        max_tcas: float_tcas.map(|tcas| tcas + TCAS_SLACK),
+        max_tcas: measured.float_tcas.map(|tcas| tcas + TCAS_SLACK),
     }
 }
 
 fn largest_norm(codebook: &FloatCodebook) -> f32 {
     let centroids = codebook.centroids.chunks_exact(codebook.dim as usize);
-    centroids.map(|c| distance(c, None)).fold(0.0, f32::max)
+    let norm = |centroid: &[f32]| distance(centroid, &vec![0.0; centroid.len()]);
+    centroids.map(norm).fold(0.0, f32::max)
 }
 
-/// Euclidean distance from `b`, or from 0.
-fn distance(a: &[f32], b: Option<&[f32]>) -> f32 {
-    let square = |(i, &a): (usize, &f32)| {
-        let difference = f64::from(a) - b.map_or(0.0, |b| f64::from(b[i]));
-        difference * difference
-    };
-    libm::sqrt(a.iter().enumerate().map(square).sum()) as f32
+/// Euclidean distance.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    let square = |(&a, &b): (&f32, &f32)| (f64::from(a) - f64::from(b)).powi(2);
+    libm::sqrt(a.iter().zip(b).map(square).sum()) as f32
 }
 
-/// The largest distance between a patch's features on an encoder and the float model's; infinite
-/// when the encoder gives NaN.
+/// The largest change of a golden margin on an encoder: how much farther than the golden centroid
+/// the next one is, there and for the float model. A flipped token has a negative margin there.
+/// Infinite when the encoder gives NaN; 0 without a codebook, and with one over pixels, which
+/// quantisation does not touch.
 ///
 /// # Errors
 /// [`ExportError::Encode`] when the encoder refuses an image.
-pub(crate) fn feature_error(
-    model: &Model<'_>,
+pub(crate) fn margin_change(
+    codebook: Option<&FloatCodebook>,
     encoder: &mut Encoder<'_>,
     images: &[&[u8]],
     answers: &[Answer],
 ) -> Result<f32, ExportError> {
-    let dim = model.manifest().encoder.embed_dim as usize;
+    let Some(codebook) = codebook.filter(|c| c.space == CodebookSpace::Features) else {
+        return Ok(0.0);
+    };
+    let dim = codebook.dim as usize;
+    let centroid = |token: u32| &codebook.centroids[token as usize * dim..][..dim];
     let mut largest = 0.0_f32;
     for (pixels, answer) in images.iter().zip(answers) {
-        let found = &encoder.encode_pixels(pixels)?.patches;
-        for (a, b) in found
-            .chunks_exact(dim)
-            .zip(answer.patches.chunks_exact(dim))
-        {
-            let error = distance(a, Some(b));
-            largest = if error.is_nan() {
-                f32::INFINITY
+        let found = encoder.encode_pixels(pixels)?;
+        for (patch, feature) in found.patches.chunks_exact(dim).enumerate() {
+            let (token, golden) = (found.tokens[patch], answer.tokens[patch]);
+            let margin = if token == golden {
+                found.margins[patch]
             } else {
-                largest.max(error)
+                distance(feature, centroid(token)) - distance(feature, centroid(golden))
             };
+            let change = (margin - answer.margins[patch]).abs();
+            if change.is_nan() {
+                return Ok(f32::INFINITY);
+            }
+            largest = largest.max(change);
         }
     }
     Ok(largest)

@@ -1,6 +1,6 @@
 //! A block's tensors, stored by scheme, each linear layer measured against its float original.
 
-use super::fold::{Affine, FloatBlock};
+use super::fold::{Affine, FloatBlock, LinearTensor, NormTensor};
 use super::int8::{self, Int8Matrix};
 use super::measure::{Fidelity, fidelity};
 use crate::ExportError;
@@ -54,7 +54,7 @@ pub(crate) fn quantize_block<'m>(
         Scheme::Int8 => block.migrated(taps),
     };
     let role = |tensor| TensorRole::Block { layer, tensor };
-    let norms: [(fn(NormPart) -> BlockTensor, Affine); 2] = [
+    let norms: [(NormTensor, Affine); 2] = [
         (BlockTensor::Norm1, block.norm1),
         (BlockTensor::Norm2, block.norm2),
     ];
@@ -62,16 +62,14 @@ pub(crate) fn quantize_block<'m>(
         layers.put_vector(role(tensor(NormPart::Weight)), &norm.weight);
         layers.put_vector(role(tensor(NormPart::Bias)), &norm.bias);
     }
-    let linears: [(fn(LinearPart) -> BlockTensor, Affine, Vec<f32>, Option<f32>); 4] = [
-        (BlockTensor::Qkv, block.qkv, taps.qkv, alphas[0]),
-        (BlockTensor::Proj, block.proj, taps.proj, alphas[1]),
-        (BlockTensor::Fc1, block.fc1, taps.fc1, alphas[2]),
-        (BlockTensor::Fc2, block.fc2, taps.fc2, None),
-    ];
-    for (tensor, affine, rows, migration) in linears {
+    let mut put = |tensor: LinearTensor, affine, rows: Vec<f32>, migration| {
         let part = |part| role(tensor(part));
-        layers.put_linear(part, scheme, affine, &rows, migration)?;
-    }
+        layers.put_linear(part, scheme, affine, &rows, migration)
+    };
+    put(BlockTensor::Qkv, block.qkv, taps.qkv, alphas[0])?;
+    put(BlockTensor::Proj, block.proj, taps.proj, alphas[1])?;
+    put(BlockTensor::Fc1, block.fc1, taps.fc1, alphas[2])?;
+    put(BlockTensor::Fc2, block.fc2, taps.fc2, None)?;
     Ok(layers)
 }
 

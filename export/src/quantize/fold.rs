@@ -5,6 +5,11 @@ use crate::float_run::Taps;
 use crate::model::FloatModel;
 use mimlet_format::{BlockTensor, LinearPart, NormPart, TensorRole};
 
+/// A linear layer's tensors, by part.
+pub(super) type LinearTensor = fn(LinearPart) -> BlockTensor;
+/// A norm's tensors, by part.
+pub(super) type NormTensor = fn(NormPart) -> BlockTensor;
+
 /// A weight and a bias: a linear layer `[outputs, inputs]`, or a norm's gain and offset.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Affine {
@@ -30,11 +35,11 @@ impl FloatBlock {
             let role = TensorRole::Block { layer, tensor };
             model.weights.get(role).to_vec()
         };
-        let linear = |tensor: fn(LinearPart) -> BlockTensor| Affine {
+        let linear = |tensor: LinearTensor| Affine {
             weight: get(tensor(LinearPart::Weight)),
             bias: get(tensor(LinearPart::Bias)),
         };
-        let norm = |tensor: fn(NormPart) -> BlockTensor| Affine {
+        let norm = |tensor: NormTensor| Affine {
             weight: get(tensor(NormPart::Weight)),
             bias: get(tensor(NormPart::Bias)),
         };
@@ -98,7 +103,7 @@ fn multiply_columns(matrix: &mut [f32], migration: &Migration) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Affine, FloatBlock};
+    use super::{Affine, FloatBlock, LinearTensor, NormTensor};
     use crate::float_run::FloatRun;
     use crate::random_model::small;
     use crate::{FloatModel, synthetic_golden};
@@ -109,7 +114,7 @@ mod tests {
             let role = TensorRole::Block { layer, tensor };
             model.weights.insert(role, values);
         };
-        let norms: [(fn(NormPart) -> BlockTensor, Affine); 2] = [
+        let norms: [(NormTensor, Affine); 2] = [
             (BlockTensor::Norm1, block.norm1),
             (BlockTensor::Norm2, block.norm2),
         ];
@@ -117,7 +122,7 @@ mod tests {
             insert(tensor(NormPart::Weight), norm.weight);
             insert(tensor(NormPart::Bias), norm.bias);
         }
-        let linears: [(fn(LinearPart) -> BlockTensor, Affine); 4] = [
+        let linears: [(LinearTensor, Affine); 4] = [
             (BlockTensor::Qkv, block.qkv),
             (BlockTensor::Proj, block.proj),
             (BlockTensor::Fc1, block.fc1),

@@ -1,0 +1,10 @@
+//! Checkpoints made by real libraries and by hand, exported and refused.
+
+#[cfg(test)]
+mod checkpoint;
+#[cfg(test)]
+mod codebooks;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod timm;
