@@ -1,2 +1,42 @@
-//! The mimlet command line.
-fn main() {}
+//! `mimlet`: exports, checks and runs masked-image-modelling encoders.
+//!
+//! Each command lives in a file of its own under `commands` and returns an [`Outcome`]: 0 when all is
+//! well, 1 when a check failed. An [`Error`](error::Error) is bad input: one line on stderr, exit code 2.
+
+mod adapter;
+mod backend;
+mod commands;
+mod destination;
+mod error;
+mod exported;
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
+mod gpu;
+mod latency;
+mod memory;
+mod output;
+mod progress;
+mod scheme;
+mod table;
+mod units;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Cli;
+use crate::output::{Outcome, stderr_line};
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed(reason)) => {
+            stderr_line(&format!("failed: {reason}"));
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            stderr_line(&format!("error: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Loading, verifying and timing.
+
+use std::time::{Duration, Instant};
+
+use mimlet_format::ModelFile;
+use mimlet_runtime::{Encoder, Encoding, Plan, acceptance};
+
+use super::BenchArgs;
+use super::report::{Memory, Report, Sustained, Timings};
+use crate::backend::{Choice, golden_images};
+use crate::error::Error;
+use crate::latency::Latencies;
+use crate::memory::peak_bytes;
+use crate::progress::Progress;
+use crate::units::hex;
+use crate::verdict::VerdictReport;
+
+/// From this long on, the first minute is held against the last.
+const MINUTES_FROM: Duration = Duration::from_secs(120);
+
+/// Loads, verifies and times a file.
+pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
+    // Chosen on a file of its own, so that loading is timed from the start.
+    let (place, reason) = args.backend.place(&ModelFile::open(&args.file)?)?;
+    let start = Instant::now();
+    let file = ModelFile::open(&args.file)?;
+    let model = file.model();
+    let mut encoder = place.encoder(&model)?;
+    let load_ms = milliseconds(start);
+
+    let images = golden_images(&model);
+    let start = Instant::now();
+    if let Some(image) = images.first() {
+        encoder.encode_pixels(image)?;
+    }
+    let first_ms = milliseconds(start);
+    let progress = Progress::unknown("running the acceptance test");
+    let verdict = acceptance::run(&model, &mut encoder)?;
+    drop(progress);
+    let mut failures = verdict.failures.clone();
+    let mut timings = None;
+    if verdict.passed() {
+        match steady(args, &mut encoder, &images)? {
+            Ok(latencies) => timings = timings_of(args, load_ms, first_ms, &latencies),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    let plan = Plan::new(model.manifest())?;
+    Ok(Report {
+        file: args.file.display().to_string(),
+        hash: hex(&model.hash()),
+        backend: Choice {
+            name: encoder.describe(),
+            reason,
+        },
+        passed: failures.is_empty(),
+        failures,
+        verdict: VerdictReport::new(&verdict, &model.manifest().acceptance.thresholds),
+        timings,
+        memory: Memory::new(&plan, peak_bytes()),
+    })
+}
+
+/// Latencies over the golden images in turn; or how a run's output differed from the verified one.
+/// Checks happen between the timed stretches.
+fn steady(
+    args: &BenchArgs,
+    encoder: &mut Encoder<'_>,
+    images: &[&[u8]],
+) -> Result<Result<Latencies, String>, Error> {
+    let verified = images
+        .iter()
+        .map(|image| encoder.encode_pixels(image).cloned())
+        .collect::<Result<Vec<Encoding>, _>>()?;
+    let steps = args.seconds.unwrap_or(args.runs).get();
+    let progress = Progress::new(steps as usize, "timing");
+    let begin = Instant::now();
+    let mut latencies = Latencies::default();
+    for (image, verified) in images.iter().zip(&verified).cycle() {
+        let done = match args.seconds {
+            Some(_) => begin.elapsed().as_secs(),
+            None => latencies.runs() as u64,
+        };
+        progress.at(done);
+        if done >= steps.into() {
+            break;
+        }
+        let start = Instant::now();
+        let encoding = encoder.encode_pixels(image)?;
+        let ms = milliseconds(start);
+        if encoding != verified {
+            let run = latencies.runs() + 1;
+            return Ok(Err(format!(
+                "timed run {run} did not give the verified output"
+            )));
+        }
+        latencies.push(ms);
+    }
+    Ok(Ok(latencies))
+}
+
+fn timings_of(
+    args: &BenchArgs,
+    load_ms: f64,
+    first_ms: f64,
+    latencies: &Latencies,
+) -> Option<Timings> {
+    let seconds = args.seconds.map(|s| Duration::from_secs(s.get().into()));
+    Some(Timings {
+        load_ms,
+        first_ms,
+        runs: latencies.runs(),
+        steady: latencies.percentiles()?,
+        sustained: seconds.and_then(|seconds| sustained(seconds, latencies)),
+    })
+}
+
+/// The beginning against the end: minutes of a long test, thirds of a short one.
+fn sustained(seconds: Duration, latencies: &Latencies) -> Option<Sustained> {
+    let window = if seconds > MINUTES_FROM {
+        Duration::from_secs(60)
+    } else {
+        seconds / 3
+    };
+    let [first, last] = latencies.ends(window.as_secs_f64() * 1e3)?;
+    let (first, last) = (first.percentiles()?.p50_ms, last.percentiles()?.p50_ms);
+    Some(Sustained {
+        window_s: window.as_secs_f64(),
+        first_p50_ms: first,
+        last_p50_ms: last,
+        slowdown: last / first,
+    })
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,155 @@
+//! `mimlet encode`: images to features or tokens.
+
+mod array;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use mimlet_format::{EncoderConfig, Model, ModelFile};
+use mimlet_image::Preprocessor;
+use mimlet_runtime::Encoding;
+use serde::Serialize;
+
+use crate::backend::BackendArgs;
+use crate::destination::Destination;
+use crate::error::Error;
+use crate::output::{Outcome, Output};
+use crate::progress::Progress;
+use crate::units::hex;
+
+use array::{Array, FileKind, Values};
+use report::Report;
+
+/// Arguments of `mimlet encode`.
+#[derive(Debug, Args)]
+pub(crate) struct EncodeArgs {
+    /// The .mim file
+    file: PathBuf,
+    /// PNG, JPEG or WebP images; or .npy arrays, u8 [H, W, 3] at model size or f32 [3, H, W]
+    /// already normalised
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// What to give back [default: tokens when the file has a codebook, else cls]
+    #[arg(long, value_enum)]
+    what: Option<What>,
+    /// Write an array to this .npy, .safetensors or .json file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArgs,
+}
+
+/// What an image is turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum What {
+    /// The class feature, f32 [images, dim].
+    Cls,
+    /// The patch features, f32 [images, patches, dim].
+    Patches,
+    /// The tokens, u32 [images, patches].
+    Tokens,
+}
+
+impl What {
+    /// Its name in files and JSON.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cls => "cls",
+            Self::Patches => "patches",
+            Self::Tokens => "tokens",
+        }
+    }
+
+    /// Shape of one image's values.
+    fn shape(self, config: &EncoderConfig) -> Vec<usize> {
+        let (patches, dim) = (config.patches() as usize, config.embed_dim as usize);
+        match self {
+            Self::Cls => vec![dim],
+            Self::Patches => vec![patches, dim],
+            Self::Tokens => vec![patches],
+        }
+    }
+
+    /// Takes its values out of an encoding.
+    fn of(self, encoding: Encoding) -> Values {
+        match self {
+            Self::Cls => Values::F32(encoding.class),
+            Self::Patches => Values::F32(encoding.patches),
+            Self::Tokens => Values::U32(encoding.tokens),
+        }
+    }
+}
+
+impl EncodeArgs {
+    /// Encodes every image, or none: the first that cannot be read ends it, and no file is written.
+    pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
+        let target = match &self.output {
+            Some(path) => Some((FileKind::of(path)?, Destination::new(path)?)),
+            None => None,
+        };
+        let file = ModelFile::open(&self.file)?;
+        let model = file.model();
+        let what = self.what(&model)?;
+        let preprocessor = Preprocessor::new(
+            &model.manifest().preprocess,
+            model.manifest().encoder.image_size,
+        )?;
+        let mut session = self.backend.open(&model)?;
+        let progress = Progress::new(self.images.len(), "encoding");
+        let mut images = Vec::with_capacity(self.images.len());
+        for image in &self.images {
+            let prepared = preprocessor.prepare(image)?;
+            images.push(what.of(session.encode(&model, &prepared.input, output)?));
+            progress.step();
+        }
+        drop(progress);
+        let array = Array {
+            model: hex(&model.hash()),
+            what,
+            shape: what.shape(&model.manifest().encoder),
+            files: self
+                .images
+                .iter()
+                .map(|image| image.display().to_string())
+                .collect(),
+            images,
+        };
+        if let Some((kind, destination)) = &target {
+            array.write(*kind, destination)?;
+        }
+        let written = target.as_ref().map(|(_, destination)| destination.path());
+        output.print(&self.report(&model, &array, written, session.choice))?;
+        Ok(Outcome::Good)
+    }
+
+    fn what(&self, model: &Model<'_>) -> Result<What, Error> {
+        let has_codebook = model.manifest().codebook.is_some();
+        match self.what {
+            Some(What::Tokens) if !has_codebook => Err(Error::file(
+                &self.file,
+                "has no codebook, so no tokens; export it with --codebook, or use --what cls",
+            )),
+            Some(what) => Ok(what),
+            None if has_codebook => Ok(What::Tokens),
+            None => Ok(What::Cls),
+        }
+    }
+
+    fn report<'a>(
+        &self,
+        model: &Model<'_>,
+        array: &'a Array,
+        written: Option<&Path>,
+        backend: crate::backend::Choice,
+    ) -> Report<'a> {
+        Report {
+            file: self.file.display().to_string(),
+            backend,
+            grid: model.manifest().encoder.grid(),
+            written: written.map(|path| path.display().to_string()),
+            array,
+        }
+    }
+}

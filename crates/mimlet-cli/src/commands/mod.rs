@@ -1,0 +1,73 @@
+//! The commands, one file each.
+
+mod bench;
+#[cfg(feature = "demo")]
+mod demo;
+mod devices;
+mod encode;
+mod export;
+mod inspect;
+mod new;
+mod tcas;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+use crate::output::{Outcome, Output};
+
+/// Export masked-image-modelling encoders to one quantised file, and run, check and time it on any
+/// device.
+///
+/// Exit codes: 0 good, 1 a check failed, 2 bad input.
+#[derive(Debug, Parser)]
+#[command(name = "mimlet", version)]
+pub(crate) struct Cli {
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the bundled model on all backends and draw what its tokens see
+    #[cfg(feature = "demo")]
+    Demo(demo::DemoArgs),
+    /// Write a file of random weights, for latency work
+    New(new::NewArgs),
+    /// Turn a checkpoint into a verified .mim file
+    Export(export::ExportArgs),
+    /// Show what is in a .mim file
+    Inspect(inspect::InspectArgs),
+    /// Turn images into features or tokens
+    Encode(encode::EncodeArgs),
+    /// Measure how well tokens and classes align
+    Tcas(tcas::TcasArgs),
+    /// Run the acceptance test inside a .mim file
+    Verify(verify::VerifyArgs),
+    /// Time a .mim file that passes its acceptance test
+    Bench(bench::BenchArgs),
+    /// Show what can run models here, and which targets it matches
+    Devices(devices::DevicesArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Outcome, Error> {
+        let output = Output { json: self.json };
+        match self.command {
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => args.run(output),
+            Command::New(args) => args.run(output),
+            Command::Export(args) => args.run(output),
+            Command::Inspect(args) => args.run(output),
+            Command::Encode(args) => args.run(output),
+            Command::Tcas(args) => args.run(output),
+            Command::Verify(args) => args.run(output),
+            Command::Bench(args) => args.run(output),
+            Command::Devices(args) => args.run(output),
+        }
+    }
+}

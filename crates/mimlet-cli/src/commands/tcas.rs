@@ -1,0 +1,142 @@
+//! `mimlet tcas`: how well tokens and classes align.
+
+mod count;
+mod matrix;
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use mimlet_tcas::CountsShard;
+
+use crate::backend::BackendArgs;
+use crate::destination::Destination;
+use crate::error::Error;
+use crate::output::{Outcome, Output};
+
+use report::Report;
+
+/// Arguments of `mimlet tcas`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct TcasArgs {
+    #[command(subcommand)]
+    merge: Option<Merge>,
+    /// The .mim file whose tokens are counted
+    #[arg(required_unless_present = "matrix", requires = "data")]
+    file: Option<PathBuf>,
+    /// Labelled images: one folder for each class
+    #[arg(long, value_name = "DIR", requires = "file")]
+    data: Option<PathBuf>,
+    /// Score counts made elsewhere: {"R": [[patches with token i in class j]]}
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "data", "counts_out"])]
+    matrix: Option<PathBuf>,
+    #[command(flatten)]
+    bound: Bound,
+    /// Write the counts to this file, for `mimlet tcas merge`
+    #[arg(long, value_name = "FILE")]
+    counts_out: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Merge {
+    /// Add the counts of several machines, exactly, and score the sum
+    Merge {
+        /// Files written by --counts-out
+        #[arg(required = true, value_name = "COUNTS")]
+        counts: Vec<PathBuf>,
+        #[command(flatten)]
+        bound: Bound,
+        /// Write the sum to this file
+        #[arg(long, value_name = "FILE")]
+        counts_out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Bound {
+    /// Fail, with exit code 1, when TCAS is above this
+    #[arg(long, value_name = "X", value_parser = bound)]
+    max: Option<f64>,
+}
+
+/// A bound that some TCAS can be held to.
+fn bound(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(max) if max.is_finite() && max >= 0.0 => Ok(max),
+        _ => Err("give a number of at least 0".to_string()),
+    }
+}
+
+impl TcasArgs {
+    /// Counts or reads a matrix and scores it; fails when TCAS is above the bound.
+    pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
+        let report = match (&self.merge, &self.matrix, &self.file, &self.data) {
+            (Some(merge), ..) => merge.run()?,
+            (_, Some(matrix), ..) => Report::new(&matrix::read(matrix)?, self.bound.max),
+            (_, _, Some(file), Some(data)) => self.count(file, data, output)?,
+            // The parser's rules leave none of this; the message is theirs.
+            _ => {
+                return Err(Error::new(
+                    "name a .mim file and --data, or --matrix, or merge",
+                ));
+            }
+        };
+        output.print(&report)?;
+        Ok(report.outcome())
+    }
+
+    fn count(&self, file: &Path, data: &Path, output: Output) -> Result<Report, Error> {
+        let destination = self
+            .counts_out
+            .as_deref()
+            .map(Destination::new)
+            .transpose()?;
+        let counted = count::count(file, data, &self.backend, output)?;
+        if let Some(destination) = destination {
+            destination.write(&counted.shard.to_bytes())?;
+        }
+        let mut report = Report::new(counted.shard.counts(), self.bound.max);
+        report.shuffled_tcas = counted.shuffled_tcas;
+        report.images = Some(counted.images);
+        report.backend = Some(counted.backend);
+        Ok(report)
+    }
+}
+
+impl Merge {
+    fn run(&self) -> Result<Report, Error> {
+        let Self::Merge {
+            counts,
+            bound,
+            counts_out,
+        } = self;
+        let destination = counts_out.as_deref().map(Destination::new).transpose()?;
+        let mut sum: Option<CountsShard> = None;
+        for path in counts {
+            let shard = read_shard(path)?;
+            match &mut sum {
+                Some(sum) => sum
+                    .merge(&shard)
+                    .map_err(|error| Error::file(path, error))?,
+                None => sum = Some(shard),
+            }
+        }
+        let Some(sum) = sum else {
+            return Err(Error::new("name at least one counts file"));
+        };
+        if let Some(destination) = destination {
+            destination.write(&sum.to_bytes())?;
+        }
+        Ok(Report::new(sum.counts(), bound.max))
+    }
+}
+
+fn read_shard(path: &Path) -> Result<CountsShard, Error> {
+    let bytes = fs::read(path)
+        .map_err(|error| Error::file(path, format_args!("cannot be read: {error}")))?;
+    CountsShard::from_bytes(&bytes).map_err(|error| Error::file(path, error))
+}

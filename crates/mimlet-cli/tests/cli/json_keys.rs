@@ -1,0 +1,290 @@
+//! The keys of every command's JSON: scripts rely on them.
+
+use crate::fixture::{DIM, PATCHES, folder, json, keys};
+
+#[test]
+fn export_reports_the_file_and_the_report() {
+    let folder = folder();
+    let arguments = [
+        "export",
+        "tiny.safetensors",
+        "--heads",
+        "2",
+        "-o",
+        "again.mim",
+    ];
+    let report = json(folder.path(), &arguments);
+    assert_eq!(
+        keys(&report),
+        ["bytes", "failures", "file", "hash", "passed", "report"]
+    );
+    assert_eq!(report["report"]["scheme"], "int8");
+    let written = std::fs::metadata(folder.path().join("again.mim")).unwrap();
+    assert_eq!(report["bytes"], written.len());
+}
+
+#[test]
+fn new_writes_a_file_that_verifies() {
+    let folder = folder();
+    let arguments = [
+        "new",
+        "--arch",
+        "vit-tiny-16",
+        "--image-size",
+        "32",
+        "--codebook",
+        "8",
+        "--seed",
+        "3",
+        "-o",
+        "new.mim",
+    ];
+    let report = json(folder.path(), &arguments);
+    assert_eq!(report["file"], "new.mim");
+    assert!(report["bytes"].as_u64().unwrap() > 5_000_000);
+    let verdict = json(folder.path(), &["verify", "new.mim", "--backend", "cpu"]);
+    assert_eq!(verdict["passed"], true);
+}
+
+#[test]
+fn inspect_lists_everything() {
+    let folder = folder();
+    let report = json(folder.path(), &["inspect", "tiny.mim"]);
+    let expected = [
+        "acceptance",
+        "bytes",
+        "codebook",
+        "config",
+        "file",
+        "hash",
+        "memory",
+        "preprocess",
+        "provenance",
+        "tensors",
+        "version",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!(report["config"]["embed_dim"], DIM);
+    assert_eq!(report["acceptance"]["class_names"][1], "light");
+    let tensors = report["tensors"].as_array().unwrap();
+    let expected = ["bytes", "dtype", "layout", "offset", "role", "shape"];
+    assert!(tensors.iter().all(|tensor| keys(tensor) == expected));
+    assert!(
+        tensors
+            .iter()
+            .any(|tensor| tensor["role"] == "blocks.0.attn.qkv.weight")
+    );
+}
+
+#[test]
+fn encode_gives_values_or_says_where_they_are() {
+    let folder = folder();
+    let photo = "photos/dark/0.png";
+    let report = json(
+        folder.path(),
+        &["encode", "tiny.mim", photo, "--backend", "cpu"],
+    );
+    let expected = [
+        "backend", "file", "hash", "images", "output", "shape", "what",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!(keys(&report["backend"]), ["name", "reason"]);
+    assert_eq!(report["what"], "tokens", "the default with a codebook");
+    assert_eq!(report["images"][0]["file"], photo);
+    assert_eq!(
+        report["images"][0]["tokens"].as_array().unwrap().len(),
+        PATCHES
+    );
+
+    let cls = json(folder.path(), &["encode", "plain.mim", photo]);
+    assert_eq!(cls["what"], "cls", "the default without a codebook");
+    assert_eq!(cls["images"][0]["cls"].as_array().unwrap().len(), DIM);
+
+    let patches = json(
+        folder.path(),
+        &["encode", "plain.mim", photo, "--what", "patches"],
+    );
+    let rows = patches["images"][0]["patches"].as_array().unwrap();
+    assert_eq!(
+        (rows.len(), rows[0].as_array().unwrap().len()),
+        (PATCHES, DIM)
+    );
+
+    let written = json(folder.path(), &["encode", "tiny.mim", photo, "-o", "t.npy"]);
+    assert_eq!(written["output"], "t.npy");
+    assert_eq!(keys(&written["images"][0]), ["file"]);
+}
+
+#[test]
+fn tcas_has_the_same_keys_from_every_source() {
+    let folder = folder();
+    let arguments = [
+        "tcas",
+        "tiny.mim",
+        "--data",
+        "photos",
+        "--counts-out",
+        "c.counts",
+    ];
+    let counted = json(folder.path(), &arguments);
+    let expected = [
+        "backend",
+        "classes",
+        "codebook_size",
+        "images",
+        "max",
+        "nmi",
+        "passed",
+        "patches",
+        "shuffled_tcas",
+        "tcas",
+        "used_tokens",
+    ];
+    assert_eq!(keys(&counted), expected);
+    let merged = json(folder.path(), &["tcas", "merge", "c.counts"]);
+    std::fs::write(folder.path().join("r.json"), r#"{"R": [[1, 0], [0, 2]]}"#).unwrap();
+    let matrix = json(folder.path(), &["tcas", "--matrix", "r.json"]);
+    for report in [merged, matrix] {
+        assert_eq!(keys(&report), expected);
+        assert!(report["shuffled_tcas"].is_null() && !report["nmi"].is_null());
+    }
+}
+
+#[test]
+fn verify_reports_the_verdict_and_what_was_asked() {
+    let folder = folder();
+    let report = json(folder.path(), &["verify", "tiny.mim", "--backend", "cpu"]);
+    let expected = [
+        "backend",
+        "cosine",
+        "failures",
+        "file",
+        "golden_images",
+        "golden_tcas",
+        "hash",
+        "mean_cosine",
+        "near_tie_flips",
+        "passed",
+        "thresholds",
+        "token_agreement",
+        "wide_margin_flips",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!(report["passed"], true);
+}
+
+#[test]
+fn bench_reports_latency_and_memory() {
+    let folder = folder();
+    let arguments = [
+        "bench",
+        "tiny.mim",
+        "--backend",
+        "cpu",
+        "--runs",
+        "20",
+        "--threads",
+        "1",
+    ];
+    let report = json(folder.path(), &arguments);
+    let expected = [
+        "activation_bytes",
+        "backend",
+        "failures",
+        "file",
+        "first_ms",
+        "hash",
+        "load_ms",
+        "max_ms",
+        "min_ms",
+        "p50_ms",
+        "p90_ms",
+        "p99_ms",
+        "passed",
+        "peak_bytes",
+        "planned_bytes",
+        "runs",
+        "sustained",
+        "verdict",
+        "weight_bytes",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!(report["runs"], 20);
+    assert!(report["sustained"].is_null());
+    assert!(report["peak_bytes"].is_null() || report["peak_bytes"].as_u64().unwrap() > 1 << 20);
+    assert!(
+        report["backend"]["name"]
+            .as_str()
+            .unwrap()
+            .ends_with("1 thread")
+    );
+
+    let arguments = ["bench", "tiny.mim", "--backend", "cpu", "--seconds", "1"];
+    let sustained = json(folder.path(), &arguments);
+    let expected = ["first_p50_ms", "last_p50_ms", "slowdown", "window_s"];
+    assert_eq!(keys(&sustained["sustained"]), expected);
+}
+
+#[test]
+fn devices_lists_adapters_and_targets() {
+    let folder = folder();
+    let report = json(folder.path(), &["devices"]);
+    assert_eq!(keys(&report), ["adapters", "cpu", "gpu_support", "targets"]);
+    assert_eq!(keys(&report["cpu"]), ["level", "threads"]);
+    let expected = [
+        "driver",
+        "driver_info",
+        "features",
+        "interface",
+        "kind",
+        "limits",
+        "name",
+        "targets",
+    ];
+    for adapter in report["adapters"].as_array().unwrap() {
+        assert_eq!(keys(adapter), expected);
+    }
+    assert!(report["targets"].as_array().unwrap().len() > 3);
+}
+
+#[cfg(feature = "demo")]
+#[test]
+fn demo_runs_from_any_folder_and_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = json(folder.path(), &["demo", "--out", "map.png"]);
+    let expected = [
+        "backends",
+        "classes",
+        "codebook_size",
+        "images",
+        "model",
+        "nmi",
+        "passed",
+        "picture",
+        "shuffled_tcas",
+        "tcas",
+        "used_tokens",
+    ];
+    assert_eq!(keys(&report), expected);
+    let expected = [
+        "device",
+        "error",
+        "kind",
+        "latency",
+        "name",
+        "passed",
+        "same_tokens_as_cpu",
+        "tcas",
+        "verdict",
+    ];
+    let backends = report["backends"].as_array().unwrap();
+    assert!(backends.iter().all(|backend| keys(backend) == expected));
+    assert_eq!(backends[0]["kind"], "cpu");
+    let (tcas, shuffled) = (&report["tcas"], &report["shuffled_tcas"]);
+    assert!(
+        tcas.as_f64().unwrap() < 0.9 * shuffled.as_f64().unwrap(),
+        "{tcas} {shuffled}"
+    );
+    let picture = image::open(folder.path().join("map.png")).unwrap();
+    assert!(picture.width() > 800 && picture.height() > 600);
+}
