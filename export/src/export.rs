@@ -244,7 +244,7 @@ fn wide_share(answers: &[Answer], wide_margin: f32) -> f64 {
 mod tests {
     use super::{Choice, ExportOptions, draft, own_thresholds};
     use crate::random_model::small;
-    use crate::{ExportError, export, random_codebook, synthetic_golden};
+    use crate::{ExportError, FloatModel, export, random_codebook, synthetic_golden};
     use mimlet_format::{BlockTensor, LinearPart, Model, Scheme, TensorRole};
     use mimlet_runtime::Encoder;
 
@@ -299,6 +299,22 @@ mod tests {
                 assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
             }
         }
+    }
+
+    #[test]
+    fn outlier_channels_cost_no_layer_its_precision() {
+        let options = options(Scheme::Int8);
+        let worst = |model: &FloatModel| {
+            let report = export(model, None, &options).unwrap().report;
+            let noisy = report.layers.iter().filter_map(|layer| layer.output_snr_db);
+            noisy.fold(f64::INFINITY, f64::min)
+        };
+        let plain = worst(&small::plain(6));
+        let outliers = worst(&small::with_outliers(6));
+        assert!(
+            outliers > plain - 1.0,
+            "{outliers} dB, {plain} dB without outliers"
+        );
     }
 
     #[test]

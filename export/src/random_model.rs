@@ -231,7 +231,7 @@ fn square_distance(a: &[f32], b: &[f32]) -> f64 {
 pub(crate) mod small {
     use super::random_of;
     use crate::FloatModel;
-    use mimlet_format::{Activation, BlockTensor, EncoderConfig, NormPart, TensorRole};
+    use mimlet_format::{Activation, BlockTensor, EncoderConfig, LinearPart, NormPart, TensorRole};
 
     /// Odd sizes: 3 heads of 10, and no width a multiple of 16.
     pub(crate) const SHAPE: EncoderConfig = EncoderConfig {
@@ -251,16 +251,25 @@ pub(crate) mod small {
         random_of(SHAPE, seed)
     }
 
-    /// Two channels of each norm thirty times as strong, as trained ViTs have some.
+    /// The same with two channels of each norm a hundred times as strong, and the weights that they
+    /// meet a hundred times as small: the same function, as trained ViTs often have it.
     pub(crate) fn with_outliers(seed: u64) -> FloatModel {
         let mut model = plain(seed);
+        let dim = SHAPE.embed_dim as usize;
         for layer in 0..SHAPE.depth {
-            for norm in [BlockTensor::Norm1, BlockTensor::Norm2] {
-                let tensor = norm(NormPart::Weight);
+            let mut scale = |tensor, factor: f32| {
                 let role = TensorRole::Block { layer, tensor };
-                let gains = model.weights.get_mut(role).unwrap();
-                gains[3] *= 30.0;
-                gains[17] *= -30.0;
+                for row in model.weights.get_mut(role).unwrap().chunks_exact_mut(dim) {
+                    row[3] *= factor;
+                    row[17] *= factor;
+                }
+            };
+            for norm in [BlockTensor::Norm1, BlockTensor::Norm2] {
+                scale(norm(NormPart::Weight), 100.0);
+                scale(norm(NormPart::Bias), 100.0);
+            }
+            for linear in [BlockTensor::Qkv, BlockTensor::Fc1] {
+                scale(linear(LinearPart::Weight), 0.01);
             }
         }
         model
