@@ -2,9 +2,9 @@
 //! Without an adapter these tests are red, unless `MIMLET_GPU=skip` says that this is meant.
 
 use mimlet_format::{Model, Scheme};
-use mimlet_runtime::{DeviceLimits, Encoder, Encoding, Plan, acceptance};
+use mimlet_runtime::{DeviceLimits, Encoder, Plan, acceptance};
 use mimlet_tests::timm::{self, PHOTOS, TOLERANCE, largest_difference};
-use mimlet_tests::{encoder_on_cpu, model_file, tiny};
+use mimlet_tests::{Agreement, encoder_on_cpu, model_file, shapes, tiny};
 use mimlet_wgpu::{Adapters, Choice, Gpu, Requirements, WgpuBackend};
 
 const SCHEMES: [Scheme; 3] = [Scheme::F32, Scheme::F16, Scheme::Int8];
@@ -84,37 +84,42 @@ fn tokens_are_the_cpus_but_for_ties() {
             let model = file.model();
             let (mut here, mut there) = (encoder_on_cpu(&model, 1), encoder_on(&gpu, &model));
             let size = model.manifest().encoder.image_size;
+            let mut agreement = Agreement::new(TIE);
             for image in mimlet_export::synthetic_golden(size, 8, 5) {
                 let cpu = here.encode_pixels(&image.pixels).unwrap();
-                let gpu = there.encode_pixels(&image.pixels).unwrap();
-                let flipped = flipped_at(cpu, gpu);
-                assert!(flipped.is_none(), "{scheme:?}: {flipped:?}");
+                agreement.add(cpu, there.encode_pixels(&image.pixels).unwrap());
             }
+            assert_eq!(agreement.wide_flips, 0, "{scheme:?}: {agreement:?}");
         }
     }
 }
 
-/// The first patch whose token differs though the CPU saw no tie: patch, tokens, margin.
-fn flipped_at(cpu: &Encoding, gpu: &Encoding) -> Option<(usize, u32, u32, f32)> {
-    let patches = cpu.tokens.iter().zip(&gpu.tokens).zip(&cpu.margins);
-    patches
-        .enumerate()
-        .find(|(_, ((cpu, gpu), margin))| cpu != gpu && **margin >= TIE)
-        .map(|(patch, ((cpu, gpu), margin))| (patch, *cpu, *gpu, *margin))
-}
-
-/// The comparer itself.
+/// The trained model over its check images. In f32 a tie is what rounding can turn; in int8 one
+/// rounding of an activation to another byte is noise to all that follows, so a tie is what the
+/// file itself calls one.
 #[test]
-fn a_flip_is_seen_and_a_tie_forgiven() {
-    let encoding = |tokens: [u32; 2], margins: [f32; 2]| Encoding {
-        tokens: tokens.into(),
-        margins: margins.into(),
-        ..Encoding::default()
-    };
-    let cpu = encoding([3, 5], [TIE / 2.0, 0.5]);
-    assert_eq!(flipped_at(&cpu, &encoding([4, 5], [0.0; 2])), None);
-    assert_eq!(
-        flipped_at(&cpu, &encoding([3, 6], [0.0; 2])),
-        Some((1, 5, 6, 0.5))
-    );
+fn shapes_tiny_has_the_cpus_tokens_but_for_ties() {
+    let (images, _) = shapes::check_images();
+    for gpu in gpus() {
+        for scheme in [Scheme::F32, Scheme::Int8] {
+            let file = model_file(shapes::packed(scheme));
+            let model = file.model();
+            let tie = match scheme {
+                Scheme::Int8 => model.manifest().acceptance.thresholds.wide_margin,
+                _ => TIE,
+            };
+            let mut agreement = Agreement::new(tie);
+            let (mut here, mut there) = (encoder_on_cpu(&model, 2), encoder_on(&gpu, &model));
+            for image in &images {
+                let cpu = here.encode_pixels(&image.pixels).unwrap();
+                agreement.add(cpu, there.encode_pixels(&image.pixels).unwrap());
+            }
+            println!("{}, {scheme:?}: {agreement:?}", gpu.description());
+            assert_eq!(agreement.wide_flips, 0, "{scheme:?}: {agreement:?}");
+            assert!(
+                agreement.token_agreement() >= 0.999,
+                "{scheme:?}: {agreement:?}"
+            );
+        }
+    }
 }

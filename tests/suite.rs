@@ -3,4 +3,5 @@
 mod compat;
 mod encoder_golden;
 mod planted_faults;
+mod quantised;
 mod same_bits;

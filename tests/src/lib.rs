@@ -1,9 +1,12 @@
 //! What suites that cross crates share: models to run, and what other software made of them.
 
+mod agreement;
 mod packed;
+pub mod shapes;
 pub mod timm;
 pub mod tiny;
 
+pub use agreement::Agreement;
 pub use packed::{encoder_on_cpu, model_file, rebuilt};
 
 use std::path::PathBuf;
