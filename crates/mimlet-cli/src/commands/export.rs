@@ -61,6 +61,9 @@ pub(crate) struct ExportArgs {
     /// ImageNet's]
     #[arg(long, value_name = "R,G,B", value_parser = colours)]
     std: Option<[f32; 3]>,
+    /// The model's name [default: the checkpoint's file name]
+    #[arg(long)]
+    name: Option<String>,
     /// The .mim file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -110,6 +113,9 @@ impl ExportArgs {
             ..ImportOptions::default()
         };
         let mut model = import(&self.checkpoint, &options)?;
+        if let Some(name) = &self.name {
+            model.name.clone_from(name);
+        }
         let hints = &mut model.preprocess;
         hints.resize_short_side = self.resize.or(hints.resize_short_side);
         hints.mean = self.mean.or(hints.mean);
