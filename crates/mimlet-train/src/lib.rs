@@ -3,6 +3,7 @@
 //! Data's way: [`synth`] or a folder gives an [`dataset::ImageSet`]; [`codebook`] clusters its
 //! patches; [`pretrain`] trains a masked autoencoder to guess the hidden patches' tokens and
 //! writes the encoder; [`evaluate`] says how well tokens and features follow the classes.
+#![warn(clippy::unwrap_used)]
 
 mod atomic;
 mod augment;

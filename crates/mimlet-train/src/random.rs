@@ -1,5 +1,5 @@
 //! Random numbers as pure functions of their key, so results depend neither on the order of work
-//! nor on the number of threads.
+//! nor on the number of threads, nor (by libm) on the platform's mathematics.
 
 /// A SplitMix64 stream (Steele, Lea and Flood 2014), keyed by words such as (seed, epoch, sample).
 ///
@@ -60,8 +60,8 @@ impl Stream {
 
     /// Standard normal (Box and Muller 1958).
     pub fn normal(&mut self) -> f32 {
-        let radius = (-2.0 * (1.0 - self.uniform_f64()).ln()).sqrt();
-        (radius * (std::f64::consts::TAU * self.uniform_f64()).cos()) as f32
+        let radius = (-2.0 * libm::log(1.0 - self.uniform_f64())).sqrt();
+        (radius * libm::cos(std::f64::consts::TAU * self.uniform_f64())) as f32
     }
 
     /// Shuffles in place (Fisher and Yates).

@@ -19,6 +19,11 @@ pub(crate) fn draw(shape: Shape, texture: Texture, key: &[u64]) -> Vec<u8> {
     canvas.finish(noise, &mut random)
 }
 
+/// Sine and cosine of a random angle.
+fn direction(random: &mut Stream) -> (f32, f32) {
+    libm::sincosf(random.range(0.0, std::f32::consts::TAU))
+}
+
 /// A random colour of luminance about `light`, tinted at random.
 fn colour(light: f32, random: &mut Stream) -> Colour {
     let tint = [(); 3].map(|()| random.range(-0.1, 0.1));
@@ -31,7 +36,7 @@ fn background(random: &mut Stream) -> Canvas {
     let light = random.range(0.4, 0.6);
     let from = colour(light, random);
     let to = colour(light + random.range(-0.1, 0.1), random);
-    let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
+    let (sin, cos) = direction(random);
     let side = SIDE as f32;
     Canvas::new(|x, y| {
         let along = ((x / side - 0.5) * cos + (y / side - 0.5) * sin + 0.5).clamp(0.0, 1.0);
@@ -45,7 +50,7 @@ fn clutter(canvas: &mut Canvas, count: usize, random: &mut Stream) {
         let centre = [(); 2].map(|()| random.range(0.0, SIDE as f32));
         let light = random.range(0.2, 0.8);
         let paint = colour(light, random);
-        let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
+        let (sin, cos) = direction(random);
         let long = random.range(2.0, 9.0);
         let thin = random.range(0.6, 2.5);
         canvas.paint(centre, long + 1.0, |x, y| {
@@ -60,12 +65,12 @@ fn subject(canvas: &mut Canvas, shape: Shape, texture: Texture, random: &mut Str
     let scale = random.range(24.0, 32.0);
     // The shape may leave the picture by a fifth of its radius.
     let centre = [(); 2].map(|()| random.range(0.8 * scale, SIDE as f32 - 0.8 * scale));
-    let (sin, cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
+    let (sin, cos) = direction(random);
     let (dark, light) = (random.range(0.1, 0.22), random.range(0.78, 0.9));
     let swap = random.below(2) == 1;
     let first = colour(if swap { light } else { dark }, random);
     let second = colour(if swap { dark } else { light }, random);
-    let (texture_sin, texture_cos) = random.range(0.0, std::f32::consts::TAU).sin_cos();
+    let (texture_sin, texture_cos) = direction(random);
     let period = random.range(8.0, 10.5);
     let reach = if texture.is_centred() { 0.5 } else { 8.0 };
     let phase = [(); 2].map(|()| random.range(-reach, reach));

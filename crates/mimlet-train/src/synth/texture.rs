@@ -1,6 +1,10 @@
 //! The ten textures: how much of the second paint a point gets, 0 or 1, in texture units (one
 //! unit is the texture's period).
 
+use std::f32::consts::{PI, TAU};
+
+use libm::{atan2f, hypotf, sinf};
+
 use crate::random::Stream;
 
 /// What a shape is filled with.
@@ -25,8 +29,8 @@ impl Texture {
         match self {
             Self::Stripes => fu < 0.5,
             Self::Checker => (fu < 0.5) != (fv < 0.5),
-            Self::Dots => (fu - 0.5).hypot(fv - 0.5) < 0.3,
-            Self::Rings => u.hypot(v).fract() < 0.5,
+            Self::Dots => hypotf(fu - 0.5, fv - 0.5) < 0.3,
+            Self::Rings => hypotf(u, v).fract() < 0.5,
             Self::Speckle => lattice(u * 2.0, v * 2.0, key) < 0.45,
             Self::Zigzag => (fu + 2.0 * (fv - 0.5).abs()).fract() < 0.5,
             Self::Grid => fu < 0.22 || fv < 0.22,
@@ -40,8 +44,8 @@ impl Texture {
                 let along = v / 0.6;
                 across - across.floor() < 0.16 || along - along.floor() < 0.3
             }
-            Self::Waves => (fu + 0.3 * (v * std::f32::consts::PI).sin()).rem_euclid(1.0) < 0.4,
-            Self::Spokes => (v.atan2(u) * 8.0 / std::f32::consts::TAU).rem_euclid(1.0) < 0.5,
+            Self::Waves => (fu + 0.3 * sinf(v * PI)).rem_euclid(1.0) < 0.4,
+            Self::Spokes => (atan2f(v, u) * 8.0 / TAU).rem_euclid(1.0) < 0.5,
         }
     }
 
