@@ -18,6 +18,7 @@
 //! assert!(exported.report.verdict.min_cosine > 0.9999);
 //! # Ok::<(), mimlet_export::ExportError>(())
 //! ```
+#![warn(clippy::unwrap_used)]
 
 mod choice;
 mod codebook;

@@ -2,6 +2,7 @@
 //!
 //! Each command lives in a file of its own under `commands` and returns an [`Outcome`]: 0 when all is
 //! well, 1 when a check failed. An [`Error`](error::Error) is bad input: one line on stderr, exit code 2.
+#![warn(clippy::unwrap_used)]
 
 mod adapter;
 mod backend;

@@ -9,6 +9,7 @@
 //! | use bytes in memory or flash | [`Model::parse`], with [`AlignedBytes`] or [`include_aligned!`] |
 //! | write a file | [`ModelWriter`], then [`write_atomically`] (feature `std`) |
 //! | know which tensors, and how stored | [`required_roles`], [`expected_shape`], [`layout_for`] |
+#![warn(clippy::unwrap_used)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 // Tensors are little-endian and used in place.

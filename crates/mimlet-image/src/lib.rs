@@ -27,6 +27,7 @@
 //! assert_eq!(prepared.input.len(), 3 * 224 * 224);
 //! # Ok::<(), mimlet_image::ImageError>(())
 //! ```
+#![warn(clippy::unwrap_used)]
 
 mod complete;
 mod decode;

@@ -1,5 +1,4 @@
 //! Data sets listed in an order that does not depend on the machine.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,4 @@
 //! NumPy files: read, written, refused, and taken as an encoder's input.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 use std::fs;
 use std::path::Path;

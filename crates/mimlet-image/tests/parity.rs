@@ -1,5 +1,4 @@
 //! Resize, crop and normalisation against Pillow, torchvision and transformers on real photos.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 use std::path::{Path, PathBuf};
 

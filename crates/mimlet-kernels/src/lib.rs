@@ -5,6 +5,7 @@
 //! CPU versions take rows, so that a caller can share rows out among threads; they neither allocate
 //! nor fail. Slices of other lengths than the documented shapes panic: a plan's shapes are checked
 //! before its first run.
+#![warn(clippy::unwrap_used)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -6,6 +6,7 @@
 //!
 //! Everything that can be wrong with a file is found when it is parsed and planned. After that an
 //! encoder neither allocates nor fails on data.
+#![warn(clippy::unwrap_used)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

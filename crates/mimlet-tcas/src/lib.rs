@@ -17,6 +17,7 @@
 //! assert!(counts.tcas().is_some_and(|tcas| (tcas - 0.0712).abs() < 1e-12));
 //! # Ok::<(), mimlet_tcas::CountsError>(())
 //! ```
+#![warn(clippy::unwrap_used)]
 
 #![no_std]
 

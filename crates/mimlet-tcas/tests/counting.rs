@@ -1,5 +1,4 @@
 //! Counting, exact merging, and the bytes shards travel in.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 use mimlet_tcas::{CountsError, CountsShard, MAX_CELLS, SHARD_MAGIC, ShardError, TokenClassCounts};
 use proptest::prelude::*;

@@ -1,5 +1,4 @@
 //! TCAS and NMI against hand-worked and independently computed values, and against the definition.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 use mimlet_tcas::{CountsError, ImageTokens, TokenClassCounts, reference, shuffled_tcas};
 use proptest::prelude::*;

@@ -11,6 +11,7 @@
 //! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need
 //! `unsafe`; what can be saved without it is saved: workgroup memory is not zeroed, as every kernel
 //! writes it before it reads.
+#![warn(clippy::unwrap_used)]
 
 mod adapters;
 mod backend;

@@ -3,6 +3,7 @@
 //! `cargo xtask test` is what a developer runs before a commit, `cargo xtask ci` what the CI runs.
 //! Neither needs anything outside the repository but cargo and, on Linux, a Vulkan driver, which
 //! [`setup`] finds or installs.
+#![warn(clippy::unwrap_used)]
 
 mod fixtures;
 mod program;

@@ -1,8 +1,4 @@
 //! What the crate promises, by promise: round trips, one test per lie, no panic on any bytes.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should panic, in its helping functions too"
-)]
 
 mod any_bytes;
 mod document;

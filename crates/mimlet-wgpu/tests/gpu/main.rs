@@ -1,10 +1,6 @@
 //! Kernels and encoders on every GPU of this machine, opened with the limits of the smallest; a
 //! software driver such as lavapipe is one. Without any GPU these tests fail, unless `MIMLET_GPU` is
 //! `skip`.
-#![allow(
-    clippy::unwrap_used,
-    reason = "what a test needs and lacks fails the test"
-)]
 
 mod encoder;
 mod faults;
