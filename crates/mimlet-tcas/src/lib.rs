@@ -18,7 +18,6 @@
 //! # Ok::<(), mimlet_tcas::CountsError>(())
 //! ```
 #![warn(clippy::unwrap_used)]
-
 #![no_std]
 
 extern crate alloc;
