@@ -35,7 +35,7 @@ pub(crate) fn write(
     destination: &Destination,
     output: Output,
 ) -> Result<Outcome, Error> {
-    let progress = Progress::new(100, "exporting");
+    let progress = Progress::stages();
     let tell = |stage: &str, share: f32| progress.stage(stage, share);
     let options = ExportOptions {
         progress: Some(&tell),

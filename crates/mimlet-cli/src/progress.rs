@@ -25,6 +25,12 @@ impl Progress {
         Self::show(bar, "{msg} [{bar:30}] {pos}/{len}, {eta} left", what)
     }
 
+    /// A bar for work that tells its stages and how much of each is done.
+    pub(crate) fn stages() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::hidden());
+        Self::show(bar, "{msg} [{bar:30}] {percent} %, {elapsed}", "starting")
+    }
+
     /// A sign of life for work that does not say how far it is.
     pub(crate) fn unknown(what: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -53,8 +59,7 @@ impl Progress {
     /// `share` of `stage` is done, 0..1.
     pub(crate) fn stage(&self, stage: &str, share: f32) {
         self.bar.set_message(stage.to_string());
-        let steps = self.bar.length().unwrap_or_default() as f32;
-        self.at((share.clamp(0.0, 1.0) * steps) as u64);
+        self.at((share.clamp(0.0, 1.0) * 100.0) as u64);
     }
 
     /// A step is done.

@@ -147,6 +147,35 @@ impl Report {
         }
     }
 
+    /// A row for each backend.
+    fn backend_table(&self) -> Table<8> {
+        let right = Align::Right;
+        let mut table = Table::new([
+            ("backend", Align::Left),
+            ("device", Align::Left),
+            ("test", Align::Left),
+            ("cosine", right),
+            ("tokens right", right),
+            ("as on cpu", right),
+            ("TCAS", right),
+            ("p50 an image", right),
+        ]);
+        for backend in &self.backends {
+            let verdict = backend.verdict.as_ref();
+            table.row([
+                backend.kind.to_string(),
+                backend.device.clone(),
+                backend.verdict_word().to_string(),
+                or_dash(verdict, |verdict| format!("{:.6}", verdict.cosine)),
+                or_dash(verdict.and_then(|verdict| verdict.token_agreement), percent),
+                or_dash(backend.same_tokens_as_cpu, percent),
+                or_dash(backend.tcas, |tcas| format!("{tcas:.4}")),
+                backend.p50(),
+            ]);
+        }
+        table
+    }
+
     /// What went wrong, on all backends.
     pub(super) fn failures(&self) -> Vec<String> {
         self.backends.iter().flat_map(Backend::failures).collect()
@@ -219,31 +248,7 @@ impl fmt::Display for Report {
                 ),
             );
         writeln!(f, "{facts}")?;
-        let right = Align::Right;
-        let mut table = Table::new([
-            ("backend", Align::Left),
-            ("device", Align::Left),
-            ("test", Align::Left),
-            ("cosine", right),
-            ("tokens right", right),
-            ("as on cpu", right),
-            ("TCAS", right),
-            ("p50 an image", right),
-        ]);
-        for backend in &self.backends {
-            let verdict = backend.verdict.as_ref();
-            table.row([
-                backend.kind.to_string(),
-                backend.device.clone(),
-                backend.verdict_word().to_string(),
-                or_dash(verdict, |verdict| format!("{:.6}", verdict.cosine)),
-                or_dash(verdict.and_then(|verdict| verdict.token_agreement), percent),
-                or_dash(backend.same_tokens_as_cpu, percent),
-                or_dash(backend.tcas, |tcas| format!("{tcas:.4}")),
-                backend.p50(),
-            ]);
-        }
-        writeln!(f, "{table}")?;
+        writeln!(f, "{}", self.backend_table())?;
         let score = |value: Option<f64>| or_dash(value, |value| format!("{value:.4}"));
         let mut facts = Facts::new();
         facts
