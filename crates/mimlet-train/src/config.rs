@@ -154,7 +154,10 @@ impl Config {
         self.model.check()?;
         let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
         let (decoder, train) = (&self.decoder, &self.train);
-        if decoder.heads == 0 || decoder.dim % decoder.heads != 0 || decoder.dim % 4 != 0 {
+        if decoder.heads == 0
+            || !decoder.dim.is_multiple_of(decoder.heads)
+            || !decoder.dim.is_multiple_of(4)
+        {
             return wrong("decoder.dim must be a multiple of decoder.heads and of 4");
         }
         if self.codebook.tokens < 2 || self.codebook.batch == 0 || self.codebook.passes == 0 {
@@ -202,10 +205,17 @@ impl ModelConfig {
     /// [`TrainError::Config`] naming the field and the mend.
     pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
-        if self.patch_size == 0 || self.image_size == 0 || self.image_size % self.patch_size != 0 {
+        if self.patch_size == 0
+            || self.image_size == 0
+            || !self.image_size.is_multiple_of(self.patch_size)
+        {
             return wrong("model.image_size must be a multiple of model.patch_size");
         }
-        if self.heads == 0 || self.dim == 0 || self.dim % self.heads != 0 || self.dim % 4 != 0 {
+        if self.heads == 0
+            || self.dim == 0
+            || !self.dim.is_multiple_of(self.heads)
+            || !self.dim.is_multiple_of(4)
+        {
             return wrong("model.dim must be a multiple of model.heads and of 4");
         }
         if self.mlp == 0 || self.depth == 0 {

@@ -65,6 +65,21 @@ impl ImageSet {
         self.labels.is_empty()
     }
 
+    /// That the images are as large as the model's input.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] with both sizes.
+    pub fn check_size(&self, model: &ModelConfig) -> Result<(), TrainError> {
+        if self.size == [model.image_size; 2] {
+            return Ok(());
+        }
+        Err(TrainError::Config(format!(
+            "the images are {:?} pixels, the model's image_size is {}; use the model's own \
+             configuration",
+            self.size, model.image_size
+        )))
+    }
+
     /// The pixels of image `index`, u8 `[height, width, 3]`.
     ///
     /// # Panics

@@ -62,12 +62,16 @@ impl EncoderFile {
     }
 
     /// Encodes the images of `range` in batches, giving each batch's features to `visit` in order.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] when the images are not of the model's size.
     pub fn features(
         &self,
         images: &ImageSet,
         range: Range<usize>,
         mut visit: impl FnMut(ImageFeatures),
-    ) {
+    ) -> Result<(), TrainError> {
+        images.check_size(&self.model)?;
         let (count, dim) = (self.model.patches(), self.model.dim);
         let values = count * self.model.patch_dim();
         for start in range.clone().step_by(BATCH) {
@@ -88,6 +92,7 @@ impl EncoderFile {
             }
             visit(batch);
         }
+        Ok(())
     }
 }
 

@@ -19,6 +19,17 @@ pub enum Precision {
     F16,
 }
 
+impl Precision {
+    /// Little-endian bytes of `values`.
+    fn bytes(self, values: &[f32]) -> Vec<u8> {
+        let rounded = || values.iter().map(|&v| f16::from_f32(v));
+        match self {
+            Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Self::F16 => rounded().flat_map(f16::to_le_bytes).collect(),
+        }
+    }
+}
+
 /// Writes `state` and `metadata`, whole or not at all.
 pub(crate) fn write(
     path: &Path,
@@ -26,18 +37,13 @@ pub(crate) fn write(
     metadata: &BTreeMap<&str, String>,
     precision: Precision,
 ) -> Result<(), TrainError> {
-    let (dtype, bytes): (Dtype, fn(&[f32]) -> Vec<u8>) = match precision {
-        Precision::F32 => (Dtype::F32, |values| {
-            values.iter().flat_map(|v| v.to_le_bytes()).collect()
-        }),
-        Precision::F16 => (Dtype::F16, |values| {
-            let rounded = values.iter().map(|&v| f16::from_f32(v));
-            rounded.flat_map(f16::to_le_bytes).collect()
-        }),
+    let dtype = match precision {
+        Precision::F32 => Dtype::F32,
+        Precision::F16 => Dtype::F16,
     };
     let stored: Vec<(&String, &Array, Vec<u8>)> = state
         .iter()
-        .map(|(name, array)| (name, array, bytes(&array.values)))
+        .map(|(name, array)| (name, array, precision.bytes(&array.values)))
         .collect();
     let mut views = Vec::with_capacity(stored.len());
     for (name, array, bytes) in &stored {

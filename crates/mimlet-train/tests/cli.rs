@@ -96,6 +96,10 @@ fn from_images_to_alignment() {
     let line = format!("probe {data} {encoder} --test images --json");
     let report: serde_json::Value = serde_json::from_str(&succeed(folder, &line)).unwrap();
     assert_eq!(report["test_images"], 20);
+    let small = RUN.replace("image_size = 64", "image_size = 32");
+    std::fs::write(folder.join("small.toml"), small).unwrap();
+    let line = format!("codebook --config small.toml --data images {encoder} --out c");
+    fail(folder, &line, "image_size is 64");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
             arguments.test.display()
         )));
     }
-    let report = probe(&encoder, &train, &test, config.train.seed);
+    let report = probe(&encoder, &train, &test, config.train.seed)?;
     print(&report, arguments.json, || {
         format!(
             "accuracy on {} images: class token {:.4}, mean patch {:.4}",

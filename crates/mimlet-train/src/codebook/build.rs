@@ -15,12 +15,13 @@ use crate::patches::write_patches;
 /// K-means over the normalised pixel patches of the first `config.images` images.
 ///
 /// # Errors
-/// [`TrainError::Config`] when there are too few patches.
+/// [`TrainError::Config`] when there are too few patches, or images of another size.
 pub fn pixel_codebook(
     config: &CodebookConfig,
     model: &ModelConfig,
     images: &ImageSet,
 ) -> Result<(Codebook, f64), TrainError> {
+    images.check_size(model)?;
     let count = config.images.min(images.len());
     let mut vectors = vec![0.0; count * model.patches() * model.patch_dim()];
     for (index, out) in vectors
@@ -48,7 +49,7 @@ pub fn feature_codebook(
     let mut vectors = Vec::with_capacity(count * file.model.patches() * file.model.dim);
     file.features(images, 0..count, |features| {
         vectors.extend_from_slice(&features.patches);
-    });
+    })?;
     let space = Space::Features {
         teacher_hash: file.hash.clone(),
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::config::ModelConfig;
 use crate::error::TrainError;
 use crate::nn::state::{Array, State};
 use crate::tensors::{self, Precision};
@@ -50,6 +51,24 @@ impl Codebook {
         let total: f64 = self.counts.iter().map(|&c| f64::from(c)).sum();
         let shares = self.counts.iter().map(|&c| f64::from(c) / total);
         -shares.filter(|&p| p > 0.0).map(|p| p * p.ln()).sum::<f64>()
+    }
+
+    /// That the codebook is over patches as `model` cuts and normalises them.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming what differs.
+    pub fn check_pixels(&self, model: &ModelConfig) -> Result<(), TrainError> {
+        let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
+        if self.space != Space::Pixels {
+            return wrong("the codebook is over features; give one over pixels");
+        }
+        if self.patch_size != model.patch_size || self.dim != model.patch_dim() {
+            return wrong("the codebook's patch size is not model.patch_size");
+        }
+        if (self.mean, self.std) != (model.mean, model.std) {
+            return wrong("the codebook's mean and std are not model.mean and model.std");
+        }
+        Ok(())
     }
 
     /// Writes the file, whole or not at all.
@@ -138,5 +157,68 @@ impl Codebook {
             mean: triple("mean")?,
             std: triple("std")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pretrain::tiny;
+
+    fn codebook() -> Codebook {
+        let model = tiny::config().model;
+        Codebook {
+            centers: (0..2 * model.patch_dim()).map(|i| i as f32).collect(),
+            counts: vec![30.0, 10.0],
+            dim: model.patch_dim(),
+            space: Space::Pixels,
+            patch_size: model.patch_size,
+            mean: model.mean,
+            std: model.std,
+        }
+    }
+
+    #[test]
+    fn files_read_back_and_lies_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("codebook.safetensors");
+        let features = Codebook {
+            space: Space::Features {
+                teacher_hash: "ab".into(),
+            },
+            ..codebook()
+        };
+        for codebook in [codebook(), features] {
+            codebook.write(&path).unwrap();
+            assert_eq!(Codebook::read(&path).unwrap(), codebook);
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let rewritten = |from: &str, to: &str| {
+            let at = bytes.windows(from.len()).position(|w| w == from.as_bytes());
+            let at = at.unwrap();
+            let bytes = [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat();
+            std::fs::write(&path, bytes).unwrap();
+            Codebook::read(&path).unwrap_err().to_string()
+        };
+        assert!(rewritten("channel,row,column", "row,column,channel").contains("patch_order"));
+        assert!(rewritten("\"features\"", "\"textures\"").contains("textures"));
+        assert!(rewritten("counts", "counsl").contains("counts"));
+    }
+
+    #[test]
+    fn entropy_is_that_of_the_counts() {
+        let expected = -(0.75f64 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
+        assert!((codebook().unigram_entropy() - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_codebook_for_other_patches_is_refused() {
+        let mut model = tiny::config().model;
+        assert!(codebook().check_pixels(&model).is_ok());
+        model.mean[0] += 0.1;
+        assert!(codebook().check_pixels(&model).is_err());
+        model = tiny::config().model;
+        model.patch_size = 8;
+        assert!(codebook().check_pixels(&model).is_err());
     }
 }

@@ -45,7 +45,7 @@ pub fn align(
     device: &Device,
 ) -> Result<Alignment, TrainError> {
     let tokens = match (&codebook.space, encoder) {
-        (Space::Pixels, _) => pixel_tokens(codebook, model, images),
+        (Space::Pixels, _) => pixel_tokens(codebook, model, images)?,
         (Space::Features { teacher_hash }, Some(path)) => {
             let file = EncoderFile::read(path, device)?;
             if &file.hash != teacher_hash {
@@ -54,7 +54,7 @@ pub fn align(
                     path.display()
                 )));
             }
-            feature_tokens(codebook, &file, images)
+            feature_tokens(codebook, &file, images)?
         }
         (Space::Features { .. }, None) => {
             return Err(TrainError::Config(
@@ -89,21 +89,37 @@ fn measure(images: &[ImageTokens], tokens: usize, classes: usize) -> Result<Alig
     })
 }
 
-fn pixel_tokens(codebook: &Codebook, model: &ModelConfig, images: &ImageSet) -> Vec<u32> {
+fn pixel_tokens(
+    codebook: &Codebook,
+    model: &ModelConfig,
+    images: &ImageSet,
+) -> Result<Vec<u32>, TrainError> {
+    codebook.check_pixels(model)?;
+    images.check_size(model)?;
     let assigner = Assigner::new(&codebook.centers, codebook.dim);
     let mut patches = vec![0.0; model.patches() * model.patch_dim()];
     let of_image = |index| {
         write_patches(model, images.image(index), &mut patches);
         assigner.assign(&patches)
     };
-    (0..images.len()).flat_map(of_image).collect()
+    Ok((0..images.len()).flat_map(of_image).collect())
 }
 
-fn feature_tokens(codebook: &Codebook, file: &EncoderFile, images: &ImageSet) -> Vec<u32> {
+fn feature_tokens(
+    codebook: &Codebook,
+    file: &EncoderFile,
+    images: &ImageSet,
+) -> Result<Vec<u32>, TrainError> {
+    if codebook.dim != file.model.dim {
+        return Err(TrainError::Config(format!(
+            "the codebook's centroids have width {}, the encoder's features {}",
+            codebook.dim, file.model.dim
+        )));
+    }
     let assigner = Assigner::new(&codebook.centers, codebook.dim);
     let mut tokens = Vec::new();
     file.features(images, 0..images.len(), |features| {
         tokens.extend(assigner.assign(&features.patches));
-    });
-    tokens
+    })?;
+    Ok(tokens)
 }

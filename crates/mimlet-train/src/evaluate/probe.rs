@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::dataset::ImageSet;
 use crate::encoder::EncoderFile;
+use crate::error::TrainError;
 use crate::random::Stream;
 
 /// Passes over the training features.
@@ -36,20 +37,28 @@ struct Features {
 }
 
 /// Learns on `train`, scores on `test`.
-pub fn probe(encoder: &EncoderFile, train: &ImageSet, test: &ImageSet, seed: u64) -> ProbeReport {
+///
+/// # Errors
+/// [`TrainError::Config`] when images are not of the encoder's size.
+pub fn probe(
+    encoder: &EncoderFile,
+    train: &ImageSet,
+    test: &ImageSet,
+    seed: u64,
+) -> Result<ProbeReport, TrainError> {
     let classes = train.class_names.len();
-    let (train_class, train_mean) = features(encoder, train);
-    let (test_class, test_mean) = features(encoder, test);
-    ProbeReport {
+    let (train_class, train_mean) = features(encoder, train)?;
+    let (test_class, test_mean) = features(encoder, test)?;
+    Ok(ProbeReport {
         class_token: score(train_class, test_class, classes, seed),
         mean_patch: score(train_mean, test_mean, classes, seed),
         train_images: train.len(),
         test_images: test.len(),
-    }
+    })
 }
 
 /// Class-token features and mean patch features of a set.
-fn features(encoder: &EncoderFile, images: &ImageSet) -> (Features, Features) {
+fn features(encoder: &EncoderFile, images: &ImageSet) -> Result<(Features, Features), TrainError> {
     let (dim, patches) = (encoder.model.dim, encoder.model.patches());
     let empty = || Features {
         values: Vec::with_capacity(images.len() * dim),
@@ -65,8 +74,8 @@ fn features(encoder: &EncoderFile, images: &ImageSet) -> (Features, Features) {
                 mean.values.push(sum / patches as f32);
             }
         }
-    });
-    (class, mean)
+    })?;
+    Ok((class, mean))
 }
 
 /// Accuracy on `test` of softmax regression learnt on `train`, both standardised by `train`.

@@ -12,7 +12,7 @@ use super::checkpoint::{self, Checkpoint};
 use super::log::{Log, Record};
 use super::optim::{AdamW, StepSize};
 use super::plot;
-use crate::codebook::{Assigner, Codebook, Space};
+use crate::codebook::{Assigner, Codebook};
 use crate::config::Config;
 use crate::dataset::ImageSet;
 use crate::encoder::write_encoder;
@@ -89,29 +89,15 @@ pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, Tra
 /// That images, codebook and model belong together.
 fn check(run: &Run<'_>) -> Result<(), TrainError> {
     let model = &run.config.model;
-    let wrong = |reason: String| Err(TrainError::Config(reason));
-    if run.images.size != [model.image_size; 2] {
-        return wrong(format!(
-            "images are {:?}, model.image_size is {}",
-            run.images.size, model.image_size
-        ));
-    }
+    run.images.check_size(model)?;
     let codebook = run.codebook;
-    if codebook.space != Space::Pixels || codebook.dim != model.patch_dim() {
-        return wrong(format!(
-            "the targets must be a pixel codebook for {} px patches",
-            model.patch_size
-        ));
-    }
+    codebook.check_pixels(model)?;
     if codebook.tokens() != run.config.codebook.tokens {
-        return wrong(format!(
+        return Err(TrainError::Config(format!(
             "the codebook has {} tokens, codebook.tokens is {}",
             codebook.tokens(),
             run.config.codebook.tokens
-        ));
-    }
-    if (codebook.mean, codebook.std) != (model.mean, model.std) {
-        return wrong("model.mean and model.std are not those of the codebook".into());
+        )));
     }
     Ok(())
 }
