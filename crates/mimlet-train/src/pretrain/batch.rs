@@ -121,3 +121,52 @@ impl<'a> Batches<'a> {
         (input, indices(|sample| &sample.targets))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codebook::pixel_codebook;
+    use crate::pretrain::tiny;
+    use crate::synth;
+
+    fn ints(tensor: Tensor<1, Int>) -> Vec<i32> {
+        tensor.into_data_as::<i32>().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn each_image_has_its_own_mask_and_targets_belong_to_the_hidden_patches() {
+        let mut config = tiny::config();
+        config.data.flip = false;
+        config.data.shift = 0;
+        // One batch is the whole set, so every image must turn up once.
+        config.train.batch = 40;
+        let images = synth::generate(config.data.synth.unwrap()).unwrap();
+        let (codebook, _) = pixel_codebook(&config.codebook, &config.model, &images).unwrap();
+        let assigner = Assigner::new(&codebook.centers, codebook.dim);
+        let mut batches = Batches::new(&config, &images, assigner.clone());
+        let (input, targets) = batches.get(0, &Device::flex());
+        let (masked, targets) = (ints(input.masked), ints(targets));
+        let masks: Vec<&[i32]> = masked.chunks_exact(12).collect();
+        assert!(
+            masks.iter().any(|mask| *mask != masks[0]),
+            "one mask for all"
+        );
+
+        let mut order: Vec<u32> = (0..40).collect();
+        Stream::new(&[ORDER, config.train.seed, 0]).shuffle(&mut order);
+        let mut patches = vec![0.0; 64 * 64 * 3];
+        for ((&index, mask), targets) in order.iter().zip(masks).zip(targets.chunks_exact(12)) {
+            write_patches(&config.model, images.image(index as usize), &mut patches);
+            let tokens = assigner.assign(&patches);
+            for (&patch, &target) in mask.iter().zip(targets) {
+                assert_eq!(tokens[patch as usize] as i32, target);
+            }
+        }
+        let (_, later) = batches.get(1, &Device::flex());
+        assert_ne!(
+            ints(later),
+            targets,
+            "the next epoch has another order and other masks"
+        );
+    }
+}
