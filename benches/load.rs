@@ -1,0 +1,56 @@
+//! A 22 MB file to a ready encoder, by memory map: open, check, plan, backend. The file is in the
+//! system's cache, as it is for every start but the first.
+
+use mimlet_benches::{Times, input, interleaved, packed, vit_tiny};
+use mimlet_format::{ModelFile, Scheme, write_atomically};
+use mimlet_kernels::Level;
+use mimlet_runtime::{CpuBackend, Encoder, Plan};
+use std::path::Path;
+
+/// Milliseconds that the load may take.
+const BUDGET_MS: f64 = 50.0;
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("vit-tiny.mim");
+    let float = vit_tiny();
+    let bytes = packed(&float, Scheme::F32);
+    write_atomically(&path, &bytes).expect("the file can be written");
+
+    let mut load = || load(&path);
+    let mut open = || drop(ModelFile::open(&path).expect("the file is valid"));
+    let times = interleaved(20, &mut [&mut load, &mut open]);
+    println!(
+        "load of {:.1} MB, {} runs each, milliseconds",
+        bytes.len() as f64 / 1e6,
+        20
+    );
+    print("file to ready encoder", &times[0]);
+    print("of which open and check", &times[1]);
+    let median = times[0].median_ms();
+    let verdict = if median < BUDGET_MS { "within" } else { "OVER" };
+    println!("{verdict} the budget of {BUDGET_MS} ms");
+    first_image(&path, &input(&float));
+}
+
+/// What a program does before its first image.
+fn load(path: &Path) {
+    let file = ModelFile::open(path).expect("the file is valid");
+    let model = file.model();
+    let plan = Plan::new(model.manifest()).expect("a parsed model has a plan");
+    let backend = CpuBackend::new(&model, &plan, Level::detect(), 2).expect("the plan is its own");
+    std::hint::black_box(backend);
+}
+
+/// The loaded file gives features: a load that left work undone would show here.
+fn first_image(path: &Path, image: &[f32]) {
+    let file = ModelFile::open(path).expect("the file is valid");
+    let mut encoder = Encoder::on_cpu(&file.model(), 2).expect("a parsed model has a plan");
+    let encoding = encoder.encode(image).expect("the CPU does not fail");
+    assert!(encoding.class.iter().all(|value| value.is_finite()));
+}
+
+fn print(name: &str, times: &Times) {
+    let [p50, p90] = [0.5, 0.9].map(|share| times.quantile_ms(share));
+    println!("{name:<26} p50 {p50:7.2}  p90 {p90:7.2}");
+}

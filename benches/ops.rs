@@ -1,0 +1,244 @@
+//! Every op of [`OPS`] on the CPU at the shapes of ViT-Tiny/16 at 224 pixels, one thread, at the
+//! machine's best SIMD level.
+
+use criterion::Criterion;
+use mimlet_kernels::case::Stream;
+use mimlet_kernels::panel::{Panels, len16, len16x4};
+use mimlet_kernels::{
+    Level, OPS, attention, gelu, layer_norm, linear, linear_q8, nearest_centroid, patch_embed,
+    patchify, quantize_rows, residual,
+};
+use std::hint::black_box;
+
+/// Side of the image and of a patch, pixels.
+const IMAGE: usize = 224;
+const PATCH: usize = 16;
+/// Patches, and rows of the residual stream.
+const PATCHES: usize = (IMAGE / PATCH) * (IMAGE / PATCH);
+const TOKENS: usize = PATCHES + 1;
+/// Values in a patch, width of the stream, width of the MLP, heads.
+const PATCH_DIM: usize = 3 * PATCH * PATCH;
+const DIM: usize = 192;
+const MLP_DIM: usize = 768;
+const HEADS: usize = 3;
+/// Centroids of a codebook.
+const CENTROIDS: usize = 100;
+
+/// One op on its inputs, ready to be repeated.
+type Run = Box<dyn FnMut(Level)>;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let level = Level::detect();
+    for op in OPS {
+        let mut runs = runs_of(op.name);
+        assert!(
+            !runs.is_empty(),
+            "op {} has no bench: add one here",
+            op.name
+        );
+        let mut group = criterion.benchmark_group(op.name);
+        for (shape, run) in &mut runs {
+            group.bench_function(shape.as_str(), |bencher| bencher.iter(|| run(level)));
+        }
+        group.finish();
+    }
+    criterion.final_summary();
+}
+
+/// What an op does in ViT-Tiny/16, by shape.
+fn runs_of(op: &str) -> Vec<(String, Run)> {
+    match op {
+        "patchify" => named("224 px, patch 16", patchify_run()),
+        "patch_embed" => named("196 patches, 768 to 192", patch_embed_run()),
+        "layer_norm" => named("197 rows of 192", layer_norm_run()),
+        "quantize_rows" => named("197 rows of 192", quantize_rows_run()),
+        "linear" => layers(linear_run),
+        "linear_q8" => layers(linear_q8_run),
+        "attention" => named("197 tokens, 3 heads of 64", attention_run()),
+        "gelu" => named("197 x 768", gelu_run()),
+        "residual" => named("197 x 192", residual_run()),
+        "nearest_centroid" => named("196 rows of 192, 100 centroids", nearest_centroid_run()),
+        _ => Vec::new(),
+    }
+}
+
+fn named(shape: &str, run: Run) -> Vec<(String, Run)> {
+    vec![(shape.to_owned(), run)]
+}
+
+/// The four linear layers of a block.
+fn layers(run: fn(usize, usize) -> Run) -> Vec<(String, Run)> {
+    [(DIM, 3 * DIM), (DIM, DIM), (DIM, MLP_DIM), (MLP_DIM, DIM)]
+        .into_iter()
+        .map(|(inputs, outputs)| {
+            (
+                format!("197 rows, {inputs} to {outputs}"),
+                run(inputs, outputs),
+            )
+        })
+        .collect()
+}
+
+fn values(len: usize) -> Vec<f32> {
+    Stream::new(len as u64).values(len, 1.0)
+}
+
+fn patchify_run() -> Run {
+    let params = patchify::Params {
+        height: IMAGE,
+        width: IMAGE,
+        patch: PATCH,
+    };
+    let (image, mut patches) = (values(3 * IMAGE * IMAGE), vec![0.0; PATCHES * PATCH_DIM]);
+    Box::new(move |_| patchify::cpu(&params, black_box(&image), black_box(&mut patches)))
+}
+
+fn patch_embed_run() -> Run {
+    let params = patch_embed::Params {
+        prefix: 1,
+        patches: PATCHES,
+        patch_dim: PATCH_DIM,
+        embed_dim: DIM,
+        half: false,
+    };
+    let (patches, weight) = (values(PATCHES * PATCH_DIM), values(len16(DIM, PATCH_DIM)));
+    let (table, mut out) = (values(TOKENS * DIM), vec![0.0; TOKENS * DIM]);
+    Box::new(move |level| {
+        let weight = Panels::F32(&weight);
+        patch_embed::cpu(
+            level,
+            &params,
+            black_box(&patches),
+            weight,
+            &table,
+            0,
+            &mut out,
+        );
+        black_box(&out);
+    })
+}
+
+fn layer_norm_run() -> Run {
+    let params = layer_norm::Params {
+        dim: DIM,
+        eps: 1e-6,
+    };
+    let (x, weight, bias) = (values(TOKENS * DIM), values(DIM), values(DIM));
+    let mut y = vec![0.0; TOKENS * DIM];
+    Box::new(move |level| {
+        layer_norm::cpu(
+            level,
+            &params,
+            black_box(&x),
+            &weight,
+            &bias,
+            black_box(&mut y),
+        );
+    })
+}
+
+fn quantize_rows_run() -> Run {
+    let params = quantize_rows::Params { dim: DIM };
+    let x = values(TOKENS * DIM);
+    let mut quantized = vec![0; TOKENS * quantize_rows::row_words(DIM)];
+    Box::new(move |level| {
+        quantize_rows::cpu(level, &params, black_box(&x), black_box(&mut quantized));
+    })
+}
+
+fn linear_run(inputs: usize, outputs: usize) -> Run {
+    let params = linear::Params {
+        inputs,
+        outputs,
+        half: false,
+    };
+    let (x, weight) = (values(TOKENS * inputs), values(len16(outputs, inputs)));
+    let (bias, mut y) = (values(outputs), vec![0.0; TOKENS * outputs]);
+    Box::new(move |level| {
+        let weight = Panels::F32(&weight);
+        linear::cpu(
+            level,
+            &params,
+            black_box(&x),
+            weight,
+            &bias,
+            black_box(&mut y),
+        );
+    })
+}
+
+fn linear_q8_run(inputs: usize, outputs: usize) -> Run {
+    let params = linear_q8::Params { inputs, outputs };
+    let mut x = vec![0; TOKENS * params.row_words()];
+    let rows = quantize_rows::Params { dim: inputs };
+    quantize_rows::cpu(Level::BASELINE, &rows, &values(TOKENS * inputs), &mut x);
+    let mut stream = Stream::new(1);
+    let byte = |_| (stream.signed() * 127.0) as i8;
+    let weight: Vec<i8> = (0..len16x4(outputs, inputs)).map(byte).collect();
+    let (scale, bias) = (values(outputs), values(outputs));
+    let mut y = vec![0.0; TOKENS * outputs];
+    Box::new(move |level| {
+        let vectors: [&[f32]; 2] = [&scale, &bias];
+        linear_q8::cpu(
+            level,
+            &params,
+            black_box(&x),
+            &weight,
+            vectors,
+            black_box(&mut y),
+        );
+    })
+}
+
+fn attention_run() -> Run {
+    let params = attention::Params {
+        tokens: TOKENS,
+        heads: HEADS,
+        head_dim: DIM / HEADS,
+    };
+    let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
+    let mut scratch = vec![0.0; attention::scratch_len(&params)];
+    Box::new(move |level| {
+        attention::cpu(
+            level,
+            &params,
+            black_box(&qkv),
+            0,
+            &mut scratch,
+            black_box(&mut out),
+        );
+    })
+}
+
+/// In place, on values that stay as they are: GELU of a large number is that number.
+fn gelu_run() -> Run {
+    let mut x = vec![8.0; TOKENS * MLP_DIM];
+    Box::new(move |level| gelu::cpu(level, black_box(&mut x)))
+}
+
+/// In place; zeros keep the sum finite.
+fn residual_run() -> Run {
+    let (branch, mut x) = (vec![0.0; TOKENS * DIM], values(TOKENS * DIM));
+    Box::new(move |level| residual::cpu(level, black_box(&branch), black_box(&mut x)))
+}
+
+fn nearest_centroid_run() -> Run {
+    let params = nearest_centroid::Params {
+        dim: DIM,
+        centroids: CENTROIDS,
+    };
+    let (x, centroids) = (values(PATCHES * DIM), values(len16(CENTROIDS, DIM)));
+    let (mut tokens, mut distances) = (vec![0; PATCHES], vec![0.0; PATCHES * 2]);
+    Box::new(move |level| {
+        let tokens = black_box(&mut tokens);
+        nearest_centroid::cpu(
+            level,
+            &params,
+            black_box(&x),
+            &centroids,
+            tokens,
+            &mut distances,
+        );
+    })
+}
