@@ -38,7 +38,10 @@ fn strict() -> Thresholds {
 }
 
 /// A backend with a fault planted behind it.
-struct Faulty<'m>(CpuBackend<'m>, fn(&mut Encoding));
+struct Faulty<'m>(CpuBackend<'m>, Fault);
+
+/// What goes wrong with an encoding.
+type Fault = fn(&mut Encoding);
 
 impl Backend for Faulty<'_> {
     fn describe(&self) -> String {
@@ -52,7 +55,7 @@ impl Backend for Faulty<'_> {
     }
 }
 
-fn verdict(bytes: &AlignedBytes, fault: fn(&mut Encoding)) -> acceptance::Verdict {
+fn verdict(bytes: &AlignedBytes, fault: Fault) -> acceptance::Verdict {
     let model = Model::parse(bytes).unwrap();
     let plan = Plan::new(model.manifest()).unwrap();
     let cpu = CpuBackend::new(&model, &plan, mimlet_kernels::Level::detect(), 1).unwrap();
@@ -71,7 +74,7 @@ fn a_right_backend_passes() {
 
 #[test]
 fn every_planted_fault_is_rejected() {
-    let faults: [(&str, fn(&mut Encoding)); 8] = [
+    let faults: [(&str, Fault); 8] = [
         ("zeros", |e| e.patches.fill(0.0)),
         ("a NaN", |e| e.patches[7] = f32::NAN),
         ("all NaN", |e| e.class.fill(f32::NAN)),
@@ -91,7 +94,7 @@ fn every_planted_fault_is_rejected() {
 
 #[test]
 fn a_flip_at_a_near_tie_is_no_fault_and_one_at_a_wide_margin_is() {
-    let flip_first: fn(&mut Encoding) = |e| e.tokens[0] ^= 1;
+    let flip_first: Fault = |e| e.tokens[0] ^= 1;
     let tolerant = |wide_margin| Thresholds {
         min_token_agreement: 0.5,
         wide_margin,
