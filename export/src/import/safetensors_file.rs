@@ -35,7 +35,10 @@ impl SafetensorsFile {
         let mut file = File::open(path).map_err(ExportError::io(path))?;
         let status = file.metadata().map_err(ExportError::io(path))?;
         if !status.is_file() {
-            return Err(ExportError::content(path, "is no file"));
+            return Err(ExportError::content(
+                path,
+                "is a folder; name a .safetensors file in it with timm's or MAE's tensor names",
+            ));
         }
         let (start, header) = read_header(path, &mut file, status.len())?;
         let infos = header.tensors();
@@ -153,7 +156,11 @@ fn read_header(path: &Path, file: &mut File, len: u64) -> Result<(u64, Metadata)
         .map_err(ExportError::io(path))?;
     let header_len = u64::from_le_bytes(prefix);
     if header_len > MAX_HEADER || header_len > len - prefix.len() as u64 {
-        let reason = format!("its header would be {header_len} bytes long");
+        let reason = if prefix.starts_with(b"PK\x03\x04") {
+            "it looks like a PyTorch checkpoint; save its state_dict with safetensors first".into()
+        } else {
+            format!("its header would be {header_len} bytes long")
+        };
         return Err(wrong(path, &reason));
     }
     let mut header = vec![0; header_len as usize];

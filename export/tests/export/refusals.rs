@@ -356,3 +356,21 @@ fn a_weight_beyond_half_precision_is_refused_by_name() {
         "{text}"
     );
 }
+
+#[test]
+fn a_pytorch_zip_and_a_folder_are_told_what_to_do() {
+    let zip = [b"PK\x03\x04".as_slice(), &[0; 64]].concat();
+    let text = import_bytes(&zip).expect_err("a zip").to_string();
+    assert!(
+        text.contains("save its state_dict with safetensors"),
+        "{text}"
+    );
+    let folder = std::env::temp_dir();
+    let text = import(&folder, &options())
+        .expect_err("a folder")
+        .to_string();
+    assert!(
+        text.contains("is a folder; name a .safetensors file"),
+        "{text}"
+    );
+}

@@ -1,6 +1,5 @@
 //! The `mimlet` binary as a user runs it: what it prints, how it exits, what it leaves behind.
 
-
 mod bad_images;
 mod bad_input;
 mod encode;
