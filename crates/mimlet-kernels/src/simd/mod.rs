@@ -1,6 +1,6 @@
 //! SIMD levels: which instructions the CPU versions are compiled for and run with.
 //!
-//! Kernels are plain loops over arrays; [`Level::vectorize`] compiles them once per level. No level
+//! Kernels are plain loops over arrays; `Level::vectorize` compiles them once per level. No level
 //! fuses a multiply with an add, and sums keep one order, so every level gives the same bits.
 #![allow(
     unsafe_code,
