@@ -11,6 +11,12 @@ pub use packed::{encoder_on_cpu, model_file, rebuilt};
 
 use std::path::PathBuf;
 
+/// The README, whose Rust is compiled as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
+
 /// A path below `tests/`.
 #[must_use]
 pub fn path(relative: &str) -> PathBuf {
