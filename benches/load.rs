@@ -1,12 +1,14 @@
 //! A 22 MB file to a ready encoder, by memory map: open, check, plan, backend. The file is in the
 //! system's cache, as it is for every start but the first.
 
-use mimlet_benches::{Times, input, interleaved, packed, vit_tiny};
+use mimlet_benches::{RUNS_PER_TURN, Times, input, interleaved, packed, vit_tiny};
 use mimlet_format::{ModelFile, Scheme, write_atomically};
 use mimlet_kernels::Level;
 use mimlet_runtime::{CpuBackend, Encoder, Plan};
 use std::path::Path;
 
+/// Turns of each contestant.
+const TURNS: usize = 10;
 /// Milliseconds that the load may take.
 const BUDGET_MS: f64 = 50.0;
 
@@ -19,11 +21,11 @@ fn main() {
 
     let mut load = || load(&path);
     let mut open = || drop(ModelFile::open(&path).expect("the file is valid"));
-    let times = interleaved(20, &mut [&mut load, &mut open]);
+    let times = interleaved(TURNS, &mut [&mut load, &mut open]);
     println!(
         "load of {:.1} MB, {} runs each, milliseconds",
         bytes.len() as f64 / 1e6,
-        20
+        TURNS * RUNS_PER_TURN
     );
     print("file to ready encoder", &times[0]);
     print("of which open and check", &times[1]);

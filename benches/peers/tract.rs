@@ -3,7 +3,7 @@
 
 mod onnx_graph;
 
-use mimlet_benches::{Times, input, interleaved, packed, vit_tiny};
+use mimlet_benches::{RUNS_PER_TURN, Times, input, interleaved, packed, vit_tiny};
 use mimlet_export::FloatModel;
 use mimlet_format::{ModelFile, Scheme};
 use mimlet_runtime::{Encoder, acceptance};
@@ -14,8 +14,8 @@ use tract_onnx::prelude::*;
 
 /// Largest difference of a feature between the two.
 const TOLERANCE: f32 = 1e-3;
-/// Timed runs of each.
-const ROUNDS: usize = 30;
+/// Turns of each.
+const TURNS: usize = 10;
 
 /// tract's model, ready to run.
 type Tract = Arc<TypedRunnableModel>;
@@ -86,7 +86,7 @@ fn compare(ours: &mut [Encoder<'_>; 2], tract: &Tract, float: &FloatModel, image
     let mut encode_two = || assert!(two_threads.encode(image).is_ok());
     let (mut tract_one, mut tract_two) = (run, || multithread_tract_scope(two.clone(), run));
     let times = interleaved(
-        ROUNDS,
+        TURNS,
         &mut [
             &mut encode_one,
             &mut tract_one,
@@ -100,7 +100,8 @@ fn compare(ours: &mut [Encoder<'_>; 2], tract: &Tract, float: &FloatModel, image
         "mimlet, 2 threads",
         "tract, 2 threads",
     ];
-    println!("ViT-Tiny/16 at 224 px, f32, {ROUNDS} interleaved runs each, milliseconds");
+    let runs = TURNS * RUNS_PER_TURN;
+    println!("ViT-Tiny/16 at 224 px, f32, {runs} runs each in {TURNS} turns, milliseconds");
     for (name, times) in names.iter().zip(&times) {
         let [p50, p90] = [0.5, 0.9].map(|share| times.quantile_ms(share));
         println!("{name:<18} p50 {p50:7.2}  p90 {p90:7.2}");

@@ -2,7 +2,7 @@
 
 mod timing;
 
-pub use timing::{Times, interleaved};
+pub use timing::{RUNS_PER_TURN, Times, interleaved};
 
 use mimlet_export::{Arch, ExportOptions, FloatModel, export, random, synthetic_golden};
 use mimlet_format::{AlignedBytes, Scheme};

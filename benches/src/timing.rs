@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Counted runs of a contestant each time its turn comes.
+pub const RUNS_PER_TURN: usize = 5;
+
 /// Times of one contestant, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Times(Vec<Duration>);
@@ -33,16 +36,17 @@ impl Times {
     }
 }
 
-/// Times each contestant `rounds` times, all taking turns so that what else the machine does meets
-/// all alike. Three rounds before the first are not counted.
-pub fn interleaved(rounds: usize, contestants: &mut [&mut dyn FnMut()]) -> Vec<Times> {
-    const WARM_UP: usize = 3;
-    let mut times = vec![Vec::with_capacity(rounds); contestants.len()];
-    for round in 0..WARM_UP + rounds {
+/// Times each contestant in `turns` turns, one after the other, so that what else the machine does
+/// meets all alike. Each turn is [`RUNS_PER_TURN`] runs, after one that brings threads back to their
+/// cores and data back to their caches and is not counted.
+pub fn interleaved(turns: usize, contestants: &mut [&mut dyn FnMut()]) -> Vec<Times> {
+    let mut times = vec![Vec::with_capacity(turns * RUNS_PER_TURN); contestants.len()];
+    for _ in 0..turns {
         for (contestant, times) in contestants.iter_mut().zip(&mut times) {
-            let start = Instant::now();
             contestant();
-            if round >= WARM_UP {
+            for _ in 0..RUNS_PER_TURN {
+                let start = Instant::now();
+                contestant();
                 times.push(start.elapsed());
             }
         }
@@ -52,7 +56,7 @@ pub fn interleaved(rounds: usize, contestants: &mut [&mut dyn FnMut()]) -> Vec<T
 
 #[cfg(test)]
 mod tests {
-    use super::{Times, interleaved};
+    use super::{RUNS_PER_TURN, Times, interleaved};
     use std::time::Duration;
 
     #[test]
@@ -68,7 +72,8 @@ mod tests {
         let mut first = || order.borrow_mut().push(1);
         let mut second = || order.borrow_mut().push(2);
         let times = interleaved(2, &mut [&mut first, &mut second]);
-        assert_eq!(*order.borrow(), [1, 2].repeat(5));
+        let turn = |who| [who].repeat(1 + RUNS_PER_TURN);
+        assert_eq!(*order.borrow(), [turn(1), turn(2)].concat().repeat(2));
         assert_eq!(times.len(), 2);
     }
 }
