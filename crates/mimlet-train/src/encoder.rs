@@ -1,13 +1,12 @@
 //! The encoder's file, and features of whole images.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::Device;
 
 use crate::config::ModelConfig;
-use crate::dataset::ImageSet;
+use crate::data::{Source, prepared};
 use crate::error::TrainError;
 use crate::nn::init::Init;
 use crate::nn::norm::EPSILON;
@@ -33,6 +32,8 @@ pub struct EncoderFile {
 /// Features of some images, after the final norm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageFeatures {
+    /// Their classes, `[images]`.
+    pub labels: Vec<u32>,
     /// `[images, dim]`.
     pub class: Vec<f32>,
     /// `[images, patches, dim]`.
@@ -61,38 +62,42 @@ impl EncoderFile {
         })
     }
 
-    /// Encodes the images of `range` in batches, giving each batch's features to `visit` in order.
+    /// Encodes the images of `indices`, resized and cropped as on a device, in batches, and gives
+    /// each batch's features to `visit` in order.
     ///
     /// # Errors
-    /// [`TrainError::Config`] when the images are not of the model's size.
+    /// As [`prepared::for_each_block`].
     pub fn features(
         &self,
-        images: &ImageSet,
-        range: Range<usize>,
-        mut visit: impl FnMut(ImageFeatures),
+        source: &dyn Source,
+        indices: &[usize],
+        mut visit: impl FnMut(ImageFeatures) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
-        images.check_size(&self.model)?;
+        prepared::for_each_block(source, &self.model, indices, BATCH, |block| {
+            let mut patches = vec![0.0; block.pixels.len()];
+            let values = patches.len() / block.len();
+            for (pixels, out) in block.images().zip(patches.chunks_exact_mut(values)) {
+                write_patches(&self.model, pixels, out);
+            }
+            visit(self.encode(patches, block.labels))
+        })
+    }
+
+    /// Features of whole images given as their normalised patches, `[images * patches, 3 p p]`.
+    pub fn encode(&self, patches: Vec<f32>, labels: Vec<u32>) -> ImageFeatures {
         let (count, dim) = (self.model.patches(), self.model.dim);
-        let values = count * self.model.patch_dim();
-        for start in range.clone().step_by(BATCH) {
-            let end = (start + BATCH).min(range.end);
-            let mut patches = vec![0.0; (end - start) * values];
-            for (index, out) in (start..end).zip(patches.chunks_exact_mut(values)) {
-                write_patches(&self.model, images.image(index), out);
-            }
-            let all = host_values(self.vit.encode(&self.model, patches, &self.device));
-            let mut batch = ImageFeatures {
-                class: Vec::with_capacity((end - start) * dim),
-                patches: Vec::with_capacity((end - start) * count * dim),
-            };
-            for image in all.chunks_exact((1 + count) * dim) {
-                let (class, rest) = image.split_at(dim);
-                batch.class.extend_from_slice(class);
-                batch.patches.extend_from_slice(rest);
-            }
-            visit(batch);
+        let all = host_values(self.vit.encode(&self.model, patches, &self.device));
+        let mut batch = ImageFeatures {
+            labels,
+            class: Vec::with_capacity(all.len() / (1 + count)),
+            patches: Vec::with_capacity(all.len()),
+        };
+        for image in all.chunks_exact((1 + count) * dim) {
+            let (class, rest) = image.split_at(dim);
+            batch.class.extend_from_slice(class);
+            batch.patches.extend_from_slice(rest);
         }
-        Ok(())
+        batch
     }
 }
 

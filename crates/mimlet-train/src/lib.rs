@@ -1,16 +1,14 @@
 //! ClusterMIM pre-training, codebooks and evaluation (Du et al. 2024, arXiv 2407.09087).
 //!
-//! Data's way: [`synth`] or a folder gives an [`dataset::ImageSet`]; [`codebook`] clusters its
-//! patches; [`pretrain`] trains a masked autoencoder to guess the hidden patches' tokens and
+//! Data's way: [`synth`] or a folder is a [`data::Source`]; [`codebook`] clusters its patches; [`pretrain`] trains a masked autoencoder to guess the hidden patches' tokens and
 //! writes the encoder; [`evaluate`] says how well tokens and features follow the classes.
 #![warn(clippy::unwrap_used)]
 
 mod atomic;
-mod augment;
 pub mod cli;
 pub mod codebook;
 pub mod config;
-pub mod dataset;
+pub mod data;
 pub mod device;
 pub mod encoder;
 mod error;
@@ -24,6 +22,7 @@ pub mod random;
 pub mod schedule;
 pub mod synth;
 mod tensors;
+pub mod tokenizer;
 
 pub use error::TrainError;
 pub use tensors::Precision;

@@ -44,8 +44,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let device = device::by_name(&arguments.device)?;
     let spinner = spinner("clustering");
     let (codebook, inertia) = match &arguments.encoder {
-        Some(path) => feature_codebook(&config.codebook, path, &images, &device)?,
-        None => pixel_codebook(&config.codebook, &config.model, &images)?,
+        Some(path) => feature_codebook(&config.codebook, path, &*images, &device)?,
+        None => pixel_codebook(&config.codebook, &config.model, &*images)?,
     };
     spinner.finish_and_clear();
     codebook.write(&arguments.out)?;

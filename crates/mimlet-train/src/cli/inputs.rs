@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::config::{Config, ModelConfig};
-use crate::dataset::{ImageSet, read_image_folder};
+use crate::config::Config;
+use crate::data::{FolderSource, Source};
 use crate::error::TrainError;
 use crate::synth;
 
@@ -23,16 +23,16 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// The configuration and the images at its size.
-    pub(crate) fn read(&self) -> Result<(Config, ImageSet), TrainError> {
+    /// The configuration and the images.
+    pub(crate) fn read(&self) -> Result<(Config, Box<dyn Source>), TrainError> {
         let config = Config::read(&self.config)?;
-        let images = match (&self.data, config.data.synth) {
-            (Some(folder), _) => read_folder(folder, &config.model)?,
+        let images: Box<dyn Source> = match (&self.data, config.data.synth) {
+            (Some(folder), _) => open(folder)?,
             (None, Some(synth)) => {
                 let spinner = spinner("drawing images");
                 let images = synth::generate(synth)?;
                 spinner.finish_and_clear();
-                images
+                Box::new(images)
             }
             (None, None) => {
                 return Err(TrainError::Config(
@@ -44,12 +44,9 @@ impl Images {
     }
 }
 
-/// An ImageFolder at the model's size.
-pub(crate) fn read_folder(folder: &Path, model: &ModelConfig) -> Result<ImageSet, TrainError> {
-    let spinner = spinner("reading images");
-    let images = read_image_folder(folder, model)?;
-    spinner.finish_and_clear();
-    Ok(images)
+/// The data set at `path`.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Source>, TrainError> {
+    Ok(Box::new(FolderSource::open(path)?))
 }
 
 /// A sign of life for work of unknown length; hidden when stderr is no terminal.

@@ -9,7 +9,9 @@ use super::print;
 use crate::codebook::{Codebook, pixel_codebook};
 use crate::device;
 use crate::error::TrainError;
+use crate::pretrain::targets::Targets;
 use crate::pretrain::trainer::{Run, pretrain};
+use crate::tokenizer;
 
 /// Flags of `pretrain`.
 #[derive(Debug, Args)]
@@ -44,18 +46,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let path = arguments.codebook.as_ref().unwrap_or(&made);
     if arguments.codebook.is_none() && !(arguments.resume && made.exists()) {
         let spinner = spinner("clustering patches");
-        let (codebook, _) = pixel_codebook(&config.codebook, &config.model, &images)?;
+        let (codebook, _) = pixel_codebook(&config.codebook, &config.model, &*images)?;
         codebook.write(path)?;
         spinner.finish_and_clear();
     }
     let codebook = Codebook::read(path)?;
     let bytes = std::fs::read(path).map_err(TrainError::io(path, "read"))?;
-    let hash = blake3::hash(&bytes).to_hex();
+    let tokenizer = tokenizer::open(&codebook, None, &config.model, &device)?;
+    let baseline = codebook.unigram_entropy();
     let run = Run {
         config: &config,
-        images: &images,
-        codebook: &codebook,
-        codebook_hash: &hash,
+        images: &*images,
+        targets: &Targets::Tokens(tokenizer),
+        baseline,
+        targets_id: &blake3::hash(&bytes).to_hex(),
         out: &arguments.out,
         device: &device,
         resume: arguments.resume,
@@ -65,9 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     print(&records.last(), arguments.json, || match records.last() {
         Some(last) => format!(
             "step {}: loss {:.4} nats; the tokens' own entropy is {:.4}",
-            last.step,
-            last.loss,
-            codebook.unigram_entropy()
+            last.step, last.loss, baseline
         ),
         None => "nothing left to train".into(),
     })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::inputs::{Images, read_folder};
+use super::inputs::{Images, open};
 use super::print;
 use crate::device;
 use crate::encoder::EncoderFile;
@@ -34,14 +34,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (config, train) = arguments.images.read()?;
     let encoder = EncoderFile::read(&arguments.encoder, &device::by_name(&arguments.device)?)?;
-    let test = read_folder(&arguments.test, &encoder.model)?;
-    if test.class_names != train.class_names {
+    let test = open(&arguments.test)?;
+    if test.class_names() != train.class_names() {
         return Err(TrainError::Config(format!(
             "{} has other classes than the training images",
             arguments.test.display()
         )));
     }
-    let report = probe(&encoder, &train, &test, config.train.seed)?;
+    let report = probe(&encoder, &*train, &*test, config.train.seed)?;
     print(&report, arguments.json, || {
         format!(
             "accuracy on {} images: class token {:.4}, mean patch {:.4}",

@@ -10,6 +10,7 @@ use crate::codebook::Codebook;
 use crate::device;
 use crate::error::TrainError;
 use crate::evaluate::alignment::align;
+use crate::tokenizer;
 
 /// Flags of `tcas`.
 #[derive(Debug, Args)]
@@ -36,7 +37,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let codebook = Codebook::read(&arguments.codebook)?;
     let device = device::by_name(&arguments.device)?;
     let encoder = arguments.encoder.as_deref();
-    let report = align(&codebook, encoder, &config.model, &images, &device)?;
+    let tokenizer = tokenizer::open(&codebook, encoder, &config.model, &device)?;
+    let report = align(&*tokenizer, &config.model, &*images)?;
     print(&report, arguments.json, || {
         let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| format!("{v:.4}"));
         format!(

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::file::{Codebook, Space};
 use super::kmeans;
 use crate::config::{CodebookConfig, ModelConfig};
-use crate::dataset::ImageSet;
+use crate::data::{Source, prepared};
 use crate::encoder::EncoderFile;
 use crate::error::TrainError;
 use crate::patches::write_patches;
@@ -15,21 +15,22 @@ use crate::patches::write_patches;
 /// K-means over the normalised pixel patches of the first `config.images` images.
 ///
 /// # Errors
-/// [`TrainError::Config`] when there are too few patches, or images of another size.
+/// [`TrainError::Config`] when there are too few patches; as [`prepared::for_each_block`].
 pub fn pixel_codebook(
     config: &CodebookConfig,
     model: &ModelConfig,
-    images: &ImageSet,
+    source: &dyn Source,
 ) -> Result<(Codebook, f64), TrainError> {
-    images.check_size(model)?;
-    let count = config.images.min(images.len());
-    let mut vectors = vec![0.0; count * model.patches() * model.patch_dim()];
-    for (index, out) in vectors
-        .chunks_exact_mut(model.patches() * model.patch_dim())
-        .enumerate()
-    {
-        write_patches(model, images.image(index), out);
-    }
+    let indices: Vec<usize> = (0..config.images.min(source.len())).collect();
+    let values = model.patches() * model.patch_dim();
+    let mut vectors = vec![0.0; indices.len() * values];
+    let mut rest = vectors.chunks_exact_mut(values);
+    prepared::for_each_block(source, model, &indices, 256, |block| {
+        for (image, out) in block.images().zip(&mut rest) {
+            write_patches(model, image, out);
+        }
+        Ok(())
+    })?;
     finish(config, model, &vectors, model.patch_dim(), Space::Pixels)
 }
 
@@ -41,14 +42,15 @@ pub fn pixel_codebook(
 pub fn feature_codebook(
     config: &CodebookConfig,
     path: &Path,
-    images: &ImageSet,
+    source: &dyn Source,
     device: &Device,
 ) -> Result<(Codebook, f64), TrainError> {
     let file = EncoderFile::read(path, device)?;
-    let count = config.images.min(images.len());
-    let mut vectors = Vec::with_capacity(count * file.model.patches() * file.model.dim);
-    file.features(images, 0..count, |features| {
+    let indices: Vec<usize> = (0..config.images.min(source.len())).collect();
+    let mut vectors = Vec::with_capacity(indices.len() * file.model.patches() * file.model.dim);
+    file.features(source, &indices, |features| {
         vectors.extend_from_slice(&features.patches);
+        Ok(())
     })?;
     let space = Space::Features {
         teacher_hash: file.hash.clone(),

@@ -1,16 +1,16 @@
 //! TCAS and its companions for a codebook on labelled images.
 
-use burn::tensor::Device;
 use mimlet_tcas::{ImageTokens, TokenClassCounts, shuffled_tcas};
 use serde::Serialize;
-use std::path::Path;
 
-use crate::codebook::{Assigner, Codebook, Space};
 use crate::config::ModelConfig;
-use crate::dataset::ImageSet;
-use crate::encoder::EncoderFile;
+use crate::data::{Source, prepared};
 use crate::error::TrainError;
 use crate::patches::write_patches;
+use crate::tokenizer::Tokenizer;
+
+/// Images tokenised together.
+const BLOCK: usize = 64;
 
 /// Permutations behind the shuffled-label value.
 const PERMUTATIONS: u32 = 20;
@@ -32,46 +32,37 @@ pub struct Alignment {
     pub images: usize,
 }
 
-/// The alignment of a codebook's tokens with the images' classes.
+/// The alignment of a tokenizer's tokens with the images' classes, over the images at `model`'s
+/// size.
 ///
 /// # Errors
-/// [`TrainError::Config`] when codebook and encoder do not belong together; as
-/// [`EncoderFile::read`].
+/// As [`prepared::for_each_block`] and [`Tokenizer::tokenize`].
 pub fn align(
-    codebook: &Codebook,
-    encoder: Option<&Path>,
+    tokenizer: &dyn Tokenizer,
     model: &ModelConfig,
-    images: &ImageSet,
-    device: &Device,
+    source: &dyn Source,
 ) -> Result<Alignment, TrainError> {
-    let tokens = match (&codebook.space, encoder) {
-        (Space::Pixels, _) => pixel_tokens(codebook, model, images)?,
-        (Space::Features { teacher_hash }, Some(path)) => {
-            let file = EncoderFile::read(path, device)?;
-            if &file.hash != teacher_hash {
-                return Err(TrainError::Config(format!(
-                    "the codebook was made from another encoder than {}",
-                    path.display()
-                )));
-            }
-            feature_tokens(codebook, &file, images)?
+    let indices: Vec<usize> = (0..source.len()).collect();
+    let mut labelled = Vec::with_capacity(indices.len());
+    prepared::for_each_block(source, model, &indices, BLOCK, |block| {
+        let mut patches = vec![0.0; block.pixels.len()];
+        let values = patches.len() / block.len();
+        for (image, out) in block.images().zip(patches.chunks_exact_mut(values)) {
+            write_patches(model, image, out);
         }
-        (Space::Features { .. }, None) => {
-            return Err(TrainError::Config(
-                "a feature codebook needs --encoder".into(),
-            ));
-        }
-    };
-    let per_image = tokens.len() / images.len();
-    let labelled: Vec<ImageTokens> = tokens
-        .chunks_exact(per_image)
-        .zip(&images.labels)
-        .map(|(tokens, &class)| ImageTokens {
-            tokens: tokens.to_vec(),
-            class,
-        })
-        .collect();
-    measure(&labelled, codebook.tokens(), images.class_names.len())
+        let tokens = tokenizer.tokenize(&patches, &block.labels)?;
+        let of_image = tokens.chunks_exact(model.patches());
+        labelled.extend(
+            of_image
+                .zip(&block.labels)
+                .map(|(tokens, &class)| ImageTokens {
+                    tokens: tokens.to_vec(),
+                    class,
+                }),
+        );
+        Ok(())
+    })?;
+    measure(&labelled, tokenizer.tokens(), source.class_names().len())
 }
 
 fn measure(images: &[ImageTokens], tokens: usize, classes: usize) -> Result<Alignment, TrainError> {
@@ -87,39 +78,4 @@ fn measure(images: &[ImageTokens], tokens: usize, classes: usize) -> Result<Alig
         shuffled_tcas: shuffled_tcas(images, tokens, classes, PERMUTATIONS, 0)?,
         images: images.len(),
     })
-}
-
-fn pixel_tokens(
-    codebook: &Codebook,
-    model: &ModelConfig,
-    images: &ImageSet,
-) -> Result<Vec<u32>, TrainError> {
-    codebook.check_pixels(model)?;
-    images.check_size(model)?;
-    let assigner = Assigner::new(&codebook.centers, codebook.dim);
-    let mut patches = vec![0.0; model.patches() * model.patch_dim()];
-    let of_image = |index| {
-        write_patches(model, images.image(index), &mut patches);
-        assigner.assign(&patches)
-    };
-    Ok((0..images.len()).flat_map(of_image).collect())
-}
-
-fn feature_tokens(
-    codebook: &Codebook,
-    file: &EncoderFile,
-    images: &ImageSet,
-) -> Result<Vec<u32>, TrainError> {
-    if codebook.dim != file.model.dim {
-        return Err(TrainError::Config(format!(
-            "the codebook's centroids have width {}, the encoder's features {}",
-            codebook.dim, file.model.dim
-        )));
-    }
-    let assigner = Assigner::new(&codebook.centers, codebook.dim);
-    let mut tokens = Vec::new();
-    file.features(images, 0..images.len(), |features| {
-        tokens.extend(assigner.assign(&features.patches));
-    })?;
-    Ok(tokens)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::dataset::ImageSet;
+use crate::data::Source;
 use crate::encoder::EncoderFile;
 use crate::error::TrainError;
 use crate::random::Stream;
@@ -39,14 +39,14 @@ struct Features {
 /// Learns on `train`, scores on `test`.
 ///
 /// # Errors
-/// [`TrainError::Config`] when images are not of the encoder's size.
+/// As [`EncoderFile::features`].
 pub fn probe(
     encoder: &EncoderFile,
-    train: &ImageSet,
-    test: &ImageSet,
+    train: &dyn Source,
+    test: &dyn Source,
     seed: u64,
 ) -> Result<ProbeReport, TrainError> {
-    let classes = train.class_names.len();
+    let classes = train.class_names().len();
     let (train_class, train_mean) = features(encoder, train)?;
     let (test_class, test_mean) = features(encoder, test)?;
     Ok(ProbeReport {
@@ -58,15 +58,21 @@ pub fn probe(
 }
 
 /// Class-token features and mean patch features of a set.
-fn features(encoder: &EncoderFile, images: &ImageSet) -> Result<(Features, Features), TrainError> {
+fn features(
+    encoder: &EncoderFile,
+    source: &dyn Source,
+) -> Result<(Features, Features), TrainError> {
     let (dim, patches) = (encoder.model.dim, encoder.model.patches());
     let empty = || Features {
-        values: Vec::with_capacity(images.len() * dim),
-        labels: images.labels.clone(),
+        values: Vec::with_capacity(source.len() * dim),
+        labels: Vec::with_capacity(source.len()),
         dim,
     };
     let (mut class, mut mean) = (empty(), empty());
-    encoder.features(images, 0..images.len(), |batch| {
+    let indices: Vec<usize> = (0..source.len()).collect();
+    encoder.features(source, &indices, |batch| {
+        class.labels.extend_from_slice(&batch.labels);
+        mean.labels.extend_from_slice(&batch.labels);
         class.values.extend_from_slice(&batch.class);
         for image in batch.patches.chunks_exact(patches * dim) {
             for axis in 0..dim {
@@ -74,6 +80,7 @@ fn features(encoder: &EncoderFile, images: &ImageSet) -> Result<(Features, Featu
                 mean.values.push(sum / patches as f32);
             }
         }
+        Ok(())
     })?;
     Ok((class, mean))
 }

@@ -1,4 +1,4 @@
-//! The masked autoencoder around the encoder, with a K-way head in place of pixels.
+//! The masked autoencoder around the encoder, with a K-way head or one that gives pixels.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, activation};
@@ -29,7 +29,7 @@ struct Decoder {
     pos_embed: Param<Tensor<3>>,
     blocks: Vec<Block>,
     norm: LayerNorm,
-    /// To `K` logits.
+    /// To `K` logits, or the values of a patch.
     pred: Linear,
 }
 
@@ -47,8 +47,8 @@ pub struct MaskedImages {
 }
 
 impl Mae {
-    /// Fresh weights.
-    pub fn new(config: &Config, init: &mut Init<'_>) -> Self {
+    /// Fresh weights; the head gives `outputs` values for each hidden patch.
+    pub fn new(config: &Config, outputs: usize, init: &mut Init<'_>) -> Self {
         let (model, shape) = (&config.model, &config.decoder);
         let table = sin_cos(model.image_size / model.patch_size, shape.dim);
         let encoder = Vit::new(model, init);
@@ -62,12 +62,12 @@ impl Mae {
                 .map(|_| Block::new(init, shape.dim, shape.heads, shape.mlp))
                 .collect(),
             norm: LayerNorm::new(init, shape.dim),
-            pred: Linear::new(init, shape.dim, config.codebook.tokens),
+            pred: Linear::new(init, shape.dim, outputs),
         };
         Self { encoder, decoder }
     }
 
-    /// Logits over tokens of the masked patches, `[batch * masked, K]`.
+    /// What the head says of the masked patches, `[batch * masked, outputs]`.
     pub fn forward(&self, input: MaskedImages) -> Tensor<2> {
         let latent = self
             .encoder

@@ -36,13 +36,13 @@ pub struct Checkpoint {
 pub fn save(
     folder: &Path,
     config: &Config,
-    codebook_hash: &str,
+    targets_id: &str,
     run: &Checkpoint,
 ) -> Result<(), TrainError> {
     let mut state = read_state(&run.model);
     state.extend(run.optimizer.state());
     let mut metadata = encoder::metadata(&config.model);
-    metadata.insert("run", fingerprint(config, codebook_hash)?);
+    metadata.insert("run", fingerprint(config, targets_id)?);
     metadata.insert("step", run.step.to_string());
     metadata.insert("updates", run.updates.to_string());
     tensors::write(&folder.join(FILE), &state, &metadata, Precision::F32)
@@ -52,11 +52,11 @@ pub fn save(
 ///
 /// # Errors
 /// [`TrainError::Io`] without a checkpoint, [`TrainError::Content`] when it belongs to another
-/// configuration or codebook.
+/// configuration or other targets.
 pub fn load(
     folder: &Path,
     config: &Config,
-    codebook_hash: &str,
+    targets_id: &str,
     model: Mae,
     device: &Device,
 ) -> Result<Checkpoint, TrainError> {
@@ -66,9 +66,9 @@ pub fn load(
         path: path.clone(),
         reason: reason.into(),
     };
-    if metadata.get("run") != Some(&fingerprint(config, codebook_hash)?) {
+    if metadata.get("run") != Some(&fingerprint(config, targets_id)?) {
         return Err(wrong(
-            "was made with another configuration or codebook; give the ones it was made with",
+            "was made with another configuration, codebook or teacher; give those it was made with",
         ));
     }
     let number = |key: &str| {
@@ -87,9 +87,9 @@ pub fn load(
 }
 
 /// What must not change between a run's parts.
-fn fingerprint(config: &Config, codebook_hash: &str) -> Result<String, TrainError> {
+fn fingerprint(config: &Config, targets_id: &str) -> Result<String, TrainError> {
     let text = serde_json::to_string(config)
         .map_err(|error| TrainError::Config(format!("cannot be written down: {error}")))?;
-    let digest = blake3::hash(format!("{text}{codebook_hash}").as_bytes());
+    let digest = blake3::hash(format!("{text}{targets_id}").as_bytes());
     Ok(digest.to_hex().to_string())
 }

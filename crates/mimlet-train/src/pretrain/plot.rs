@@ -15,7 +15,6 @@ use embedded_graphics::text::{Alignment, Text};
 use image::{Rgb, RgbImage};
 
 use super::log::Record;
-use crate::codebook::Codebook;
 use crate::error::TrainError;
 use crate::picture::write_png;
 
@@ -26,15 +25,10 @@ const MARGIN: [i32; 4] = [64, 34, 24, 54];
 
 /// Draws the loss over the steps, with the entropy of the tokens' own distribution as a line to
 /// fall below.
-pub(crate) fn write_curve(
-    path: &Path,
-    records: &[Record],
-    codebook: &Codebook,
-) -> Result<(), TrainError> {
+pub(crate) fn write_curve(path: &Path, records: &[Record], entropy: f64) -> Result<(), TrainError> {
     let Some(last) = records.last() else {
         return Ok(());
     };
-    let entropy = codebook.unigram_entropy();
     let losses = || records.iter().map(|record| record.loss);
     let low = losses().fold(entropy, f64::min);
     let high = losses().fold(entropy, f64::max);

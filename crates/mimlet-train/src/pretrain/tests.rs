@@ -9,15 +9,17 @@ use indicatif::ProgressBar;
 
 use super::checkpoint;
 use super::log::Record;
+use super::targets::Targets;
 use super::tiny;
 use super::trainer::{Run, pretrain};
 use crate::codebook::{Codebook, pixel_codebook};
 use crate::config::Config;
-use crate::dataset::ImageSet;
+use crate::data::ImageSet;
 use crate::encoder::EncoderFile;
 use crate::nn::init::Init;
 use crate::nn::mae::{Mae, MaskedImages, cross_entropy};
 use crate::nn::state::{checkpoint_name, host_values, read_state, with_state};
+use crate::tokenizer;
 use crate::{synth, tensors};
 
 fn inputs(config: &Config) -> (ImageSet, Codebook) {
@@ -28,13 +30,16 @@ fn inputs(config: &Config) -> (ImageSet, Codebook) {
 
 fn train(config: &Config, out: &Path, resume: bool, stop_after: Option<usize>) -> Vec<Record> {
     let (images, codebook) = inputs(config);
+    let device = Device::flex();
+    let tokenizer = tokenizer::open(&codebook, None, &config.model, &device).unwrap();
     let run = Run {
         config,
         images: &images,
-        codebook: &codebook,
-        codebook_hash: "tiny",
+        targets: &Targets::Tokens(tokenizer),
+        baseline: codebook.unigram_entropy(),
+        targets_id: "tiny",
         out,
-        device: &Device::flex(),
+        device: &device,
         resume,
         stop_after,
     };
@@ -93,7 +98,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     train(&config, folder.path(), false, None);
     config.train.blr *= 2.0;
     let device = Device::flex();
-    let model = Mae::new(&config, &mut Init::new(0, &device));
+    let model = Mae::new(&config, 8, &mut Init::new(0, &device));
     let error = checkpoint::load(folder.path(), &config, "tiny", model, &device).unwrap_err();
     assert!(
         error.to_string().contains("another configuration"),
@@ -155,12 +160,12 @@ fn checkpoints_bear_the_names_of_timm_and_mae() {
 fn weights_survive_the_round_trip_and_misfits_are_named() {
     let device = Device::flex();
     let mut config = tiny::config();
-    let state = read_state(&Mae::new(&config, &mut Init::new(1, &device)));
-    let other = Mae::new(&config, &mut Init::new(2, &device));
+    let state = read_state(&Mae::new(&config, 8, &mut Init::new(1, &device)));
+    let other = Mae::new(&config, 8, &mut Init::new(2, &device));
     assert_ne!(read_state(&other), state);
     assert_eq!(read_state(&with_state(other, &state).unwrap()), state);
     config.model.mlp = 48;
-    let smaller = Mae::new(&config, &mut Init::new(2, &device));
+    let smaller = Mae::new(&config, 8, &mut Init::new(2, &device));
     let error = with_state(smaller, &state).unwrap_err().to_string();
     assert!(error.contains("blocks.0.mlp.fc1.weight"), "{error}");
 }
@@ -213,7 +218,7 @@ impl ModuleVisitor for Gradient<'_> {
 fn gradients_agree_with_finite_differences() {
     let device = Device::flex().autodiff();
     let config = tiny::config();
-    let model = Mae::new(&config, &mut Init::new(3, &device));
+    let model = Mae::new(&config, 8, &mut Init::new(3, &device));
     let (input, targets) = small_batch(&config, &device);
     let loss = |model: &Mae| {
         let targets = Tensor::from_data(TensorData::new(targets.clone(), [2]), &device);

@@ -4,21 +4,21 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use indicatif::ProgressBar;
 
-use super::batch::Batches;
+use super::batch::{Batches, HostBatch};
 use super::checkpoint::{self, Checkpoint};
 use super::log::{Log, Record};
 use super::optim::{AdamW, StepSize};
 use super::plot;
-use crate::codebook::{Assigner, Codebook};
+use super::targets::Targets;
 use crate::config::Config;
-use crate::dataset::ImageSet;
+use crate::data::Source;
 use crate::encoder::write_encoder;
 use crate::error::TrainError;
 use crate::nn::init::Init;
-use crate::nn::mae::{Mae, cross_entropy};
+use crate::nn::mae::{Mae, MaskedImages};
 use crate::nn::state::{host_values, read_state};
 use crate::schedule::learning_rate;
 use crate::tensors::Precision;
@@ -31,12 +31,14 @@ const PATIENCE: usize = 10;
 pub struct Run<'a> {
     /// The run.
     pub config: &'a Config,
-    /// Training images, of the model's size.
-    pub images: &'a ImageSet,
-    /// Pixel codebook that gives the targets.
-    pub codebook: &'a Codebook,
-    /// BLAKE3 of the codebook's file.
-    pub codebook_hash: &'a str,
+    /// Training images.
+    pub images: &'a dyn Source,
+    /// What the hidden patches' guesses are held to.
+    pub targets: &'a Targets,
+    /// The loss of a network that has learnt nothing but the targets' own distribution.
+    pub baseline: f64,
+    /// Which targets these are, as text that changes when they do: a resumed run must have the same.
+    pub targets_id: &'a str,
     /// Folder of checkpoint, log, loss curve and encoder.
     pub out: &'a Path,
     /// Device to train on, without autodiff.
@@ -54,20 +56,18 @@ pub struct Run<'a> {
 /// [`TrainError::Config`] when images, codebook and model disagree, [`TrainError::Diverged`],
 /// [`TrainError::Io`].
 pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, TrainError> {
-    check(&run)?;
     std::fs::create_dir_all(run.out).map_err(TrainError::io(run.out, "create"))?;
     let device = run.device.clone().autodiff();
     let mut state = start(&run, &device)?;
     let mut log = Log::open(run.out, state.step)?;
-    let tokens = Assigner::new(&run.codebook.centers, run.codebook.dim);
-    let mut batches = Batches::new(run.config, run.images, tokens);
+    let batches = Batches::new(run.config, run.images);
     let mut window = Window::new();
     let every = run.config.train.checkpoint_every.max(1);
     let last = run.config.train.steps;
     let stop = run.stop_after.map_or(last, |stop| stop.min(last));
     progress.set_position(state.step as u64);
     while state.step < stop {
-        state = step(&run, state, &mut batches, &mut window, &device)?;
+        state = step(&run, state, &batches, &mut window, &device)?;
         progress.inc(1);
         if state.step.is_multiple_of(run.config.train.log_every) || state.step == stop {
             let record = window.record(run.config, state.step);
@@ -75,8 +75,8 @@ pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, Tra
             log.add(record)?;
         }
         if state.step.is_multiple_of(every) || state.step == stop {
-            checkpoint::save(run.out, run.config, run.codebook_hash, &state)?;
-            plot::write_curve(&run.out.join("loss.png"), &log.records, run.codebook)?;
+            checkpoint::save(run.out, run.config, run.targets_id, &state)?;
+            plot::write_curve(&run.out.join("loss.png"), &log.records, run.baseline)?;
         }
     }
     progress.finish();
@@ -86,27 +86,16 @@ pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, Tra
     Ok(log.records)
 }
 
-/// That images, codebook and model belong together.
-fn check(run: &Run<'_>) -> Result<(), TrainError> {
-    let model = &run.config.model;
-    run.images.check_size(model)?;
-    let codebook = run.codebook;
-    codebook.check_pixels(model)?;
-    if codebook.tokens() != run.config.codebook.tokens {
-        return Err(TrainError::Config(format!(
-            "the codebook has {} tokens, codebook.tokens is {}",
-            codebook.tokens(),
-            run.config.codebook.tokens
-        )));
-    }
-    Ok(())
-}
-
 /// Fresh weights, or the checkpoint's.
 fn start(run: &Run<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
-    let model = Mae::new(run.config, &mut Init::new(run.config.train.seed, device));
+    let outputs = run.targets.outputs(&run.config.model);
+    let model = Mae::new(
+        run.config,
+        outputs,
+        &mut Init::new(run.config.train.seed, device),
+    );
     if run.resume {
-        return checkpoint::load(run.out, run.config, run.codebook_hash, model, device);
+        return checkpoint::load(run.out, run.config, run.targets_id, model, device);
     }
     Ok(Checkpoint {
         model,
@@ -120,13 +109,15 @@ fn start(run: &Run<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
 fn step(
     run: &Run<'_>,
     mut state: Checkpoint,
-    batches: &mut Batches<'_>,
+    batches: &Batches<'_>,
     window: &mut Window,
     device: &Device,
 ) -> Result<Checkpoint, TrainError> {
     let train = &run.config.train;
-    let (input, targets) = batches.get(state.step, device);
-    let loss = cross_entropy(state.model.forward(input), targets);
+    let batch = batches.get(state.step)?;
+    let targets = run.targets.of(&run.config.model, &batch)?;
+    let outputs = state.model.forward(on_device(run.config, &batch, device));
+    let loss = targets.loss(outputs, device);
     let value = f64::from(host_values(loss.clone().inner())[0]);
     let gradients = GradientsParams::from_grads(loss.backward(), &state.model);
     let size = StepSize {
@@ -144,6 +135,32 @@ fn step(
         window.skip(state.step)?;
     }
     Ok(state)
+}
+
+/// What the encoder sees of `batch`, on the device.
+fn on_device(config: &Config, batch: &HostBatch, device: &Device) -> MaskedImages {
+    let (patches, width) = (config.model.patches(), config.model.patch_dim());
+    let per_image = batch.visible.len() / batch.len();
+    let mut seen = Vec::with_capacity(batch.visible.len() * width);
+    for (image, visible) in batch.visible.chunks_exact(per_image).enumerate() {
+        for &at in visible {
+            let row = image * patches + at as usize;
+            seen.extend_from_slice(&batch.patches[row * width..(row + 1) * width]);
+        }
+    }
+    let rows = batch.visible.len();
+    MaskedImages {
+        batch: batch.len(),
+        patches: Tensor::from_data(TensorData::new(seen, [rows, width]), device),
+        visible: indices(&batch.visible, device),
+        masked: indices(&batch.masked, device),
+    }
+}
+
+fn indices(values: &[u32], device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 /// Sums since the last line of the log.

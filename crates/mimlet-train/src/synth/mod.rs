@@ -13,7 +13,7 @@ mod texture;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::ImageSet;
+use crate::data::ImageSet;
 use crate::error::TrainError;
 use shape::Shape;
 use texture::Texture;
@@ -131,7 +131,7 @@ mod tests {
             sum as f64 / set.image(i).len() as f64
         };
         let mut by_class = vec![Vec::new(); 10];
-        for i in 0..set.len() {
+        for i in 0..set.labels.len() {
             by_class[set.labels[i] as usize].push(mean(i));
         }
         let averages: Vec<f64> = by_class

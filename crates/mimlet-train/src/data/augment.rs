@@ -1,16 +1,36 @@
 //! Augmentation that costs no more than a copy: a mirrored shift.
 
-use crate::config::DataConfig;
+use mimlet_image::RgbImage;
+
+use crate::config::{DataConfig, ModelConfig};
+use crate::error::TrainError;
 use crate::random::Stream;
+
+/// A view of `image` at the model's size, u8 `[size, size, 3]`: a pure function of the image and
+/// `random`.
+///
+/// # Errors
+/// [`TrainError::Config`] when the image has another size than the model's.
+pub fn augment(
+    config: &DataConfig,
+    model: &ModelConfig,
+    image: &RgbImage,
+    random: &mut Stream,
+) -> Result<Vec<u8>, TrainError> {
+    let size = model.image_size;
+    if [image.width() as usize, image.height() as usize] != [size; 2] {
+        return Err(TrainError::Config(format!(
+            "an image is {} x {} pixels, model.image_size is {size}",
+            image.width(),
+            image.height()
+        )));
+    }
+    Ok(shifted(config, size, image.pixels(), random))
+}
 
 /// A mirrored and shifted copy of a u8 `[size, size, 3]` image. The border is filled by
 /// reflection about the edge pixel, so no new colour or edge appears.
-pub(crate) fn augment(
-    config: &DataConfig,
-    size: usize,
-    image: &[u8],
-    random: &mut Stream,
-) -> Vec<u8> {
+fn shifted(config: &DataConfig, size: usize, image: &[u8], random: &mut Stream) -> Vec<u8> {
     let flip = config.flip && random.below(2) == 1;
     let mut shift = || random.below(2 * config.shift + 1) as isize - config.shift as isize;
     let (down, right) = (shift(), shift());
@@ -51,7 +71,7 @@ mod tests {
             flip: false,
             shift: 0,
         };
-        assert_eq!(augment(&config, 4, &image, &mut Stream::new(&[1])), image);
+        assert_eq!(shifted(&config, 4, &image, &mut Stream::new(&[1])), image);
     }
 
     #[test]
@@ -64,7 +84,7 @@ mod tests {
         };
         let mut mirrored = 0;
         for key in 0..40 {
-            let out = augment(&config, 4, &image, &mut Stream::new(&[key]));
+            let out = shifted(&config, 4, &image, &mut Stream::new(&[key]));
             assert_eq!(out.len(), image.len());
             assert!(out.iter().all(|v| *v < 16));
             mirrored += usize::from(out[3] < out[0]);

@@ -1,0 +1,59 @@
+//! What turns an image's patches into discrete tokens: a codebook and the space it lives in.
+
+mod features;
+mod pixels;
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use crate::codebook::{Codebook, Space};
+use crate::config::ModelConfig;
+use crate::error::TrainError;
+
+pub use features::FeatureTokenizer;
+pub use pixels::PixelTokenizer;
+
+/// Gives each patch of an image a token below [`Tokenizer::tokens`].
+pub trait Tokenizer: Debug {
+    /// K, the number of tokens.
+    fn tokens(&self) -> usize;
+
+    /// The tokens, `[images * patches]`, of whole images given as normalised patches
+    /// `[images * patches, 3 p p]` as [`crate::patches::write_patches`] lays them, with the
+    /// images' classes, `[images]`, which the class-label oracle alone reads.
+    ///
+    /// # Errors
+    /// What the device reports.
+    fn tokenize(&self, patches: &[f32], labels: &[u32]) -> Result<Vec<u32>, TrainError>;
+}
+
+/// The tokenizer of `codebook` for images as `model` cuts and normalises them; `encoder` is the
+/// teacher of a feature codebook.
+///
+/// # Errors
+/// [`TrainError::Config`] when codebook, model and encoder do not belong together; as
+/// [`crate::encoder::EncoderFile::read`].
+pub fn open(
+    codebook: &Codebook,
+    encoder: Option<&Path>,
+    model: &ModelConfig,
+    device: &Device,
+) -> Result<Box<dyn Tokenizer>, TrainError> {
+    Ok(match &codebook.space {
+        Space::Pixels => Box::new(PixelTokenizer::new(codebook, model)?),
+        Space::Features { teacher_hash } => {
+            let path = encoder.ok_or_else(|| {
+                TrainError::Config("a feature codebook needs --encoder, its teacher".into())
+            })?;
+            Box::new(FeatureTokenizer::new(
+                codebook,
+                teacher_hash,
+                path,
+                model,
+                device,
+            )?)
+        }
+    })
+}
