@@ -102,8 +102,18 @@ pub struct OptimConfig {
     pub seed: u64,
     /// Optimiser steps.
     pub steps: usize,
-    /// Images a step.
+    /// Images a step, over all processes.
     pub batch: usize,
+    /// Images on the device at once; a step adds up the gradients of as many as it needs. All of
+    /// the process's share when not given.
+    #[serde(default)]
+    pub micro_batch: Option<usize>,
+    /// What is guessed of hidden patches.
+    #[serde(default)]
+    pub target: TargetKind,
+    /// In what matrix products are computed; weights, sums and the optimiser are f32.
+    #[serde(default)]
+    pub precision: Precision,
     /// Learning rate for 256 images a step; scaled linearly with `batch`.
     pub blr: f64,
     /// Steps of linear warm-up.
@@ -118,6 +128,28 @@ pub struct OptimConfig {
     pub checkpoint_every: usize,
     /// Steps between lines of the log.
     pub log_every: usize,
+}
+
+/// What is guessed of hidden patches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// Their tokens (ClusterMIM).
+    #[default]
+    Tokens,
+    /// Their standardised pixels (MAE), without any codebook.
+    Pixels,
+}
+
+/// In what matrix products are computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// bfloat16, where the device has it.
+    Bf16,
 }
 
 fn imagenet_mean() -> [f32; 3] {
@@ -165,6 +197,9 @@ impl Config {
         }
         if train.batch == 0 || train.steps == 0 || train.log_every == 0 {
             return wrong("train.batch, train.steps and train.log_every must be at least 1");
+        }
+        if train.micro_batch == Some(0) {
+            return wrong("train.micro_batch must be at least 1; leave it out for the whole batch");
         }
         let positive = train.blr > 0.0 && train.clip > 0.0 && train.weight_decay >= 0.0;
         if !positive {

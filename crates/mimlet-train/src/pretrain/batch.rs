@@ -21,6 +21,8 @@ const AUGMENT: u64 = 0x6175_676d;
 pub(crate) struct Batches<'a> {
     config: &'a Config,
     source: &'a dyn Source,
+    /// Which share of each step's images is this process's, of how many.
+    share: [usize; 2],
     order: Mutex<Order>,
 }
 
@@ -45,6 +47,22 @@ impl HostBatch {
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
     }
+
+    /// The same images, at most `images` at a time.
+    pub(crate) fn parts(&self, images: usize) -> impl Iterator<Item = Self> {
+        let each = |length: usize| length / self.len();
+        let [patches, visible, masked] =
+            [self.patches.len(), self.visible.len(), self.masked.len()].map(each);
+        (0..self.len()).step_by(images.max(1)).map(move |start| {
+            let end = (start + images.max(1)).min(self.len());
+            Self {
+                labels: self.labels[start..end].to_vec(),
+                patches: self.patches[start * patches..end * patches].to_vec(),
+                visible: self.visible[start * visible..end * visible].to_vec(),
+                masked: self.masked[start * masked..end * masked].to_vec(),
+            }
+        })
+    }
 }
 
 /// One image, ready to be stacked.
@@ -55,11 +73,13 @@ struct Sample {
 }
 
 impl<'a> Batches<'a> {
-    /// A source smaller than a batch is repeated within it.
-    pub(crate) fn new(config: &'a Config, source: &'a dyn Source) -> Self {
+    /// The share of process `rank` of `world`, whose number divides the batch. A source smaller
+    /// than a batch is repeated within it.
+    pub(crate) fn new(config: &'a Config, source: &'a dyn Source, [rank, world]: [usize; 2]) -> Self {
         Self {
             config,
             source,
+            share: [rank, world],
             order: Mutex::new(None),
         }
     }
@@ -69,12 +89,14 @@ impl<'a> Batches<'a> {
         (self.source.len() / self.config.train.batch).max(1)
     }
 
-    /// The images of `step`: a pure function of seed and step.
+    /// This process's images of `step`: a pure function of seed and step.
     pub(crate) fn get(&self, step: usize) -> Result<HostBatch, TrainError> {
         let epoch = step / self.steps_per_epoch();
-        let start = step % self.steps_per_epoch() * self.config.train.batch;
+        let [rank, world] = self.share;
+        let images = self.config.train.batch / world;
+        let start = step % self.steps_per_epoch() * self.config.train.batch + rank * images;
         let order = self.order(epoch);
-        let samples: Vec<Sample> = (start..start + self.config.train.batch)
+        let samples: Vec<Sample> = (start..start + images)
             .into_par_iter()
             .map(|at| self.sample(epoch, order[at % order.len()] as usize))
             .collect::<Result<_, _>>()?;
@@ -136,6 +158,22 @@ mod tests {
     use crate::synth;
 
     #[test]
+    fn processes_and_parts_share_a_step_out_without_changing_it() {
+        let config = tiny::config();
+        let images = synth::generate(config.data.synth.unwrap()).unwrap();
+        let whole = Batches::new(&config, &images, [0, 1]).get(3).unwrap();
+        let mut joined = Vec::new();
+        for rank in 0..2 {
+            let half = Batches::new(&config, &images, [rank, 2]).get(3).unwrap();
+            assert_eq!(half.len(), 4);
+            joined.extend(half.parts(3).flat_map(|part| part.patches));
+        }
+        assert_eq!(joined, whole.patches);
+        let masks: Vec<u32> = whole.parts(3).flat_map(|part| part.masked).collect();
+        assert_eq!(masks, whole.masked);
+    }
+
+    #[test]
     fn each_image_comes_once_an_epoch_with_a_mask_of_its_own() {
         let mut config = tiny::config();
         config.data.flip = false;
@@ -143,9 +181,9 @@ mod tests {
         // One batch is the whole set, so every image must turn up once.
         config.train.batch = 40;
         let images = synth::generate(config.data.synth.unwrap()).unwrap();
-        let batches = Batches::new(&config, &images);
+        let batches = Batches::new(&config, &images, [0, 1]);
         let batch = batches.get(0).unwrap();
-        assert_eq!(batch, Batches::new(&config, &images).get(0).unwrap());
+        assert_eq!(batch, Batches::new(&config, &images, [0, 1]).get(0).unwrap());
         let masks: Vec<&[u32]> = batch.masked.chunks_exact(12).collect();
         assert!(
             masks.iter().any(|mask| *mask != masks[0]),

@@ -27,6 +27,8 @@ pub struct Checkpoint {
     pub step: usize,
     /// Optimiser updates made; fewer than `step` when steps were skipped.
     pub updates: usize,
+    /// Steps skipped because loss or gradient were not finite.
+    pub skipped: usize,
 }
 
 /// Writes the run's state into `folder`.
@@ -45,6 +47,7 @@ pub fn save(
     metadata.insert("run", fingerprint(config, targets_id)?);
     metadata.insert("step", run.step.to_string());
     metadata.insert("updates", run.updates.to_string());
+    metadata.insert("skipped", run.skipped.to_string());
     tensors::write(&folder.join(FILE), &state, &metadata, Precision::F32)
 }
 
@@ -75,7 +78,7 @@ pub fn load(
         let value = metadata
             .get(key)
             .and_then(|text| text.parse::<usize>().ok());
-        value.ok_or_else(|| wrong("its metadata lacks the step; start anew without --resume"))
+        value.ok_or_else(|| wrong("its metadata lacks the run's progress; start anew without --resume"))
     };
     let updates = number("updates")?;
     Ok(Checkpoint {
@@ -83,6 +86,7 @@ pub fn load(
         optimizer: AdamW::resume(&state, updates, device),
         step: number("step")?,
         updates,
+        skipped: number("skipped")?,
     })
 }
 

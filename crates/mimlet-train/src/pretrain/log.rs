@@ -13,7 +13,7 @@ use crate::error::TrainError;
 pub struct Record {
     /// Steps taken.
     pub step: usize,
-    /// Cross-entropy on masked patches, nats.
+    /// Loss on masked patches: cross-entropy in nats, or squared error of standardised pixels.
     pub loss: f64,
     /// Gradient norm before the clip.
     pub gradient_norm: f64,
@@ -21,8 +21,12 @@ pub struct Record {
     pub rate: f64,
     /// Seconds since this process started training.
     pub seconds: f64,
-    /// Images a second since the line before.
+    /// Images a second since the line before, over all processes.
     pub images_per_second: f64,
+    /// Share of the time since the line before spent waiting for images.
+    pub waited: f64,
+    /// Steps of the run so far that were skipped, their loss or gradient not being finite.
+    pub skipped: usize,
 }
 
 /// The log file of a run.

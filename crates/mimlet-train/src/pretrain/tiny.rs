@@ -1,6 +1,8 @@
 //! A run small enough for a test.
 
-use crate::config::{CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig};
+use crate::config::{
+    CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig, Precision, TargetKind,
+};
 use crate::synth::SynthConfig;
 
 /// 64 px images in 16 px patches, two blocks of width 32.
@@ -43,6 +45,9 @@ pub(crate) fn config() -> Config {
             seed: 2,
             steps: 40,
             batch: 8,
+            micro_batch: None,
+            target: TargetKind::Tokens,
+            precision: Precision::F32,
             blr: 0.1,
             warmup: 4,
             weight_decay: 0.05,
