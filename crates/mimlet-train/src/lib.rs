@@ -9,6 +9,7 @@ mod atomic;
 mod augment;
 pub mod cli;
 pub mod codebook;
+pub mod collective;
 pub mod config;
 pub mod dataset;
 pub mod device;
