@@ -36,6 +36,17 @@ pub enum TrainError {
         /// Steps skipped in a row.
         times: usize,
     },
+    /// The processes of a run could not work together.
+    #[error("processes: {0}")]
+    Collective(String),
+    /// A device is not in this build or on this machine, or computes wrong.
+    #[error("device {name}: {reason}")]
+    Device {
+        /// As in `--device`.
+        name: String,
+        /// What is wrong and how to mend it.
+        reason: String,
+    },
     /// An image or a folder of images could not be used.
     #[error(transparent)]
     Image(#[from] mimlet_image::ImageError),

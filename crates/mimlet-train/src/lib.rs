@@ -7,6 +7,7 @@
 mod atomic;
 pub mod cli;
 pub mod codebook;
+pub mod collective;
 pub mod config;
 pub mod data;
 pub mod device;
