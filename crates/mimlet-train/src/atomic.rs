@@ -1,5 +1,7 @@
 //! Files appear whole or not at all.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use crate::error::TrainError;
@@ -12,6 +14,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
-    std::fs::write(&partial, bytes).map_err(TrainError::io(&partial, "write"))?;
+    let mut file = File::create(&partial).map_err(TrainError::io(&partial, "create"))?;
+    // On the disk before it takes the old file's place, so a power cut loses neither.
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(TrainError::io(&partial, "write"))?;
     std::fs::rename(&partial, path).map_err(TrainError::io(path, "replace"))
 }

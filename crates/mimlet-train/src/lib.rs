@@ -19,6 +19,7 @@ pub mod nn;
 pub mod patches;
 mod picture;
 pub mod pretrain;
+mod pytorch;
 pub mod random;
 pub mod schedule;
 pub mod synth;

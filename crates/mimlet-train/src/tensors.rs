@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use crate::atomic;
 use crate::error::TrainError;
 use crate::nn::state::{Array, State};
+use crate::pytorch;
 
 /// How values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +88,13 @@ fn with_sorted_header(file: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     Ok(out)
 }
 
-/// Reads every f32 and f16 tensor, widened to f32, and the metadata.
+/// Reads every f32 and f16 tensor of a safetensors file, widened to f32, and the metadata; or the
+/// tensors of a PyTorch checkpoint, which has no metadata.
 pub(crate) fn read(path: &Path) -> Result<(State, HashMap<String, String>), TrainError> {
     let bytes = std::fs::read(path).map_err(TrainError::io(path, "read"))?;
+    if pytorch::is_pytorch(&bytes) {
+        return Ok((pytorch::read(path)?, HashMap::new()));
+    }
     let wrong = TrainError::content(path, "not a safetensors file");
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(wrong)?;
     let metadata = header.metadata().clone().unwrap_or_default();

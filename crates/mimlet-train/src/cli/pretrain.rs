@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use clap::Args;
+use indicatif::ProgressBar;
 
 use super::inputs::{Images, bar, spinner};
 use super::print;
 use crate::codebook::{Codebook, pixel_codebook};
+use crate::collective::{self, Collective};
+use crate::config::{Config, TargetKind};
+use crate::data::Source;
 use crate::device;
 use crate::error::TrainError;
 use crate::pretrain::targets::Targets;
@@ -18,12 +23,15 @@ use crate::tokenizer;
 pub(crate) struct Arguments {
     #[command(flatten)]
     images: Images,
-    /// Folder of checkpoint, log, loss curve and encoder.
+    /// Folder of checkpoint, log, loss curve, panels and encoder.
     #[arg(long)]
     out: PathBuf,
-    /// Pixel codebook; without it one is made and written into the folder.
+    /// Codebook; without it one over pixels is made and written into the folder.
     #[arg(long)]
     codebook: Option<PathBuf>,
+    /// The encoder of a feature codebook, its teacher.
+    #[arg(long)]
+    encoder: Option<PathBuf>,
     /// cpu or auto.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -38,39 +46,99 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// What is guessed, with what a run must know of it.
+struct Guessed {
+    targets: Targets,
+    baseline: f64,
+    id: String,
+}
+
 /// Trains.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
+    let collective = collective::join()?;
     let (config, images) = arguments.images.read()?;
     let device = device::by_name(&arguments.device)?;
-    let made = arguments.out.join("pixel-codebook.safetensors");
-    let path = arguments.codebook.as_ref().unwrap_or(&made);
-    if arguments.codebook.is_none() && !(arguments.resume && made.exists()) {
-        let spinner = spinner("clustering patches");
-        let (codebook, _) = pixel_codebook(&config.codebook, &config.model, &*images)?;
-        codebook.write(path)?;
-        spinner.finish_and_clear();
-    }
-    let codebook = Codebook::read(path)?;
-    let bytes = std::fs::read(path).map_err(TrainError::io(path, "read"))?;
-    let tokenizer = tokenizer::open(&codebook, None, &config.model, &device)?;
-    let baseline = codebook.unigram_entropy();
+    let guessed = match config.train.target {
+        TargetKind::Tokens => tokens(arguments, &config, &*images, &device, &*collective)?,
+        TargetKind::Pixels => pixels(arguments)?,
+    };
     let run = Run {
         config: &config,
         images: &*images,
-        targets: &Targets::Tokens(tokenizer),
-        baseline,
-        targets_id: &blake3::hash(&bytes).to_hex(),
+        targets: &guessed.targets,
+        baseline: guessed.baseline,
+        targets_id: &guessed.id,
         out: &arguments.out,
         device: &device,
+        collective: &*collective,
         resume: arguments.resume,
         stop_after: arguments.stop_after,
     };
-    let records = pretrain(run, &bar(config.train.steps))?;
+    let progress = match collective.rank() {
+        0 => bar(config.train.steps),
+        _ => ProgressBar::hidden(),
+    };
+    let records = pretrain(run, &progress)?;
+    if collective.rank() > 0 {
+        return Ok(());
+    }
     print(&records.last(), arguments.json, || match records.last() {
         Some(last) => format!(
-            "step {}: loss {:.4} nats; the tokens' own entropy is {:.4}",
-            last.step, last.loss, baseline
+            "step {}: loss {:.4}, {:.4} for knowing the targets' distribution alone; {:.1} images \
+             a second, {:.1} % of the time waiting for them; {} steps skipped",
+            last.step,
+            last.loss,
+            guessed.baseline,
+            last.images_per_second,
+            100.0 * last.waited,
+            last.skipped
         ),
         None => "nothing left to train".into(),
+    })
+}
+
+/// A codebook's tokens; the codebook is made by process 0 when none is given.
+fn tokens(
+    arguments: &Arguments,
+    config: &Config,
+    images: &dyn Source,
+    device: &Device,
+    collective: &dyn Collective,
+) -> Result<Guessed, TrainError> {
+    let made = arguments.out.join("pixel-codebook.safetensors");
+    let path = arguments.codebook.as_ref().unwrap_or(&made);
+    let kept = arguments.resume && made.exists();
+    if arguments.codebook.is_none() && !kept && collective.rank() == 0 {
+        let spinner = spinner("clustering patches");
+        let (codebook, _) = pixel_codebook(&config.codebook, &config.model, images)?;
+        codebook.write(path)?;
+        spinner.finish_and_clear();
+    }
+    collective.barrier()?;
+    let codebook = Codebook::read(path)?;
+    let bytes = std::fs::read(path).map_err(TrainError::io(path, "read"))?;
+    let teacher = arguments.encoder.as_deref();
+    let tokenizer = tokenizer::open(&codebook, teacher, &config.model, device)?;
+    Ok(Guessed {
+        targets: Targets::Tokens(tokenizer),
+        baseline: codebook.unigram_entropy(),
+        id: blake3::hash(&bytes).to_hex().to_string(),
+    })
+}
+
+/// Pixels, which need no codebook.
+fn pixels(arguments: &Arguments) -> Result<Guessed, TrainError> {
+    if arguments.codebook.is_some() || arguments.encoder.is_some() {
+        return Err(TrainError::Config(
+            "train.target is pixels, which uses no --codebook and no --encoder; leave them out, \
+             or set train.target to tokens"
+                .into(),
+        ));
+    }
+    Ok(Guessed {
+        targets: Targets::Pixels,
+        // Guessing each patch's mean misses by its deviation, which is 1 once standardised.
+        baseline: 1.0,
+        id: "pixels".into(),
     })
 }

@@ -11,3 +11,6 @@ pub mod norm;
 pub mod positions;
 pub mod state;
 pub mod vit;
+
+#[cfg(test)]
+mod tests;

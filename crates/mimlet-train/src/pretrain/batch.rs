@@ -30,7 +30,7 @@ pub(crate) struct Batches<'a> {
 type Order = Option<(usize, Arc<Vec<u32>>)>;
 
 /// Some images of a step, on the host.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct HostBatch {
     /// Classes, `[images]`.
     pub(crate) labels: Vec<u32>,
@@ -75,7 +75,11 @@ struct Sample {
 impl<'a> Batches<'a> {
     /// The share of process `rank` of `world`, whose number divides the batch. A source smaller
     /// than a batch is repeated within it.
-    pub(crate) fn new(config: &'a Config, source: &'a dyn Source, [rank, world]: [usize; 2]) -> Self {
+    pub(crate) fn new(
+        config: &'a Config,
+        source: &'a dyn Source,
+        [rank, world]: [usize; 2],
+    ) -> Self {
         Self {
             config,
             source,
@@ -183,7 +187,10 @@ mod tests {
         let images = synth::generate(config.data.synth.unwrap()).unwrap();
         let batches = Batches::new(&config, &images, [0, 1]);
         let batch = batches.get(0).unwrap();
-        assert_eq!(batch, Batches::new(&config, &images, [0, 1]).get(0).unwrap());
+        assert_eq!(
+            batch,
+            Batches::new(&config, &images, [0, 1]).get(0).unwrap()
+        );
         let masks: Vec<&[u32]> = batch.masked.chunks_exact(12).collect();
         assert!(
             masks.iter().any(|mask| *mask != masks[0]),

@@ -78,7 +78,9 @@ pub fn load(
         let value = metadata
             .get(key)
             .and_then(|text| text.parse::<usize>().ok());
-        value.ok_or_else(|| wrong("its metadata lacks the run's progress; start anew without --resume"))
+        value.ok_or_else(|| {
+            wrong("its metadata lacks the run's progress; start anew without --resume")
+        })
     };
     let updates = number("updates")?;
     Ok(Checkpoint {

@@ -3,11 +3,17 @@
 
 pub mod batch;
 pub mod checkpoint;
+mod gradients;
 pub mod log;
+mod look;
 pub mod optim;
+mod panels;
 pub mod plot;
+mod step;
 pub mod targets;
+mod tensorboard;
 pub mod trainer;
+mod window;
 
 #[cfg(test)]
 mod tests;

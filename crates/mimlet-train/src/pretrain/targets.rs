@@ -39,26 +39,37 @@ impl Targets {
         }
     }
 
-    /// The targets of `batch`.
+    /// The targets of the hidden patches of `batch`.
     pub(crate) fn of(
         &self,
         model: &ModelConfig,
         batch: &HostBatch,
     ) -> Result<HostTargets, TrainError> {
-        let (patches, width) = (model.patches(), model.patch_dim());
+        let patches = model.patches();
         let per_image = batch.masked.len() / batch.len();
         let hidden = batch.masked.chunks_exact(per_image).enumerate();
-        let rows = hidden.flat_map(|(image, masked)| {
-            masked.iter().map(move |&at| image * patches + at as usize)
-        });
+        let rows: Vec<usize> = hidden
+            .flat_map(|(image, masked)| masked.iter().map(move |&at| image * patches + at as usize))
+            .collect();
+        self.of_rows(model, batch, &rows)
+    }
+
+    /// The targets of some rows of `batch.patches`.
+    pub(crate) fn of_rows(
+        &self,
+        model: &ModelConfig,
+        batch: &HostBatch,
+        rows: &[usize],
+    ) -> Result<HostTargets, TrainError> {
+        let width = model.patch_dim();
         Ok(match self {
             Self::Tokens(tokenizer) => {
                 let tokens = tokenizer.tokenize(&batch.patches, &batch.labels)?;
-                HostTargets::Tokens(rows.map(|row| tokens[row]).collect())
+                HostTargets::Tokens(rows.iter().map(|&row| tokens[row]).collect())
             }
             Self::Pixels => {
-                let patch = |row: usize| &batch.patches[row * width..(row + 1) * width];
-                HostTargets::Pixels(rows.flat_map(|row| standardised(patch(row))).collect())
+                let patch = |&row: &usize| &batch.patches[row * width..(row + 1) * width];
+                HostTargets::Pixels(rows.iter().map(patch).flat_map(standardised).collect())
             }
         })
     }
@@ -82,12 +93,18 @@ impl HostTargets {
     }
 }
 
-/// `(x - mean) / sqrt(variance + eps)` of one patch, with the unbiased variance that
-/// `torch.var` gives MAE.
+/// `(x - mean) / sqrt(variance + eps)` of one patch.
 fn standardised(patch: &[f32]) -> impl Iterator<Item = f32> {
+    let (mean, scale) = moments(patch);
+    patch.iter().map(move |v| (v - mean) * scale)
+}
+
+/// The mean of a patch's values and `1 / sqrt(variance + eps)`, with the unbiased variance that
+/// `torch.var` gives MAE.
+pub(crate) fn moments(patch: &[f32]) -> (f32, f32) {
     let count = patch.len() as f32;
     let mean = patch.iter().sum::<f32>() / count;
     let squares: f32 = patch.iter().map(|v| (v - mean) * (v - mean)).sum();
-    let scale = (squares / (count - 1.0).max(1.0) + EPSILON).sqrt().recip();
-    patch.iter().map(move |v| (v - mean) * scale)
+    let variance = squares / (count - 1.0).max(1.0);
+    (mean, (variance + EPSILON).sqrt().recip())
 }

@@ -37,12 +37,18 @@ pub(crate) fn write(
         ];
         let values: Vec<Vec<u8>> = scalars.map(|(tag, value)| scalar(tag, value)).into();
         let time = started + record.seconds;
-        append(&mut file, &event(time, record.step, Payload::Summary(&values)));
+        append(
+            &mut file,
+            &event(time, record.step, Payload::Summary(&values)),
+        );
     }
     if let Some(last) = records.last() {
         let values: Vec<Vec<u8>> = pictures.iter().map(picture).collect();
         let time = started + last.seconds;
-        append(&mut file, &event(time, last.step, Payload::Summary(&values)));
+        append(
+            &mut file,
+            &event(time, last.step, Payload::Summary(&values)),
+        );
     }
     atomic::write(&folder.join(FILE), &file)
 }

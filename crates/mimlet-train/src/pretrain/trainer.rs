@@ -1,30 +1,31 @@
 //! The training loop.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::Device;
 use indicatif::ProgressBar;
 
-use super::batch::{Batches, HostBatch};
+use super::batch::Batches;
 use super::checkpoint::{self, Checkpoint};
 use super::log::{Log, Record};
-use super::optim::{AdamW, StepSize};
-use super::plot;
+use super::optim::AdamW;
+use super::panels::Panels;
+use super::step::Stepper;
 use super::targets::Targets;
+use super::window::Window;
+use super::{plot, tensorboard};
+use crate::collective::Collective;
 use crate::config::Config;
 use crate::data::Source;
 use crate::encoder::write_encoder;
 use crate::error::TrainError;
 use crate::nn::init::Init;
-use crate::nn::mae::{Mae, MaskedImages};
-use crate::nn::state::{host_values, read_state};
-use crate::schedule::learning_rate;
+use crate::nn::mae::Mae;
+use crate::nn::state::read_state;
+use crate::picture::{png, write_png};
 use crate::tensors::Precision;
-
-/// Steps without a finite gradient after which a run is given up.
-const PATIENCE: usize = 10;
 
 /// Where a run reads and writes, and how.
 #[derive(Debug, Clone, Copy)]
@@ -39,187 +40,172 @@ pub struct Run<'a> {
     pub baseline: f64,
     /// Which targets these are, as text that changes when they do: a resumed run must have the same.
     pub targets_id: &'a str,
-    /// Folder of checkpoint, log, loss curve and encoder.
+    /// Folder of checkpoint, log, curves, panels and encoder; process 0 alone writes.
     pub out: &'a Path,
     /// Device to train on, without autodiff.
     pub device: &'a Device,
+    /// The processes that train together.
+    pub collective: &'a dyn Collective,
     /// Take up the checkpoint in `out`.
     pub resume: bool,
     /// Stop after this many steps instead of `train.steps`.
     pub stop_after: Option<usize>,
 }
 
-/// Trains and writes `encoder.safetensors` (f16), the checkpoint, `log.jsonl` and `loss.png` into
-/// the run's folder. Returns the log.
+/// Trains and writes into the run's folder: `encoder.safetensors` (f16), the checkpoint,
+/// `log.jsonl`, a TensorBoard event file, `loss.png` and `panels.png`. Returns the log.
 ///
 /// # Errors
-/// [`TrainError::Config`] when images, codebook and model disagree, [`TrainError::Diverged`],
+/// [`TrainError::Config`] when images, targets and model disagree, [`TrainError::Diverged`],
 /// [`TrainError::Io`].
 pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, TrainError> {
+    run.check()?;
     std::fs::create_dir_all(run.out).map_err(TrainError::io(run.out, "create"))?;
     let device = run.device.clone().autodiff();
-    let mut state = start(&run, &device)?;
-    let mut log = Log::open(run.out, state.step)?;
-    let batches = Batches::new(run.config, run.images);
+    let mut state = run.start(&device)?;
+    let mut writer = Writer::open(&run, state.step)?;
+    let share = [run.collective.rank(), run.collective.world()];
+    let batches = Batches::new(run.config, run.images, share);
+    let stepper = Stepper {
+        config: run.config,
+        targets: run.targets,
+        collective: run.collective,
+        device: &device,
+    };
+    let train = &run.config.train;
+    let stop = run
+        .stop_after
+        .map_or(train.steps, |stop| stop.min(train.steps));
     let mut window = Window::new();
-    let every = run.config.train.checkpoint_every.max(1);
-    let last = run.config.train.steps;
-    let stop = run.stop_after.map_or(last, |stop| stop.min(last));
+    let mut waited = 0.0;
     progress.set_position(state.step as u64);
     while state.step < stop {
-        state = step(&run, state, &batches, &mut window, &device)?;
+        let asked = Instant::now();
+        let batch = batches.get(state.step)?;
+        waited += asked.elapsed().as_secs_f64();
+        let outcome;
+        (state, outcome) = stepper.take(state, &batch)?;
+        window.add(state.step, outcome)?;
         progress.inc(1);
-        if state.step.is_multiple_of(run.config.train.log_every) || state.step == stop {
-            let record = window.record(run.config, state.step);
-            progress.set_message(format!("loss {:.4}", record.loss));
-            log.add(record)?;
+        if window.stumbled() {
+            progress.println(format!("step {}: not finite, skipped", state.step));
         }
-        if state.step.is_multiple_of(every) || state.step == stop {
-            checkpoint::save(run.out, run.config, run.targets_id, &state)?;
-            plot::write_curve(&run.out.join("loss.png"), &log.records, run.baseline)?;
+        let last = state.step == stop;
+        if last || state.step.is_multiple_of(train.log_every) {
+            let record = window.record(state.step, train.batch, waited, state.skipped);
+            waited = 0.0;
+            progress.set_message(format!("loss {:.4}", record.loss));
+            writer.record(record)?;
+        }
+        if last || state.step.is_multiple_of(train.checkpoint_every.max(1)) {
+            writer.save(&run, &state)?;
         }
     }
     progress.finish();
-    let path = run.out.join("encoder.safetensors");
-    let weights = read_state(&state.model);
-    write_encoder(&path, &run.config.model, &weights, Precision::F16)?;
-    Ok(log.records)
+    writer.finish(&run, &state)
 }
 
-/// Fresh weights, or the checkpoint's.
-fn start(run: &Run<'_>, device: &Device) -> Result<Checkpoint, TrainError> {
-    let outputs = run.targets.outputs(&run.config.model);
-    let model = Mae::new(
-        run.config,
-        outputs,
-        &mut Init::new(run.config.train.seed, device),
-    );
-    if run.resume {
-        return checkpoint::load(run.out, run.config, run.targets_id, model, device);
-    }
-    Ok(Checkpoint {
-        model,
-        optimizer: AdamW::default(),
-        step: 0,
-        updates: 0,
-    })
-}
-
-/// One step: forward, backward, update. A step whose gradient is not finite changes nothing.
-fn step(
-    run: &Run<'_>,
-    mut state: Checkpoint,
-    batches: &Batches<'_>,
-    window: &mut Window,
-    device: &Device,
-) -> Result<Checkpoint, TrainError> {
-    let train = &run.config.train;
-    let batch = batches.get(state.step)?;
-    let targets = run.targets.of(&run.config.model, &batch)?;
-    let outputs = state.model.forward(on_device(run.config, &batch, device));
-    let loss = targets.loss(outputs, device);
-    let value = f64::from(host_values(loss.clone().inner())[0]);
-    let gradients = GradientsParams::from_grads(loss.backward(), &state.model);
-    let size = StepSize {
-        rate: learning_rate(train, state.step),
-        weight_decay: train.weight_decay,
-        clip: train.clip,
-    };
-    let (model, norm) = state.optimizer.step(state.model, gradients, size);
-    state.model = model;
-    state.step += 1;
-    if value.is_finite() && norm.is_finite() {
-        state.updates += 1;
-        window.add(value, norm, size.rate);
-    } else {
-        window.skip(state.step)?;
-    }
-    Ok(state)
-}
-
-/// What the encoder sees of `batch`, on the device.
-fn on_device(config: &Config, batch: &HostBatch, device: &Device) -> MaskedImages {
-    let (patches, width) = (config.model.patches(), config.model.patch_dim());
-    let per_image = batch.visible.len() / batch.len();
-    let mut seen = Vec::with_capacity(batch.visible.len() * width);
-    for (image, visible) in batch.visible.chunks_exact(per_image).enumerate() {
-        for &at in visible {
-            let row = image * patches + at as usize;
-            seen.extend_from_slice(&batch.patches[row * width..(row + 1) * width]);
+impl Run<'_> {
+    /// That the run's parts can work together.
+    fn check(&self) -> Result<(), TrainError> {
+        let (train, world) = (&self.config.train, self.collective.world());
+        if !train.batch.is_multiple_of(world) {
+            return Err(TrainError::Config(format!(
+                "train.batch is {}, which {world} processes cannot share evenly",
+                train.batch
+            )));
         }
+        if self.images.is_empty() {
+            return Err(TrainError::Config("there are no images to train on".into()));
+        }
+        Ok(())
     }
-    let rows = batch.visible.len();
-    MaskedImages {
-        batch: batch.len(),
-        patches: Tensor::from_data(TensorData::new(seen, [rows, width]), device),
-        visible: indices(&batch.visible, device),
-        masked: indices(&batch.masked, device),
-    }
-}
 
-fn indices(values: &[u32], device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
-}
-
-/// Sums since the last line of the log.
-#[derive(Debug)]
-struct Window {
-    started: Instant,
-    since: Instant,
-    losses: Vec<f64>,
-    norms: Vec<f64>,
-    rate: f64,
-    skipped: usize,
-}
-
-impl Window {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            started: now,
-            since: now,
-            losses: Vec::new(),
-            norms: Vec::new(),
-            rate: 0.0,
+    /// Fresh weights, the same on all processes, or the checkpoint's.
+    fn start(&self, device: &Device) -> Result<Checkpoint, TrainError> {
+        let outputs = self.targets.outputs(&self.config.model);
+        let mut init = Init::new(self.config.train.seed, device);
+        let model = Mae::new(self.config, outputs, &mut init);
+        if self.resume {
+            return checkpoint::load(self.out, self.config, self.targets_id, model, device);
+        }
+        Ok(Checkpoint {
+            model,
+            optimizer: AdamW::default(),
+            step: 0,
+            updates: 0,
             skipped: 0,
-        }
-    }
-
-    fn add(&mut self, loss: f64, norm: f64, rate: f64) {
-        self.losses.push(loss);
-        self.norms.push(norm);
-        self.rate = rate;
-        self.skipped = 0;
-    }
-
-    fn skip(&mut self, step: usize) -> Result<(), TrainError> {
-        self.skipped += 1;
-        if self.skipped < PATIENCE {
-            return Ok(());
-        }
-        Err(TrainError::Diverged {
-            step,
-            times: self.skipped,
         })
     }
+}
 
-    /// Means since the last call.
-    fn record(&mut self, config: &Config, step: usize) -> Record {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let images = self.losses.len() * config.train.batch;
-        let record = Record {
-            step,
-            loss: mean(&self.losses),
-            gradient_norm: mean(&self.norms),
-            rate: self.rate,
-            seconds: self.started.elapsed().as_secs_f64(),
-            images_per_second: images as f64 / self.since.elapsed().as_secs_f64(),
+/// What process 0 writes; the others write nothing.
+#[derive(Debug)]
+struct Writer {
+    parts: Option<Parts>,
+    records: Vec<Record>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    log: Log,
+    panels: Panels,
+    /// Seconds since 1970 at the start.
+    started: f64,
+}
+
+impl Writer {
+    fn open(run: &Run<'_>, step: usize) -> Result<Self, TrainError> {
+        let mut writer = Self {
+            parts: None,
+            records: Vec::new(),
         };
-        self.since = Instant::now();
-        self.losses.clear();
-        self.norms.clear();
-        record
+        if run.collective.rank() == 0 {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            writer.parts = Some(Parts {
+                log: Log::open(run.out, step)?,
+                panels: Panels::new(run.config, run.images)?,
+                started: now.unwrap_or_default().as_secs_f64(),
+            });
+        }
+        Ok(writer)
+    }
+
+    fn record(&mut self, record: Record) -> Result<(), TrainError> {
+        match &mut self.parts {
+            Some(parts) => parts.log.add(record),
+            None => {
+                self.records.push(record);
+                Ok(())
+            }
+        }
+    }
+
+    /// The checkpoint first: it is what must not be lost.
+    fn save(&self, run: &Run<'_>, state: &Checkpoint) -> Result<(), TrainError> {
+        let Some(parts) = &self.parts else {
+            return Ok(());
+        };
+        checkpoint::save(run.out, run.config, run.targets_id, state)?;
+        plot::write_curve(&run.out.join("loss.png"), &parts.log.records, run.baseline)?;
+        let model = state.model.valid();
+        let picture = parts
+            .panels
+            .draw(run.config, run.targets, &model, run.device)?;
+        write_png(&run.out.join("panels.png"), &picture)?;
+        let size = [picture.width(), picture.height()];
+        let path = run.out.join("panels.png");
+        let pictures = [("panels", &png(&path, &picture)?[..], size)];
+        tensorboard::write(run.out, parts.started, &parts.log.records, &pictures)
+    }
+
+    fn finish(self, run: &Run<'_>, state: &Checkpoint) -> Result<Vec<Record>, TrainError> {
+        let Some(parts) = self.parts else {
+            return Ok(self.records);
+        };
+        let path = run.out.join("encoder.safetensors");
+        let weights = read_state(&state.model);
+        write_encoder(&path, &run.config.model, &weights, Precision::F16)?;
+        Ok(parts.log.records)
     }
 }

@@ -67,7 +67,13 @@ impl Window {
 
     /// Means since the last call; `batch` images a step, `waited` seconds of the time since spent
     /// waiting for images, `skipped` steps of the run so far.
-    pub(crate) fn record(&mut self, step: usize, batch: usize, waited: f64, skipped: usize) -> Record {
+    pub(crate) fn record(
+        &mut self,
+        step: usize,
+        batch: usize,
+        waited: f64,
+        skipped: usize,
+    ) -> Record {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
         let seconds = self.since.elapsed().as_secs_f64();
         let record = Record {
@@ -111,6 +117,9 @@ mod tests {
             window.add(step, outcome(f64::INFINITY)).unwrap();
         }
         let error = window.add(13, outcome(f64::NAN)).unwrap_err().to_string();
-        assert!(error.contains("step 13") && error.contains("10 times"), "{error}");
+        assert!(
+            error.contains("step 13") && error.contains("10 times"),
+            "{error}"
+        );
     }
 }

@@ -27,6 +27,11 @@ pub trait Tokenizer: Debug {
     /// # Errors
     /// What the device reports.
     fn tokenize(&self, patches: &[f32], labels: &[u32]) -> Result<Vec<u32>, TrainError>;
+
+    /// The normalised patch, `[3 p p]`, that a token stands for, when its space is pixels.
+    fn look(&self, _token: u32) -> Option<&[f32]> {
+        None
+    }
 }
 
 /// The tokenizer of `codebook` for images as `model` cuts and normalises them; `encoder` is the

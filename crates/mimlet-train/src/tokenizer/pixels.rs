@@ -9,7 +9,8 @@ use crate::error::TrainError;
 #[derive(Debug, Clone)]
 pub struct PixelTokenizer {
     assigner: Assigner,
-    tokens: usize,
+    centers: Vec<f32>,
+    dim: usize,
 }
 
 impl PixelTokenizer {
@@ -19,17 +20,22 @@ impl PixelTokenizer {
         codebook.check_pixels(model)?;
         Ok(Self {
             assigner: Assigner::new(&codebook.centers, codebook.dim),
-            tokens: codebook.tokens(),
+            centers: codebook.centers.clone(),
+            dim: codebook.dim,
         })
     }
 }
 
 impl Tokenizer for PixelTokenizer {
     fn tokens(&self) -> usize {
-        self.tokens
+        self.centers.len() / self.dim
     }
 
     fn tokenize(&self, patches: &[f32], _labels: &[u32]) -> Result<Vec<u32>, TrainError> {
         Ok(self.assigner.assign(patches))
+    }
+
+    fn look(&self, token: u32) -> Option<&[f32]> {
+        self.centers.chunks_exact(self.dim).nth(token as usize)
     }
 }

@@ -1,24 +1,25 @@
 //! The loop as a whole, on a tiny model.
 
+mod gradients;
+
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use indicatif::ProgressBar;
 
-use super::checkpoint;
-use super::log::Record;
-use super::targets::Targets;
-use super::tiny;
-use super::trainer::{Run, pretrain};
 use crate::codebook::{Codebook, pixel_codebook};
+use crate::collective::Solo;
 use crate::config::Config;
 use crate::data::ImageSet;
 use crate::encoder::EncoderFile;
 use crate::nn::init::Init;
-use crate::nn::mae::{Mae, MaskedImages, cross_entropy};
-use crate::nn::state::{checkpoint_name, host_values, read_state, with_state};
+use crate::nn::mae::Mae;
+use crate::nn::state::{read_state, with_state};
+use crate::pretrain::checkpoint;
+use crate::pretrain::log::Record;
+use crate::pretrain::targets::Targets;
+use crate::pretrain::tiny;
+use crate::pretrain::trainer::{Run, pretrain};
 use crate::tokenizer;
 use crate::{synth, tensors};
 
@@ -40,6 +41,7 @@ fn train(config: &Config, out: &Path, resume: bool, stop_after: Option<usize>) -
         targets_id: "tiny",
         out,
         device: &device,
+        collective: &Solo,
         resume,
         stop_after,
     };
@@ -62,8 +64,10 @@ fn loss_falls_and_the_run_leaves_its_files() {
     for name in [
         "encoder.safetensors",
         checkpoint::FILE,
+        "events.out.tfevents.mimlet",
         "log.jsonl",
         "loss.png",
+        "panels.png",
     ] {
         assert!(folder.path().join(name).is_file(), "{name}");
     }
@@ -168,82 +172,4 @@ fn weights_survive_the_round_trip_and_misfits_are_named() {
     let smaller = Mae::new(&config, 8, &mut Init::new(2, &device));
     let error = with_state(smaller, &state).unwrap_err().to_string();
     assert!(error.contains("blocks.0.mlp.fc1.weight"), "{error}");
-}
-
-/// A batch of two images with one patch hidden each.
-fn small_batch(config: &Config, device: &Device) -> (MaskedImages, Vec<i32>) {
-    let dim = config.model.patch_dim();
-    let count = config.model.patches() - 1;
-    let values: Vec<f32> = (0..2 * count * dim)
-        .map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0)
-        .collect();
-    let ints = |values: Vec<i32>| {
-        let length = values.len();
-        Tensor::from_data(TensorData::new(values, [length]), device)
-    };
-    let seen: Vec<i32> = (0..2 * count as i32).map(|i| i % count as i32).collect();
-    let input = MaskedImages {
-        batch: 2,
-        patches: Tensor::from_data(TensorData::new(values, [2 * count, dim]), device),
-        visible: ints(seen),
-        masked: ints(vec![count as i32; 2]),
-    };
-    (input, vec![3, 5])
-}
-
-/// Picks out the gradient of the first block's qkv weight.
-struct Gradient<'a> {
-    path: Vec<String>,
-    gradients: &'a GradientsParams,
-    values: Vec<f32>,
-}
-
-impl ModuleVisitor for Gradient<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if checkpoint_name(&self.path) == "blocks.0.attn.qkv.weight" {
-            self.values = host_values(self.gradients.get::<D>(param.id).unwrap());
-        }
-    }
-}
-
-#[test]
-fn gradients_agree_with_finite_differences() {
-    let device = Device::flex().autodiff();
-    let config = tiny::config();
-    let model = Mae::new(&config, 8, &mut Init::new(3, &device));
-    let (input, targets) = small_batch(&config, &device);
-    let loss = |model: &Mae| {
-        let targets = Tensor::from_data(TensorData::new(targets.clone(), [2]), &device);
-        cross_entropy(model.forward(input.clone()), targets)
-    };
-    let mut found = Gradient {
-        path: Vec::new(),
-        gradients: &GradientsParams::from_grads(loss(&model).backward(), &model),
-        values: Vec::new(),
-    };
-    model.visit(&mut found);
-    let gradient = found.values;
-    let state = read_state(&model);
-    let at = 1000;
-    let step = 1e-2;
-    let shifted = |by: f32| {
-        let mut state = state.clone();
-        state.get_mut("blocks.0.attn.qkv.weight").unwrap().values[at] += by;
-        let model = with_state(model.clone(), &state).unwrap();
-        f64::from(loss(&model.valid()).into_scalar::<f32>())
-    };
-    let slope = (shifted(step) - shifted(-step)) / (2.0 * f64::from(step));
-    assert!(
-        (slope - f64::from(gradient[at])).abs() < 2e-3 * slope.abs().max(0.05),
-        "{slope} {}",
-        gradient[at]
-    );
 }
