@@ -108,7 +108,10 @@ fn check_rule(file: &SafetensorsFile, centers: &[f32], dim: usize) -> Result<(),
     }
     match file.metadata("normalise") {
         None | Some("none") => Ok(()),
-        Some("l2") => match centers.chunks_exact(dim.max(1)).position(|row| !is_unit(row)) {
+        Some("l2") => match centers
+            .chunks_exact(dim.max(1))
+            .position(|row| !is_unit(row))
+        {
             None => Ok(()),
             Some(row) => refuse(format!(
                 "is of spherical k-means but centroid {row} has not length 1; nearness on a \

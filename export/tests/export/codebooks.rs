@@ -69,8 +69,13 @@ fn a_codebook_of_another_rule_than_a_devices_is_refused() {
     assert!(refusal("normalise", "l2").contains("centroid 0"));
     for space in ["random-projection", "labels"] {
         let metadata = [("space", space), ("patch_order", "channel,row,column")];
-        let error = read(&codebook(&metadata, &[2, 12])).unwrap_err().to_string();
-        assert!(error.contains(space) && error.contains("baseline"), "{error}");
+        let error = read(&codebook(&metadata, &[2, 12]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(space) && error.contains("baseline"),
+            "{error}"
+        );
     }
 }
 
@@ -89,7 +94,12 @@ fn spherical_centroids_give_the_token_of_largest_cosine() {
     for (vector, token) in [([0.1, 0.02, 0.03], 0), ([-40.0, 90.0, 90.0], 1)] {
         let pairs = |row: &[f32]| -> Vec<(f32, f32)> { row.iter().copied().zip(vector).collect() };
         let cosine = |row: &[f32]| pairs(row).iter().map(|(c, x)| c * x).sum::<f32>();
-        let nearness = |row: &[f32]| -pairs(row).iter().map(|(c, x)| (c - x) * (c - x)).sum::<f32>();
+        let nearness = |row: &[f32]| {
+            -pairs(row)
+                .iter()
+                .map(|(c, x)| (c - x) * (c - x))
+                .sum::<f32>()
+        };
         assert_eq!([score(&cosine), score(&nearness)], [token; 2]);
     }
 }

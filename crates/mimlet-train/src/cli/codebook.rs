@@ -93,8 +93,14 @@ impl Settings {
         config.tokens = self.tokens.unwrap_or(config.tokens);
         config.layer = self.layer.or(config.layer);
         config.seed = self.seed.unwrap_or(config.seed);
-        let is_features = config.space.map_or(has_encoder, |space| space == SpaceKind::Features);
-        let usual = if is_features { Normalise::L2 } else { Normalise::PerPatch };
+        let is_features = config
+            .space
+            .map_or(has_encoder, |space| space == SpaceKind::Features);
+        let usual = if is_features {
+            Normalise::L2
+        } else {
+            Normalise::PerPatch
+        };
         if let Some(given) = self.normalise {
             config.normalise = given.unwrap_or(usual);
         }
@@ -105,7 +111,9 @@ impl Settings {
 /// Clusters and writes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (mut config, images) = arguments.images.read()?;
-    arguments.settings.apply(&mut config.codebook, arguments.encoder.is_some())?;
+    arguments
+        .settings
+        .apply(&mut config.codebook, arguments.encoder.is_some())?;
     let device = device::by_name(&arguments.device)?;
     let collective = collective::join()?;
     let state = state_path(&arguments.out);
@@ -129,7 +137,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     }
     let Some(built) = built else {
         return print(&None::<Report>, arguments.json, || {
-            format!("stopped; its state is in {}, go on with --resume", state.display())
+            format!(
+                "stopped; its state is in {}, go on with --resume",
+                state.display()
+            )
         });
     };
     built.codebook.write(&arguments.out)?;
@@ -152,7 +163,11 @@ fn report(built: &Built, seconds: f64) -> Report {
     Report {
         space: codebook.space.name(),
         tokens: codebook.tokens(),
-        empty_tokens: codebook.counts.iter().filter(|&&count| count == 0.0).count(),
+        empty_tokens: codebook
+            .counts
+            .iter()
+            .filter(|&&count| count == 0.0)
+            .count(),
         dim: codebook.dim,
         patches: built.vectors,
         inertia: built.inertia,

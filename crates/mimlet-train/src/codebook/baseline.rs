@@ -12,7 +12,9 @@ pub(super) fn random_projection(config: &CodebookConfig, model: &ModelConfig) ->
     let (inputs, dim) = (model.patch_dim(), config.projection_dim);
     let mut random = Stream::new(&[0x7072_6f6a, config.seed]);
     let bound = (6.0 / (inputs + dim) as f32).sqrt();
-    let projection = (0..dim * inputs).map(|_| random.range(-bound, bound)).collect();
+    let projection = (0..dim * inputs)
+        .map(|_| random.range(-bound, bound))
+        .collect();
     let mut centers: Vec<f32> = (0..config.tokens * dim).map(|_| random.normal()).collect();
     Normalise::L2.apply(&mut centers, dim);
     codebook(centers, dim, Space::RandomProjection { projection }, model)

@@ -146,7 +146,9 @@ fn clustered(request: &Request<'_>) -> Result<Option<Built>, TrainError> {
     let vectors = PatchVectors {
         source: request.source,
         images: drawn(config, request.source),
-        model: encoder.as_ref().map_or(request.model, |encoder| &encoder.model),
+        model: encoder
+            .as_ref()
+            .map_or(request.model, |encoder| &encoder.model),
         encoder: encoder.as_ref(),
         normalise: config.normalise,
     };
@@ -158,7 +160,10 @@ fn clustered(request: &Request<'_>) -> Result<Option<Built>, TrainError> {
     let model = vectors.model;
     let hash = encoder.as_ref().map(|encoder| encoder.hash.clone());
     // The number of images stands for the set: its files are not hashed.
-    let id = format!("{config:?} {model:?} {hash:?} {} images", request.source.len());
+    let id = format!(
+        "{config:?} {model:?} {hash:?} {} images",
+        request.source.len()
+    );
     let clusters = cluster(&Job {
         options: &options(config),
         rows,
@@ -175,7 +180,9 @@ fn clustered(request: &Request<'_>) -> Result<Option<Built>, TrainError> {
             centers: clusters.centers,
             counts: clusters.counts.iter().map(|&count| count as f32).collect(),
             dim: rows.dim(),
-            space: hash.map_or(Space::Pixels, |teacher_hash| Space::Features { teacher_hash }),
+            space: hash.map_or(Space::Pixels, |teacher_hash| Space::Features {
+                teacher_hash,
+            }),
             normalise: config.normalise,
             layer: config.layer,
             patch_size: model.patch_size,

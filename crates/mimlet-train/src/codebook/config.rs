@@ -107,7 +107,9 @@ impl CodebookConfig {
     pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
         if self.tokens < 2 || self.batch == 0 || self.passes == 0 || self.images == 0 {
-            return wrong("codebook.tokens must be at least 2, images, batch and passes at least 1");
+            return wrong(
+                "codebook.tokens must be at least 2, images, batch and passes at least 1",
+            );
         }
         if !(self.tolerance >= 0.0 && self.tolerance < 1.0) {
             return wrong("codebook.tolerance must be at least 0 and below 1");

@@ -44,14 +44,23 @@ impl Normalise {
             Self::L2 => to_unit_length,
             Self::PerPatch => standardise,
         };
-        vectors.par_chunks_exact_mut(dim).with_min_len(64).for_each(each);
+        vectors
+            .par_chunks_exact_mut(dim)
+            .with_min_len(64)
+            .for_each(each);
     }
 }
 
 fn to_unit_length(vector: &mut [f32]) {
-    let norm = vector.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    let norm = vector
+        .iter()
+        .map(|&v| f64::from(v).powi(2))
+        .sum::<f64>()
+        .sqrt();
     if norm > 0.0 {
-        vector.iter_mut().for_each(|v| *v = (f64::from(*v) / norm) as f32);
+        vector
+            .iter_mut()
+            .for_each(|v| *v = (f64::from(*v) / norm) as f32);
     }
 }
 
@@ -60,7 +69,9 @@ fn standardise(vector: &mut [f32]) {
     let mean = vector.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
     let squares: f64 = vector.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum();
     let scale = (squares / count + EPSILON).sqrt().recip();
-    vector.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
+    vector
+        .iter_mut()
+        .for_each(|v| *v = ((f64::from(*v) - mean) * scale) as f32);
 }
 
 #[cfg(test)]
@@ -74,8 +85,14 @@ mod tests {
             normalise.apply(&mut values, 2);
             values
         };
-        assert_eq!(normalised(Normalise::None, [3.0, 4.0, 0.0, 0.0]), [3.0, 4.0, 0.0, 0.0]);
-        assert_eq!(normalised(Normalise::L2, [3.0, 4.0, 0.0, 0.0]), [0.6, 0.8, 0.0, 0.0]);
+        assert_eq!(
+            normalised(Normalise::None, [3.0, 4.0, 0.0, 0.0]),
+            [3.0, 4.0, 0.0, 0.0]
+        );
+        assert_eq!(
+            normalised(Normalise::L2, [3.0, 4.0, 0.0, 0.0]),
+            [0.6, 0.8, 0.0, 0.0]
+        );
         let [low, high, still, as_still] = normalised(Normalise::PerPatch, [10.0, 14.0, 7.0, 7.0]);
         assert!((low + 1.0).abs() < 1e-6 && (high - 1.0).abs() < 1e-6);
         assert_eq!([still, as_still], [0.0, 0.0]);

@@ -133,11 +133,23 @@ impl EncoderFile {
     pub fn for_input(self, model: &ModelConfig) -> Result<Self, TrainError> {
         let own = &self.model;
         let (field, found, expected) = if own.image_size != model.image_size {
-            ("image_size", own.image_size.to_string(), model.image_size.to_string())
+            (
+                "image_size",
+                own.image_size.to_string(),
+                model.image_size.to_string(),
+            )
         } else if own.patch_size != model.patch_size {
-            ("patch_size", own.patch_size.to_string(), model.patch_size.to_string())
+            (
+                "patch_size",
+                own.patch_size.to_string(),
+                model.patch_size.to_string(),
+            )
         } else if own.mean != model.mean {
-            ("mean", format!("{:?}", own.mean), format!("{:?}", model.mean))
+            (
+                "mean",
+                format!("{:?}", own.mean),
+                format!("{:?}", model.mean),
+            )
         } else if own.std != model.std {
             ("std", format!("{:?}", own.std), format!("{:?}", model.std))
         } else {

@@ -63,7 +63,9 @@ pub(super) fn encode(
             let (mut class, mut rest) = (Vec::new(), Vec::new());
             for patches in images {
                 planes(model, patches, &mut image);
-                let encoding = encoder.encode(&image).expect("finite values of the right size");
+                let encoding = encoder
+                    .encode(&image)
+                    .expect("finite values of the right size");
                 class.extend_from_slice(&encoding.class);
                 rest.extend_from_slice(&encoding.patches);
             }

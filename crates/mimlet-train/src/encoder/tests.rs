@@ -37,7 +37,13 @@ fn timm_expected(photo: &str) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
     let bytes = std::fs::read(path).unwrap();
     let expected = SafeTensors::deserialize(&bytes).unwrap();
     let floats = |name: String| -> Vec<f32> {
-        let words = expected.tensor(&name).unwrap().data().as_chunks::<4>().0.to_vec();
+        let words = expected
+            .tensor(&name)
+            .unwrap()
+            .data()
+            .as_chunks::<4>()
+            .0
+            .to_vec();
         words.into_iter().map(f32::from_le_bytes).collect()
     };
     let pixels = expected.tensor(&format!("{photo}.pixels_u8")).unwrap();
@@ -50,14 +56,22 @@ fn timm_expected(photo: &str) -> (Vec<u8>, Vec<f32>, Vec<f32>) {
 
 fn near(found: &[f32], expected: &[f32], tolerance: f32) -> bool {
     found.len() == expected.len()
-        && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < tolerance)
+        && found
+            .iter()
+            .zip(expected)
+            .all(|(a, b)| (a - b).abs() < tolerance)
 }
 
 #[test]
 fn a_timm_checkpoint_without_our_metadata_gives_timms_features() {
     let (device, model) = (Device::flex(), timm_model());
-    let error = EncoderFile::read(&timm_path(), &device).unwrap_err().to_string();
-    assert!(error.contains("timm_vit_64") && error.contains("[model]"), "{error}");
+    let error = EncoderFile::read(&timm_path(), &device)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("timm_vit_64") && error.contains("[model]"),
+        "{error}"
+    );
     let encoder = EncoderFile::open(&timm_path(), &model, &device).unwrap();
     assert_eq!(encoder.model, model);
     for photo in ["chelsea", "coffee"] {
@@ -68,8 +82,14 @@ fn a_timm_checkpoint_without_our_metadata_gives_timms_features() {
         assert!(near(&features.class, &class, 2e-4), "{photo}");
         assert!(near(&features.patches, &rest, 2e-4), "{photo}");
     }
-    let other = ModelConfig { image_size: 96, resize: 96, ..model.clone() };
-    let error = EncoderFile::open(&timm_path(), &other, &device).unwrap_err().to_string();
+    let other = ModelConfig {
+        image_size: 96,
+        resize: 96,
+        ..model.clone()
+    };
+    let error = EncoderFile::open(&timm_path(), &other, &device)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("image_size must be 64"), "{error}");
 }
 
@@ -80,7 +100,13 @@ fn the_last_blocks_features_become_the_encoders_by_its_norm() {
     let (pixels, _, expected) = timm_expected("coffee");
     let mut patches = vec![0.0; pixels.len()];
     write_patches(&model, &pixels, &mut patches);
-    let at = |layer| open().at_layer(layer).unwrap().encode(patches.clone(), vec![0]).patches;
+    let at = |layer| {
+        open()
+            .at_layer(layer)
+            .unwrap()
+            .encode(patches.clone(), vec![0])
+            .patches
+    };
     let (state, _) = tensors::read(&timm_path()).unwrap();
     let (gain, offset) = (&state["norm.weight"].values, &state["norm.bias"].values);
     let mut normed = Vec::new();
@@ -88,7 +114,11 @@ fn the_last_blocks_features_become_the_encoders_by_its_norm() {
         let mean = row.iter().sum::<f32>() / 64.0;
         let variance = row.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / 64.0;
         let scale = (variance + 1e-6).sqrt().recip();
-        normed.extend(row.iter().zip(gain.iter().zip(offset)).map(|(v, (g, o))| (v - mean) * scale * g + o));
+        normed.extend(
+            row.iter()
+                .zip(gain.iter().zip(offset))
+                .map(|(v, (g, o))| (v - mean) * scale * g + o),
+        );
     }
     assert!(near(&normed, &expected, 2e-4));
     assert_ne!(at(Some(1)), at(Some(2)));
@@ -103,7 +133,10 @@ fn a_tensor_that_would_be_left_out_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scaled.safetensors");
     let (mut state, _) = tensors::read(&timm_path()).unwrap();
-    let array = Array { shape: vec![1], values: vec![1.0] };
+    let array = Array {
+        shape: vec![1],
+        values: vec![1.0],
+    };
     state.insert("head.weight".into(), array.clone());
     let write = |state: &State, epsilon: &str| {
         let mut metadata = metadata(&timm_model());
@@ -123,8 +156,15 @@ fn a_tensor_that_would_be_left_out_is_refused() {
 fn a_mim_file_gives_the_runtimes_features() {
     let path = format!("{SHAPES}shapes-tiny.int8.mim");
     let encoder = EncoderFile::read(Path::new(&path), &Device::flex()).unwrap();
-    assert_eq!((encoder.model.image_size, encoder.model.patch_size), (64, 8));
-    let images: ImageSet = synth::generate(SynthConfig { images: 5, seed: 11 }).unwrap();
+    assert_eq!(
+        (encoder.model.image_size, encoder.model.patch_size),
+        (64, 8)
+    );
+    let images: ImageSet = synth::generate(SynthConfig {
+        images: 5,
+        seed: 11,
+    })
+    .unwrap();
     let file = ModelFile::open(&path).unwrap();
     let model = file.model();
     let mut runtime = Encoder::on_cpu(&model, 1).unwrap();
@@ -137,7 +177,9 @@ fn a_mim_file_gives_the_runtimes_features() {
                 let expected = runtime.encode_pixels(images.image(index)).unwrap();
                 let class = &features.class[place * dim..(place + 1) * dim];
                 let patches = &features.patches[place * 64 * dim..(place + 1) * 64 * dim];
-                assert!(near(class, &expected.class, 1e-5) && near(patches, &expected.patches, 1e-5));
+                assert!(
+                    near(class, &expected.class, 1e-5) && near(patches, &expected.patches, 1e-5)
+                );
                 seen += 1;
             }
             Ok(())

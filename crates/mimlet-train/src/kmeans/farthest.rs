@@ -51,7 +51,8 @@ impl Farthest {
 
     fn shrink(&mut self) {
         if self.kept.len() > self.limit {
-            self.kept.select_nth_unstable_by(self.limit - 1, Candidate::rank);
+            self.kept
+                .select_nth_unstable_by(self.limit - 1, Candidate::rank);
             self.kept.truncate(self.limit);
             self.least = self.kept[self.limit - 1].distance;
         }

@@ -17,7 +17,8 @@ pub(super) fn run(job: &Job<'_>, state: &mut State) -> Result<bool, TrainError> 
             return Ok(false);
         }
         pass(job, state)?;
-        job.progress.set_message(format!("inertia {:.5}", state.inertia));
+        job.progress
+            .set_message(format!("inertia {:.5}", state.inertia));
         saver.save_when_due(state, job)?;
     }
     Ok(true)
@@ -36,7 +37,11 @@ pub(super) fn pass(job: &Job<'_>, state: &mut State) -> Result<(), TrainError> {
         let distances = sums.add(&vectors, &tokens, &centers);
         for (place, (&distance, &token)) in distances.iter().zip(&tokens).enumerate() {
             let row = items[place / per_item] * per_item + place % per_item;
-            farthest.offer(Candidate { distance, row, token });
+            farthest.offer(Candidate {
+                distance,
+                row,
+                token,
+            });
         }
         job.progress.inc(1);
     }
@@ -53,7 +58,9 @@ pub(super) fn pass(job: &Job<'_>, state: &mut State) -> Result<(), TrainError> {
 /// Gives each empty cluster the farthest vector, which leaves its own.
 fn fill_empty(job: &Job<'_>, sums: &mut Sums, farthest: Farthest) -> Result<(), TrainError> {
     let (dim, per_item) = (job.rows.dim(), job.rows.per_item());
-    let empty: Vec<usize> = (0..sums.counts.len()).filter(|&token| sums.counts[token] == 0).collect();
+    let empty: Vec<usize> = (0..sums.counts.len())
+        .filter(|&token| sums.counts[token] == 0)
+        .collect();
     if empty.is_empty() {
         return Ok(());
     }
@@ -122,7 +129,9 @@ fn gather(job: &Job<'_>, own: &[Candidate]) -> Result<Vec<Candidate>, TrainError
 fn take_means(state: &mut State, sums: &Sums, dim: usize) -> bool {
     let mut moved = false;
     let means = state.values.chunks_exact_mut(dim).zip(&mut state.weights);
-    for ((mean, weight), (sum, &count)) in means.zip(sums.values.chunks_exact(dim).zip(&sums.counts)) {
+    for ((mean, weight), (sum, &count)) in
+        means.zip(sums.values.chunks_exact(dim).zip(&sums.counts))
+    {
         *weight = count as f64;
         if count == 0 {
             continue;

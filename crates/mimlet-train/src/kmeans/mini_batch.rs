@@ -32,7 +32,8 @@ pub(super) fn run(job: &Job<'_>, state: &mut State) -> Result<bool, TrainError> 
         }
         step(job, steps, state, batch(&order, steps, place))?;
         job.progress.inc(1);
-        job.progress.set_message(format!("inertia {:.5}", state.inertia));
+        job.progress
+            .set_message(format!("inertia {:.5}", state.inertia));
         saver.save_when_due(state, job)?;
     }
     Ok(true)
@@ -51,14 +52,13 @@ pub(super) fn batch(order: &[usize], steps: Steps, place: usize) -> &[usize] {
     &order[start..(start + steps.items).min(order.len())]
 }
 
-fn step(
-    job: &Job<'_>,
-    steps: Steps,
-    state: &mut State,
-    items: &[usize],
-) -> Result<(), TrainError> {
+fn step(job: &Job<'_>, steps: Steps, state: &mut State, items: &[usize]) -> Result<(), TrainError> {
     let (clusters, dim) = (job.options.clusters, job.rows.dim());
-    let own: Vec<usize> = items.iter().copied().filter(|&item| job.owns(item)).collect();
+    let own: Vec<usize> = items
+        .iter()
+        .copied()
+        .filter(|&item| job.owns(item))
+        .collect();
     let vectors = read_finite(job.rows, &own)?;
     let centers = state.centers(job);
     let tokens = Nearest::new(&centers, dim, job.device).assign(&vectors);
@@ -108,7 +108,10 @@ fn move_starved(
     }
     let mut random = Stream::new(&[0x6d6f_7665, job.options.seed, state.step as u64]);
     let mut chosen = vec![0.0f64; moved.len() * dim];
-    for (place, row) in distinct(rows, moved.len(), &mut random).into_iter().enumerate() {
+    for (place, row) in distinct(rows, moved.len(), &mut random)
+        .into_iter()
+        .enumerate()
+    {
         // Whose item it is gives the vector, the others zeros.
         let Some(at) = own.iter().position(|&item| item == items[row / per_item]) else {
             continue;

@@ -40,13 +40,15 @@ pub fn cluster(job: &Job<'_>) -> Result<Option<Clusters>, TrainError> {
     let steps = job.steps();
     // The last pass counts as a step of Lloyd's, and as the batches it is made of.
     let counting = job.own_blocks();
-    job.progress.set_length((steps.total * steps.bar_per_step + counting) as u64);
+    job.progress
+        .set_length((steps.total * steps.bar_per_step + counting) as u64);
     let mut state = if job.resume {
         State::load(job)?
     } else {
         State::new(seeding::seed(job)?, job.options.clusters)
     };
-    job.progress.set_position((state.step * steps.bar_per_step) as u64);
+    job.progress
+        .set_position((state.step * steps.bar_per_step) as u64);
     let finished = match job.options.algorithm {
         Algorithm::MiniBatch => mini_batch::run(job, &mut state)?,
         Algorithm::Lloyd => lloyd::run(job, &mut state)?,
@@ -55,7 +57,8 @@ pub fn cluster(job: &Job<'_>) -> Result<Option<Clusters>, TrainError> {
         state.save(job)?;
         return Ok(None);
     }
-    job.progress.set_length((state.step * steps.bar_per_step + counting) as u64);
+    job.progress
+        .set_length((state.step * steps.bar_per_step + counting) as u64);
     count(job, &state).map(Some)
 }
 

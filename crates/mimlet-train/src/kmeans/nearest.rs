@@ -40,7 +40,10 @@ impl Nearest {
                 *sum += f64::from(value);
             }
         }
-        let middle: Vec<f32> = middle.iter().map(|sum| (sum / tokens as f64) as f32).collect();
+        let middle: Vec<f32> = middle
+            .iter()
+            .map(|sum| (sum / tokens as f64) as f32)
+            .collect();
         let moved = moved(centers, &middle);
         let half_norms = moved
             .chunks_exact(dim)
@@ -97,7 +100,12 @@ impl Nearest {
 fn moved(vectors: &[f32], middle: &[f32]) -> Vec<f32> {
     let mut out = Vec::with_capacity(vectors.len());
     for vector in vectors.chunks_exact(middle.len()) {
-        out.extend(vector.iter().zip(middle).map(|(value, middle)| value - middle));
+        out.extend(
+            vector
+                .iter()
+                .zip(middle)
+                .map(|(value, middle)| value - middle),
+        );
     }
     out
 }
@@ -147,28 +155,45 @@ mod tests {
     fn oracle(centers: &[f32], vector: &[f32]) -> (u32, f64) {
         let distance = |center: &[f32]| -> f64 {
             let pairs = vector.iter().zip(center);
-            pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+            pairs
+                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
+                .sum()
         };
-        let mut ranked: Vec<(f64, u32)> =
-            centers.chunks_exact(vector.len()).map(distance).zip(0..).collect();
+        let mut ranked: Vec<(f64, u32)> = centers
+            .chunks_exact(vector.len())
+            .map(distance)
+            .zip(0..)
+            .collect();
         ranked.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        let gap = ranked.get(1).map_or(f64::INFINITY, |next| next.0 - ranked[0].0);
+        let gap = ranked
+            .get(1)
+            .map_or(f64::INFINITY, |next| next.0 - ranked[0].0);
         (ranked[0].1, gap)
     }
 
     #[test]
     fn agrees_with_the_definition_on_odd_shapes() {
         let mut random = Stream::new(&[4]);
-        for (rows, dim, tokens) in [(1, 1, 1), (3, 7, 2), (65, 5, 17), (197, 33, 100), (4100, 3, 5)] {
+        for (rows, dim, tokens) in [
+            (1, 1, 1),
+            (3, 7, 2),
+            (65, 5, 17),
+            (197, 33, 100),
+            (4100, 3, 5),
+        ] {
             for offset in [0.0, 1000.0] {
-                let shift = |values: Vec<f32>| values.iter().map(|v| v + offset).collect::<Vec<_>>();
+                let shift =
+                    |values: Vec<f32>| values.iter().map(|v| v + offset).collect::<Vec<_>>();
                 let centers = shift(normals(&mut random, tokens * dim));
                 let vectors = shift(normals(&mut random, rows * dim));
                 let assigned = Nearest::new(&centers, dim, &Device::flex()).assign(&vectors);
                 assert_eq!(assigned.len(), rows);
                 for (vector, token) in vectors.chunks_exact(dim).zip(assigned) {
                     let (expected, gap) = oracle(&centers, vector);
-                    assert!(token == expected || gap < 1e-5, "{rows} x {dim}, {tokens}: {gap}");
+                    assert!(
+                        token == expected || gap < 1e-5,
+                        "{rows} x {dim}, {tokens}: {gap}"
+                    );
                 }
             }
         }
@@ -182,6 +207,9 @@ mod tests {
             assert_eq!(assigned, [0, 0]);
         }
         let centers = [9.0, 9.0, 1.0, 1.0, 5.0, 1.0];
-        assert_eq!(Nearest::new(&centers, 1, &Device::flex()).assign(&[1.2]), [2]);
+        assert_eq!(
+            Nearest::new(&centers, 1, &Device::flex()).assign(&[1.2]),
+            [2]
+        );
     }
 }

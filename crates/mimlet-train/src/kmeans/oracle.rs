@@ -5,7 +5,8 @@ pub(super) type Points = Vec<Vec<f64>>;
 
 pub(super) fn points(values: &[f32], dim: usize) -> Points {
     let rows = values.chunks_exact(dim);
-    rows.map(|row| row.iter().map(|&v| f64::from(v)).collect()).collect()
+    rows.map(|row| row.iter().map(|&v| f64::from(v)).collect())
+        .collect()
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
@@ -47,7 +48,10 @@ pub(super) fn lloyd(centers: &mut Points, vectors: &Points) {
 /// One mini-batch, algorithm 1 of Sculley 2010: each vector of the batch moves its centroid by one
 /// over the number of vectors it has had.
 pub(super) fn mini_batch(centers: &mut Points, counts: &mut [f64], batch: &[&Vec<f64>]) {
-    let chosen: Vec<usize> = batch.iter().map(|vector| nearest(centers, vector)).collect();
+    let chosen: Vec<usize> = batch
+        .iter()
+        .map(|vector| nearest(centers, vector))
+        .collect();
     for (vector, token) in batch.iter().zip(chosen) {
         counts[token] += 1.0;
         let rate = 1.0 / counts[token];

@@ -177,7 +177,9 @@ mod tests {
     fn as_many_centroids_as_vectors_are_all_of_them() {
         let mut random = Stream::new(&[3]);
         // With duplicates: their distance is 0, so that they are never drawn.
-        let vectors: Vec<f32> = (0..40).flat_map(|i| [(i % 25) as f32 + 500.0, 2.0]).collect();
+        let vectors: Vec<f32> = (0..40)
+            .flat_map(|i| [(i % 25) as f32 + 500.0, 2.0])
+            .collect();
         let sample = Sample::new(&vectors, 2, &Device::flex());
         let mut chosen = sample.plus_plus(40, &mut random);
         chosen.sort_unstable();
@@ -191,8 +193,11 @@ mod tests {
             .flat_map(|i| [(i % 6) as f32 * 100.0 + random.normal(), random.normal()])
             .collect();
         let sample = Sample::new(&vectors, 2, &Device::flex());
-        let mut groups: Vec<usize> =
-            sample.plus_plus(6, &mut random).iter().map(|row| row % 6).collect();
+        let mut groups: Vec<usize> = sample
+            .plus_plus(6, &mut random)
+            .iter()
+            .map(|row| row % 6)
+            .collect();
         groups.sort_unstable();
         assert_eq!(groups, [0, 1, 2, 3, 4, 5]);
     }

@@ -80,7 +80,8 @@ impl State {
         let Some(path) = job.state.filter(|_| job.collective.rank() == 0) else {
             return Ok(());
         };
-        let bytes = |values: &[f64]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+        let bytes =
+            |values: &[f64]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
         let (clusters, dim) = (job.options.clusters, job.rows.dim());
         let parts = [
             ("values", vec![clusters, dim], bytes(&self.values)),
@@ -174,11 +175,7 @@ impl Saver {
         }
     }
 
-    pub(super) fn save_when_due(
-        &mut self,
-        state: &State,
-        job: &Job<'_>,
-    ) -> Result<(), TrainError> {
+    pub(super) fn save_when_due(&mut self, state: &State, job: &Job<'_>) -> Result<(), TrainError> {
         if self.last.elapsed() >= INTERVAL {
             state.save(job)?;
             self.last = Instant::now();

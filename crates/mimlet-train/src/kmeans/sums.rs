@@ -63,7 +63,9 @@ impl Sums {
             .par_chunks_exact(dim)
             .zip(tokens)
             .with_min_len(64)
-            .map(|(vector, &token)| squared_distance(vector, &centers[token as usize * dim..][..dim]))
+            .map(|(vector, &token)| {
+                squared_distance(vector, &centers[token as usize * dim..][..dim])
+            })
             .collect();
         for &token in tokens {
             self.counts[token as usize] += 1;

@@ -60,14 +60,19 @@ fn with_job<T>(
 }
 
 fn run(options: &Options, rows: &dyn Rows) -> Clusters {
-    with_job(options, rows, &Solo, |job| cluster(&job)).unwrap().unwrap()
+    with_job(options, rows, &Solo, |job| cluster(&job))
+        .unwrap()
+        .unwrap()
 }
 
 fn assert_near(found: &[f32], expected: &oracle::Points) {
     let expected: Vec<f64> = expected.concat();
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+        assert!(
+            (f64::from(*found) - expected).abs() < 1e-5,
+            "{found} {expected}"
+        );
     }
 }
 
@@ -104,7 +109,10 @@ fn mini_batches_equal_the_textbook() {
                 let items = mini_batch::batch(&order, steps, step % steps.per_pass);
                 let batch: Vec<_> = items.iter().map(|&item| &vectors[item]).collect();
                 oracle::mini_batch(&mut centers, &mut counts, &batch);
-                assert!(mini_batch::starved(&counts, rows).is_empty(), "no centroid moves");
+                assert!(
+                    mini_batch::starved(&counts, rows).is_empty(),
+                    "no centroid moves"
+                );
             }
             (centers, steps.total)
         });
@@ -145,7 +153,10 @@ fn what_is_not_finite_is_refused_with_its_place() {
             let options = options(algorithm, 2);
             let error = with_job(&options, &matrix, &Solo, |job| cluster(&job)).unwrap_err();
             let error = error.to_string();
-            assert!(error.contains("row 17: value 2") && error.contains(name), "{error}");
+            assert!(
+                error.contains("row 17: value 2") && error.contains(name),
+                "{error}"
+            );
         }
     }
 }
@@ -179,15 +190,29 @@ fn lloyd_gives_empty_clusters_the_farthest_vectors() {
 
 #[test]
 fn starved_centroids_are_moved_onto_vectors() {
-    assert_eq!(mini_batch::starved(&[500.0, 4.0, 0.0, 5.0, 3.0], 9), [1, 2, 4]);
+    assert_eq!(
+        mini_batch::starved(&[500.0, 4.0, 0.0, 5.0, 3.0], 9),
+        [1, 2, 4]
+    );
     assert_eq!(mini_batch::starved(&[500.0, 4.0, 0.0, 5.0, 3.0], 2), [2, 4]);
     let mut drawn = mini_batch::distinct(5, 5, &mut Stream::new(&[1]));
     drawn.sort_unstable();
     assert_eq!(drawn, [0, 1, 2, 3, 4]);
     // Two far blobs and a seed that no vector is near: it ends up in a blob.
-    let values: Vec<f32> = normals(2, 400).iter().enumerate().map(|(i, v)| v + (i / 200) as f32 * 60.0).collect();
-    let found = run(&options(Algorithm::MiniBatch, 5), &Matrix::new(values, 2).unwrap());
-    assert!(found.counts.iter().all(|&count| count > 0), "{:?}", found.counts);
+    let values: Vec<f32> = normals(2, 400)
+        .iter()
+        .enumerate()
+        .map(|(i, v)| v + (i / 200) as f32 * 60.0)
+        .collect();
+    let found = run(
+        &options(Algorithm::MiniBatch, 5),
+        &Matrix::new(values, 2).unwrap(),
+    );
+    assert!(
+        found.counts.iter().all(|&count| count > 0),
+        "{:?}",
+        found.counts
+    );
 }
 
 #[test]
@@ -200,7 +225,10 @@ fn spherical_centroids_are_unit_vectors_of_the_groups() {
         })
         .collect();
     for algorithm in [Algorithm::Lloyd, Algorithm::MiniBatch] {
-        let options = Options { spherical: true, ..options(algorithm, 3) };
+        let options = Options {
+            spherical: true,
+            ..options(algorithm, 3)
+        };
         let found = run(&options, &Matrix::new(values.clone(), 2).unwrap());
         assert_eq!(found.counts, [100; 3]);
         for center in found.centers.chunks_exact(2) {
@@ -213,8 +241,14 @@ fn spherical_centroids_are_unit_vectors_of_the_groups() {
 #[test]
 fn mini_batches_stop_when_the_smoothed_inertia_does_not_fall() {
     let matrix = Matrix::new(normals(6, 400 * 2), 2).unwrap();
-    let patient = Options { passes: 200, ..options(Algorithm::MiniBatch, 4) };
-    let hasty = Options { patience: 10, ..patient.clone() };
+    let patient = Options {
+        passes: 200,
+        ..options(Algorithm::MiniBatch, 4)
+    };
+    let hasty = Options {
+        patience: 10,
+        ..patient.clone()
+    };
     let (all, some) = (run(&patient, &matrix).steps, run(&hasty, &matrix).steps);
     assert_eq!(all, 2000);
     assert!((12..1000).contains(&some), "{some}");
@@ -224,9 +258,15 @@ fn mini_batches_stop_when_the_smoothed_inertia_does_not_fall() {
 fn one_thread_or_many_give_the_same_bits() {
     let matrix = Matrix::new(normals(9, 3000 * 33), 33).unwrap();
     for algorithm in [Algorithm::Lloyd, Algorithm::MiniBatch] {
-        let options = Options { batch: 700, ..options(algorithm, 70) };
+        let options = Options {
+            batch: 700,
+            ..options(algorithm, 70)
+        };
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             // Built within: rows are of one thread.
             let matrix = matrix.clone();
             pool.install(|| run(&options, &matrix))
@@ -237,10 +277,22 @@ fn one_thread_or_many_give_the_same_bits() {
     }
 }
 
-fn run_in(path: &Path, options: &Options, id: &str, resume: bool, stop_after: Option<usize>) -> Result<Option<Clusters>, TrainError> {
+fn run_in(
+    path: &Path,
+    options: &Options,
+    id: &str,
+    resume: bool,
+    stop_after: Option<usize>,
+) -> Result<Option<Clusters>, TrainError> {
     let matrix = Matrix::new(normals(7, 300 * 5), 5).unwrap();
     with_job(options, &matrix, &Solo, |job| {
-        cluster(&Job { state: Some(path), id, resume, stop_after, ..job })
+        cluster(&Job {
+            state: Some(path),
+            id,
+            resume,
+            stop_after,
+            ..job
+        })
     })
 }
 
@@ -249,14 +301,22 @@ fn a_resumed_clustering_equals_an_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     for algorithm in [Algorithm::Lloyd, Algorithm::MiniBatch] {
-        let options = Options { patience: 10, ..options(algorithm, 6) };
+        let options = Options {
+            patience: 10,
+            ..options(algorithm, 6)
+        };
         let whole = run_in(&path, &options, "a", false, None).unwrap();
         assert!(whole.is_some());
         for stop in [0, 1, 2] {
-            assert_eq!(run_in(&path, &options, "a", false, Some(stop)).unwrap(), None);
+            assert_eq!(
+                run_in(&path, &options, "a", false, Some(stop)).unwrap(),
+                None
+            );
             assert_eq!(run_in(&path, &options, "a", true, None).unwrap(), whole);
         }
-        let error = run_in(&path, &options, "b", true, None).unwrap_err().to_string();
+        let error = run_in(&path, &options, "b", true, None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("another clustering"), "{error}");
     }
     std::fs::write(&path, b"cut").unwrap();
@@ -378,7 +438,10 @@ fn three_processes_give_what_one_gives() {
     let values = coarse(3, 260 * 5);
     for algorithm in [Algorithm::Lloyd, Algorithm::MiniBatch] {
         // More clusters than some batches fill: the moves of starved centroids are shared too.
-        let options = Options { passes: 4, ..options(algorithm, 30) };
+        let options = Options {
+            passes: 4,
+            ..options(algorithm, 30)
+        };
         let alone = run(&options, &Matrix::new(values.clone(), 5).unwrap());
         let barrier = Arc::new(Barrier::new(WORLD));
         let parts = Arc::new(Mutex::new(vec![Vec::new(); WORLD]));
@@ -386,15 +449,25 @@ fn three_processes_give_what_one_gives() {
             let threads: Vec<_> = (0..WORLD)
                 .map(|rank| {
                     let (barrier, parts) = (Arc::clone(&barrier), Arc::clone(&parts));
-                    let member = Member { rank, world: WORLD, barrier, parts };
+                    let member = Member {
+                        rank,
+                        world: WORLD,
+                        barrier,
+                        parts,
+                    };
                     let matrix = Matrix::new(values.clone(), 5).unwrap();
                     let options = &options;
                     scope.spawn(move || {
-                        with_job(options, &matrix, &member, |job| cluster(&job)).unwrap().unwrap()
+                        with_job(options, &matrix, &member, |job| cluster(&job))
+                            .unwrap()
+                            .unwrap()
                     })
                 })
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         for clusters in found {
             assert_eq!(clusters.centers, alone.centers);

@@ -1,7 +1,8 @@
 //! A run small enough for a test.
 
 use crate::config::{
-    CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig, Precision, TargetKind,
+    CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig, Precision,
+    TargetKind,
 };
 use crate::synth::SynthConfig;
 

@@ -35,6 +35,8 @@ impl Tokenizer for LabelTokenizer {
             )));
         }
         let each = labels.iter();
-        Ok(each.flat_map(|&label| std::iter::repeat_n(label, self.patches)).collect())
+        Ok(each
+            .flat_map(|&label| std::iter::repeat_n(label, self.patches))
+            .collect())
     }
 }

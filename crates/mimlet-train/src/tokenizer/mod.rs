@@ -59,9 +59,9 @@ pub fn open(
                 device,
             )?)
         }
-        Space::RandomProjection { projection } => {
-            Box::new(ProjectionTokenizer::new(codebook, projection, model, device)?)
-        }
+        Space::RandomProjection { projection } => Box::new(ProjectionTokenizer::new(
+            codebook, projection, model, device,
+        )?),
         Space::Labels => Box::new(LabelTokenizer::new(codebook.tokens(), model)),
     })
 }

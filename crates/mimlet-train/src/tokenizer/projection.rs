@@ -57,7 +57,8 @@ impl Tokenizer for ProjectionTokenizer {
             let mut block = block.to_vec();
             self.normalise.apply(&mut block, inputs);
             let rows = block.len() / inputs;
-            let block = Tensor::<2>::from_data(TensorData::new(block, [rows, inputs]), &self.device);
+            let block =
+                Tensor::<2>::from_data(TensorData::new(block, [rows, inputs]), &self.device);
             let mut codes = host_values(block.matmul(self.projection.clone()));
             Normalise::L2.apply(&mut codes, dim);
             tokens.extend(self.nearest.assign(&codes));

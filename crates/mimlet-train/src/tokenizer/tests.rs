@@ -17,7 +17,11 @@ use crate::synth::{self, SynthConfig};
 use crate::tokenizer;
 
 fn images() -> ImageSet {
-    synth::generate(SynthConfig { images: 12, seed: 4 }).unwrap()
+    synth::generate(SynthConfig {
+        images: 12,
+        seed: 4,
+    })
+    .unwrap()
 }
 
 fn built(
@@ -69,9 +73,15 @@ fn assert_nearest(codebook: &Codebook, vectors: &[f32], tokens: &[u32]) {
         counts[token as usize] += 1.0;
         let distance = |center: &[f32]| -> f64 {
             let pairs = vector.iter().zip(center);
-            pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+            pairs
+                .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
+                .sum()
         };
-        let distances: Vec<f64> = codebook.centers.chunks_exact(codebook.dim).map(distance).collect();
+        let distances: Vec<f64> = codebook
+            .centers
+            .chunks_exact(codebook.dim)
+            .map(distance)
+            .collect();
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
         assert!(distances[token as usize] - least <= 1e-5 * (1.0 + least));
     }
@@ -82,7 +92,9 @@ fn tokens(codebook: &Codebook, model: &ModelConfig, encoder: Option<&PathBuf>) -
     let encoder = encoder.map(PathBuf::as_path);
     let tokenizer = tokenizer::open(codebook, encoder, model, &Device::flex()).unwrap();
     assert_eq!(tokenizer.tokens(), codebook.tokens());
-    tokenizer.tokenize(&patches(model), &images().labels).unwrap()
+    tokenizer
+        .tokenize(&patches(model), &images().labels)
+        .unwrap()
 }
 
 #[test]
@@ -93,7 +105,11 @@ fn pixels_go_to_the_nearest_centroid_normalised_or_not() {
         assert_eq!(built.codebook.normalise, normalise);
         let mut vectors = patches(&model);
         normalise.apply(&mut vectors, model.patch_dim());
-        assert_nearest(&built.codebook, &vectors, &tokens(&built.codebook, &model, None));
+        assert_nearest(
+            &built.codebook,
+            &vectors,
+            &tokens(&built.codebook, &model, None),
+        );
         assert!(built.inertia.unwrap() > 0.0);
     }
 }
@@ -113,15 +129,26 @@ fn a_mim_files_features_go_to_the_centroid_of_largest_cosine() {
     let mut vectors = encoder.encode(patches(&model), images().labels).patches;
     // A device compares raw features: with centroids of length 1 its nearest is the same.
     let raw = vectors.clone();
-    let on_device = crate::kmeans::Nearest::new(&made.codebook.centers, model.dim, &device).assign(&raw);
-    let differ = tokens.iter().zip(&on_device).filter(|(a, b)| a != b).count();
+    let on_device =
+        crate::kmeans::Nearest::new(&made.codebook.centers, model.dim, &device).assign(&raw);
+    let differ = tokens
+        .iter()
+        .zip(&on_device)
+        .filter(|(a, b)| a != b)
+        .count();
     assert_eq!(differ, 0);
     Normalise::L2.apply(&mut vectors, model.dim);
     assert_nearest(&made.codebook, &vectors, &tokens);
-    let layered = CodebookConfig { layer: Some(1), ..config };
+    let layered = CodebookConfig {
+        layer: Some(1),
+        ..config
+    };
     assert!(built(&layered, &model, Some(&path)).is_err());
     assert!(tokenizer::open(&made.codebook, None, &model, &device).is_err());
-    let other = ModelConfig { image_size: 32, ..model };
+    let other = ModelConfig {
+        image_size: 32,
+        ..model
+    };
     let error = tokenizer::open(&made.codebook, Some(&path), &other, &device).unwrap_err();
     assert!(error.to_string().contains("image_size is 64"), "{error}");
 }
@@ -129,7 +156,12 @@ fn a_mim_files_features_go_to_the_centroid_of_largest_cosine() {
 #[test]
 fn random_projections_go_to_the_codeword_of_largest_cosine() {
     let model = tiny::config().model;
-    let made = built(&config(SpaceKind::RandomProjection, Normalise::PerPatch), &model, None).unwrap();
+    let made = built(
+        &config(SpaceKind::RandomProjection, Normalise::PerPatch),
+        &model,
+        None,
+    )
+    .unwrap();
     let Space::RandomProjection { projection } = &made.codebook.space else {
         panic!("{:?}", made.codebook.space)
     };
@@ -142,12 +174,18 @@ fn random_projections_go_to_the_codeword_of_largest_cosine() {
         .flat_map(|vector| {
             projection.chunks_exact(inputs).map(|row| {
                 let pairs = row.iter().zip(vector);
-                pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>() as f32
+                pairs
+                    .map(|(&a, &b)| f64::from(a) * f64::from(b))
+                    .sum::<f64>() as f32
             })
         })
         .collect();
     Normalise::L2.apply(&mut codes, dim);
-    assert_nearest(&made.codebook, &codes, &tokens(&made.codebook, &model, None));
+    assert_nearest(
+        &made.codebook,
+        &codes,
+        &tokens(&made.codebook, &model, None),
+    );
     assert_eq!(made.inertia, None);
 }
 
@@ -169,9 +207,16 @@ fn the_oracle_gives_each_patch_its_images_class() {
 fn requests_that_contradict_themselves_are_refused() {
     let model = tiny::config().model;
     let path = PathBuf::from("encoder.safetensors");
-    for space in [SpaceKind::Pixels, SpaceKind::RandomProjection, SpaceKind::Labels] {
+    for space in [
+        SpaceKind::Pixels,
+        SpaceKind::RandomProjection,
+        SpaceKind::Labels,
+    ] {
         assert!(built(&config(space, Normalise::None), &model, Some(&path)).is_err());
-        let layered = CodebookConfig { layer: Some(1), ..config(space, Normalise::None) };
+        let layered = CodebookConfig {
+            layer: Some(1),
+            ..config(space, Normalise::None)
+        };
         assert!(built(&layered, &model, None).is_err());
     }
     let error = built(&config(SpaceKind::Features, Normalise::None), &model, None).unwrap_err();
