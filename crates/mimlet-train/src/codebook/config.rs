@@ -65,7 +65,7 @@ impl Default for CodebookConfig {
     fn default() -> Self {
         Self {
             tokens: 100,
-            images: usize::MAX,
+            images: 10_000,
             batch: 4096,
             passes: 10,
             seed: 1,

@@ -122,7 +122,7 @@ fn move_starved(
         }
     }
     job.collective.sum_f64(&mut chosen)?;
-    let stays = |token: &usize| !moved.contains(token);
+    let stays = |token: &usize| moved.binary_search(token).is_err();
     let fewest = (0..state.weights.len())
         .filter(stays)
         .map(|token| state.weights[token])
