@@ -29,9 +29,13 @@ pub struct FloatCodebook {
 /// (`pixels` or `features`). In pixel space `patch_order` says how a patch is flattened
 /// (`channel,row,column` or `row,column,channel`); optional are `mean`, `std` and `teacher_hash`.
 ///
+/// A device compares raw pixels or final features by Euclidean distance. A codebook that was made
+/// otherwise is refused, but for one of spherical k-means (`normalise` `l2`): among centroids of one
+/// length the nearest to a vector is the one of largest cosine, however long the vector.
+///
 /// # Errors
-/// [`ExportError::Io`], [`ExportError::Content`] naming what is missing, or
-/// [`ExportError::NotFinite`].
+/// [`ExportError::Io`], [`ExportError::Content`] naming what is missing or what a device could not
+/// compute, or [`ExportError::NotFinite`].
 pub fn read_codebook(path: &Path) -> Result<FloatCodebook, ExportError> {
     if path.extension().is_some_and(|extension| extension == "npy") {
         return Err(ExportError::content(
@@ -54,6 +58,7 @@ pub fn read_codebook(path: &Path) -> Result<FloatCodebook, ExportError> {
         u32::try_from(side).map_err(|_| ExportError::content(path, reason))
     };
     let space = space_of(&file)?;
+    check_rule(&file, &centers.values, dim)?;
     let centroids = match (space, file.metadata("patch_order")) {
         (CodebookSpace::Features, _) | (_, Some("channel,row,column")) => centers.values,
         (_, Some("row,column,channel")) => channels_first(centers.values, dim),
@@ -79,11 +84,50 @@ fn space_of(file: &SafetensorsFile) -> Result<CodebookSpace, ExportError> {
     match file.metadata("space") {
         Some("pixels") => Ok(CodebookSpace::Pixels),
         Some("features") => Ok(CodebookSpace::Features),
+        Some(space @ ("random-projection" | "labels")) => {
+            let reason = format!(
+                "is over {space}, a baseline of training that no device computes; export a \
+                 codebook over pixels or features"
+            );
+            Err(ExportError::content(file.path(), reason))
+        }
         found => {
             let reason = format!("its metadata space is {found:?}; it must be pixels or features");
             Err(ExportError::content(file.path(), reason))
         }
     }
+}
+
+/// That the nearest centroid by Euclidean distance to raw pixels or final features is the token.
+fn check_rule(file: &SafetensorsFile, centers: &[f32], dim: usize) -> Result<(), ExportError> {
+    let refuse = |reason: String| Err(ExportError::content(file.path(), reason));
+    if let Some(layer) = file.metadata("layer") {
+        return refuse(format!(
+            "is over features after block {layer}; a device has those after the final norm only"
+        ));
+    }
+    match file.metadata("normalise") {
+        None | Some("none") => Ok(()),
+        Some("l2") => match centers
+            .chunks_exact(dim.max(1))
+            .position(|row| !is_unit(row))
+        {
+            None => Ok(()),
+            Some(row) => refuse(format!(
+                "is of spherical k-means but centroid {row} has not length 1; nearness on a \
+                 device would not be the cosine"
+            )),
+        },
+        Some(other) => refuse(format!(
+            "has normalise {other}; a device compares pixels and features as they are"
+        )),
+    }
+}
+
+/// Length 1, but for the rounding of f32.
+fn is_unit(row: &[f32]) -> bool {
+    let squares: f64 = row.iter().map(|&v| f64::from(v) * f64::from(v)).sum();
+    (squares - 1.0).abs() < 1e-5
 }
 
 /// Centroids flattened (row, column, channel) to (channel, row, column).

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::codebook::{CodebookConfig, SpaceKind};
 use crate::error::TrainError;
 use crate::synth::SynthConfig;
 
@@ -76,22 +77,6 @@ pub struct DataConfig {
     pub flip: bool,
     /// Shift by up to this many pixels, mirroring at the border.
     pub shift: usize,
-}
-
-/// K-means over patches or features.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CodebookConfig {
-    /// K, the number of centroids.
-    pub tokens: usize,
-    /// Images whose patches are clustered, the first of the set.
-    pub images: usize,
-    /// Vectors in a mini-batch.
-    pub batch: usize,
-    /// Passes over the vectors.
-    pub passes: usize,
-    /// Seed of seeding and batches.
-    pub seed: u64,
 }
 
 /// The optimisation.
@@ -192,9 +177,7 @@ impl Config {
         {
             return wrong("decoder.dim must be a multiple of decoder.heads and of 4");
         }
-        if self.codebook.tokens < 2 || self.codebook.batch == 0 || self.codebook.passes == 0 {
-            return wrong("codebook.tokens must be at least 2, batch and passes at least 1");
-        }
+        self.codebook.check()?;
         if train.batch == 0 || train.steps == 0 || train.log_every == 0 {
             return wrong("train.batch, train.steps and train.log_every must be at least 1");
         }

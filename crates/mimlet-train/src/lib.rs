@@ -14,6 +14,7 @@ pub mod device;
 pub mod encoder;
 mod error;
 pub mod evaluate;
+pub mod kmeans;
 pub mod masking;
 pub mod nn;
 pub mod patches;

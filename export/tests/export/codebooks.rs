@@ -57,6 +57,54 @@ fn codebooks_that_leave_something_open_are_refused() {
 }
 
 #[test]
+fn a_codebook_of_another_rule_than_a_devices_is_refused() {
+    let features = |key: &'static str, value: &'static str| {
+        read(&codebook(&[("space", "features"), (key, value)], &[2, 3]))
+    };
+    let refusal = |key, value| features(key, value).unwrap_err().to_string();
+    assert!(features("normalise", "none").is_ok());
+    assert!(refusal("normalise", "per-patch").contains("per-patch"));
+    assert!(refusal("layer", "3").contains("after block 3"));
+    // The centroids of `codebook` are 0, 1, 2 and 3, 4, 5.
+    assert!(refusal("normalise", "l2").contains("centroid 0"));
+    for space in ["random-projection", "labels"] {
+        let metadata = [("space", space), ("patch_order", "channel,row,column")];
+        let error = read(&codebook(&metadata, &[2, 12]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(space) && error.contains("baseline"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn spherical_centroids_give_the_token_of_largest_cosine() {
+    let values = [0.6f32, 0.8, 0.0, 0.0, 0.28, 0.96];
+    let mut checkpoint = codebook(&[("space", "features"), ("normalise", "l2")], &[2, 3]);
+    let raw = Raw::f32(&[2, 3], &values);
+    checkpoint.tensors.insert("centers".into(), raw);
+    let centroids = read(&checkpoint).unwrap().centroids;
+    let score = |rule: &dyn Fn(&[f32]) -> f32| -> usize {
+        let scores: Vec<f32> = centroids.chunks_exact(3).map(rule).collect();
+        usize::from(scores[1] > scores[0])
+    };
+    // Short and long vectors alike.
+    for (vector, token) in [([0.1, 0.02, 0.03], 0), ([-40.0, 90.0, 90.0], 1)] {
+        let pairs = |row: &[f32]| -> Vec<(f32, f32)> { row.iter().copied().zip(vector).collect() };
+        let cosine = |row: &[f32]| pairs(row).iter().map(|(c, x)| c * x).sum::<f32>();
+        let nearness = |row: &[f32]| {
+            -pairs(row)
+                .iter()
+                .map(|(c, x)| (c - x) * (c - x))
+                .sum::<f32>()
+        };
+        assert_eq!([score(&cosine), score(&nearness)], [token; 2]);
+    }
+}
+
+#[test]
 fn a_codebook_for_another_model_or_normalisation_is_refused() {
     let model = import(&timm(), &options()).unwrap();
     let mut options = ExportOptions::new(Scheme::F32, model.preprocess.resolve([64, 64]));

@@ -33,7 +33,8 @@ pub(crate) struct Arguments {
 /// Probes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (config, train) = arguments.images.read()?;
-    let encoder = EncoderFile::read(&arguments.encoder, &device::by_name(&arguments.device)?)?;
+    let device = device::by_name(&arguments.device)?;
+    let encoder = EncoderFile::open(&arguments.encoder, &config.model, &device)?;
     let test = open(&arguments.test)?;
     if test.class_names() != train.class_names() {
         return Err(TrainError::Config(format!(

@@ -1,23 +1,54 @@
 //! The codebook file: safetensors with `centers` f32 `[K, D]`, `counts` f32 `[K]` and metadata.
+//!
+//! | `space` | what lives in it | `centers` |
+//! |---|---|---|
+//! | `pixels` | a patch's normalised pixels, D = 3 p p | centroids |
+//! | `features` | patch features of the encoder `teacher_hash`, after its final norm or after block `layer` | centroids |
+//! | `random-projection` | pixels times the tensor `projection` `[D, 3 p p]`, made of length 1 | unit codewords |
+//! | `labels` | nothing: a patch's token is its image's class | `[K, 1]`, the classes' numbers, not used |
+//!
+//! `normalise` (`none`, `l2` or `per-patch`; `none` when absent) is what is done to a patch's pixels
+//! or features first; with `l2` the centroids of k-means have length 1. `patch_size`,
+//! `patch_order`, `mean` and `std` say how patches are cut and normalised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::normalise::Normalise;
 use crate::config::ModelConfig;
 use crate::error::TrainError;
 use crate::nn::state::{Array, State};
 use crate::tensors::{self, Precision};
 
 /// What a codebook's centroids live in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Space {
     /// Normalised pixels of a patch, flattened (channel, row, column).
     Pixels,
-    /// Patch features after the final norm of the encoder whose file has this BLAKE3 hash.
+    /// Patch features of the encoder whose file has this BLAKE3 hash.
     Features {
         /// Hexadecimal BLAKE3 of the encoder's file.
         teacher_hash: String,
     },
+    /// Normalised pixels of a patch, projected at random and made of length 1.
+    RandomProjection {
+        /// `[dim, 3 p p]`.
+        projection: Vec<f32>,
+    },
+    /// A patch's token is its image's class.
+    Labels,
+}
+
+impl Space {
+    /// Its name in files and reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Features { .. } => "features",
+            Self::RandomProjection { .. } => "random-projection",
+            Self::Labels => "labels",
+        }
+    }
 }
 
 /// A codebook and what is needed to use it.
@@ -31,6 +62,10 @@ pub struct Codebook {
     pub dim: usize,
     /// What the centroids live in.
     pub space: Space,
+    /// What is done to a patch's pixels or features first.
+    pub normalise: Normalise,
+    /// Features after this many of the encoder's blocks; after its final norm when `None`.
+    pub layer: Option<usize>,
     /// Side of a patch, pixels.
     pub patch_size: usize,
     /// Per-channel mean of the normalisation, 0..1 units.
@@ -59,10 +94,14 @@ impl Codebook {
     /// [`TrainError::Config`] naming what differs.
     pub fn check_pixels(&self, model: &ModelConfig) -> Result<(), TrainError> {
         let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
-        if self.space != Space::Pixels {
-            return wrong("the codebook is over features; give one over pixels");
-        }
-        if self.patch_size != model.patch_size || self.dim != model.patch_dim() {
+        let dim = match &self.space {
+            Space::Pixels => self.dim,
+            Space::RandomProjection { projection } => projection.len() / self.dim,
+            Space::Features { .. } | Space::Labels => {
+                return wrong("the codebook is not over pixels");
+            }
+        };
+        if self.patch_size != model.patch_size || dim != model.patch_dim() {
             return wrong("the codebook's patch size is not model.patch_size");
         }
         if (self.mean, self.std) != (model.mean, model.std) {
@@ -80,28 +119,34 @@ impl Codebook {
             shape,
             values: values.to_vec(),
         };
-        let state: State = [
-            (
-                "centers",
-                array(vec![self.tokens(), self.dim], &self.centers),
-            ),
-            ("counts", array(vec![self.tokens()], &self.counts)),
+        let (tokens, dim) = (self.tokens(), self.dim);
+        let mut state: State = [
+            ("centers", array(vec![tokens, dim], &self.centers)),
+            ("counts", array(vec![tokens], &self.counts)),
         ]
         .map(|(name, array)| (name.to_owned(), array))
         .into();
         let mut metadata = BTreeMap::from([
+            ("space", self.space.name().to_owned()),
+            ("normalise", self.normalise.name().to_owned()),
             ("patch_size", self.patch_size.to_string()),
             ("patch_order", "channel,row,column".to_owned()),
             ("mean", tensors::join(&self.mean)),
             ("std", tensors::join(&self.std)),
         ]);
+        if let Some(layer) = self.layer {
+            metadata.insert("layer", layer.to_string());
+        }
         match &self.space {
-            Space::Pixels => metadata.insert("space", "pixels".to_owned()),
             Space::Features { teacher_hash } => {
                 metadata.insert("teacher_hash", teacher_hash.clone());
-                metadata.insert("space", "features".to_owned())
             }
-        };
+            Space::RandomProjection { projection } => {
+                let shape = vec![dim, projection.len() / dim];
+                state.insert("projection".into(), array(shape, projection));
+            }
+            Space::Pixels | Space::Labels => {}
+        }
         tensors::write(path, &state, &metadata, Precision::F32)
     }
 
@@ -120,6 +165,9 @@ impl Codebook {
             .filter(|array| array.shape.len() == 2 && array.shape.iter().all(|&n| n > 0))
             .ok_or_else(|| wrong("needs a tensor centers of shape [K, D]".into()))?;
         let [tokens, dim] = [centers.shape[0], centers.shape[1]];
+        if !centers.values.iter().all(|value| value.is_finite()) {
+            return Err(wrong("centers has a number that is not finite".into()));
+        }
         let counts = state
             .remove("counts")
             .filter(|array| array.shape == [tokens])
@@ -128,17 +176,8 @@ impl Codebook {
             let value = metadata.get(key);
             value.ok_or_else(|| wrong(format!("metadata lacks {key}")))
         };
-        let space = match text("space")?.as_str() {
-            "pixels" => Space::Pixels,
-            "features" => Space::Features {
-                teacher_hash: text("teacher_hash")?.clone(),
-            },
-            other => {
-                return Err(wrong(format!(
-                    "space {other} is neither pixels nor features"
-                )));
-            }
-        };
+        let space = space_of(text("space")?, &metadata, state.remove("projection"), dim);
+        let space = space.map_err(wrong)?;
         if text("patch_order")? != "channel,row,column" {
             return Err(wrong("patch_order is not channel,row,column".into()));
         }
@@ -148,15 +187,47 @@ impl Codebook {
         let patch_size = text("patch_size")?
             .parse()
             .map_err(|_| wrong("patch_size is not a number".into()))?;
+        let layer = metadata.get("layer").map(|layer| layer.parse()).transpose();
+        let normalise = metadata.get("normalise").map_or("none", String::as_str);
         Ok(Self {
             centers: centers.values,
             counts: counts.values,
             dim,
             space,
+            normalise: Normalise::by_name(normalise)
+                .ok_or_else(|| wrong(format!("normalise {normalise} is not known")))?,
+            layer: layer.map_err(|_| wrong("layer is not a number".into()))?,
             patch_size,
             mean: triple("mean")?,
             std: triple("std")?,
         })
+    }
+}
+
+/// The space called `name`, with the parts of the file that belong to it.
+fn space_of(
+    name: &str,
+    metadata: &HashMap<String, String>,
+    projection: Option<Array>,
+    dim: usize,
+) -> Result<Space, String> {
+    match name {
+        "pixels" => Ok(Space::Pixels),
+        "features" => {
+            let hash = metadata.get("teacher_hash").cloned();
+            hash.map(|teacher_hash| Space::Features { teacher_hash })
+                .ok_or_else(|| "metadata lacks teacher_hash".into())
+        }
+        "random-projection" => projection
+            .filter(|array| array.shape.len() == 2 && array.shape[0] == dim)
+            .map(|array| Space::RandomProjection {
+                projection: array.values,
+            })
+            .ok_or_else(|| format!("needs a tensor projection of shape [{dim}, 3 p p]")),
+        "labels" => Ok(Space::Labels),
+        other => Err(format!(
+            "space {other} is none of pixels, features, random-projection and labels"
+        )),
     }
 }
 
@@ -172,6 +243,8 @@ mod tests {
             counts: vec![30.0, 10.0],
             dim: model.patch_dim(),
             space: Space::Pixels,
+            normalise: Normalise::None,
+            layer: None,
             patch_size: model.patch_size,
             mean: model.mean,
             std: model.std,
@@ -186,9 +259,26 @@ mod tests {
             space: Space::Features {
                 teacher_hash: "ab".into(),
             },
+            normalise: Normalise::L2,
+            layer: Some(3),
             ..codebook()
         };
-        for codebook in [codebook(), features] {
+        let projection = Codebook {
+            space: Space::RandomProjection {
+                projection: vec![0.5; 2 * codebook().dim],
+            },
+            centers: vec![0.0, 1.0, 1.0, 0.0],
+            dim: 2,
+            normalise: Normalise::PerPatch,
+            ..codebook()
+        };
+        let labels = Codebook {
+            space: Space::Labels,
+            centers: vec![0.0, 1.0],
+            dim: 1,
+            ..codebook()
+        };
+        for codebook in [codebook(), projection, labels, features] {
             codebook.write(&path).unwrap();
             assert_eq!(Codebook::read(&path).unwrap(), codebook);
         }

@@ -1,11 +1,13 @@
-//! Codebooks: k-means centroids of patches, the file that holds them, and the nearest-centroid
-//! rule that turns a patch into a token.
+//! Codebooks: what turns patches into tokens, how it is made of a set of images, and its file.
 
+mod baseline;
 mod build;
+mod config;
 mod file;
-pub mod kmeans;
-mod nearest;
+mod normalise;
+mod vectors;
 
-pub use build::{feature_codebook, pixel_codebook};
+pub use build::{Built, Request, build, pixel_codebook};
+pub use config::{CodebookConfig, SpaceKind};
 pub use file::{Codebook, Space};
-pub use nearest::Assigner;
+pub use normalise::Normalise;

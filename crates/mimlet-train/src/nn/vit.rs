@@ -64,6 +64,19 @@ impl Vit {
     /// `patches` is `[batch * seen, 3 p p]` (channel, row, column); `indices`, `[batch * seen]`,
     /// says where in the image each lies.
     pub fn forward(&self, patches: Tensor<2>, indices: Tensor<1, Int>, batch: usize) -> Tensor<2> {
+        let blocks = self.blocks.len();
+        self.norm
+            .forward(self.forward_until(patches, indices, batch, blocks))
+    }
+
+    /// As [`Vit::forward`], after the first `blocks` blocks and without the final norm.
+    fn forward_until(
+        &self,
+        patches: Tensor<2>,
+        indices: Tensor<1, Int>,
+        batch: usize,
+        blocks: usize,
+    ) -> Tensor<2> {
         let [rows, patch_dim] = patches.dims();
         let dim = self.norm.weight.dims()[0];
         let seen = rows / batch;
@@ -81,22 +94,36 @@ impl Vit {
             1,
         );
         let mut x = tokens.reshape([batch * (1 + seen), dim]);
-        for block in &self.blocks {
+        for block in &self.blocks[..blocks] {
             x = block.forward(x, batch);
         }
-        self.norm.forward(x)
+        x
     }
 
     /// Features of whole images, `[images, 1 + patches, dim]`, from `patches`,
     /// `[images * patches, 3 p p]` row-major.
     pub fn encode(&self, config: &ModelConfig, patches: Vec<f32>, device: &Device) -> Tensor<3> {
+        let x = self.encode_until(config, patches, device, self.blocks.len());
+        let dims = x.dims();
+        let rows = x.reshape([dims[0] * dims[1], dims[2]]);
+        self.norm.forward(rows).reshape(dims)
+    }
+
+    /// As [`Vit::encode`], after the first `blocks` blocks and without the final norm.
+    pub fn encode_until(
+        &self,
+        config: &ModelConfig,
+        patches: Vec<f32>,
+        device: &Device,
+        blocks: usize,
+    ) -> Tensor<3> {
         let (count, patch_dim) = (config.patches(), config.patch_dim());
         let rows = patches.len() / patch_dim;
         let indices: Vec<i32> = (0..rows).map(|row| (row % count) as i32).collect();
         let patches = Tensor::from_data(TensorData::new(patches, [rows, patch_dim]), device);
         let indices = Tensor::from_data(TensorData::new(indices, [rows]), device);
         let batch = rows / count;
-        self.forward(patches, indices, batch)
+        self.forward_until(patches, indices, batch, blocks)
             .reshape([batch, 1 + count, config.dim])
     }
 }

@@ -41,6 +41,7 @@ pub(crate) fn config() -> Config {
             batch: 64,
             passes: 2,
             seed: 1,
+            ..CodebookConfig::default()
         },
         train: OptimConfig {
             seed: 2,

@@ -5,23 +5,25 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use super::Tokenizer;
-use crate::codebook::{Assigner, Codebook};
+use crate::codebook::{Codebook, Normalise};
 use crate::config::ModelConfig;
 use crate::encoder::EncoderFile;
 use crate::error::TrainError;
+use crate::kmeans::Nearest;
 
 /// Tokens of a feature codebook, with the encoder it was made from.
 #[derive(Debug)]
 pub struct FeatureTokenizer {
     teacher: EncoderFile,
-    assigner: Assigner,
+    nearest: Nearest,
+    normalise: Normalise,
     tokens: usize,
 }
 
 impl FeatureTokenizer {
     /// # Errors
     /// [`TrainError::Config`] when the encoder at `path` is not the codebook's teacher, or takes
-    /// other patches than `model`; as [`EncoderFile::read`].
+    /// other patches than `model`; as [`EncoderFile::open`].
     pub fn new(
         codebook: &Codebook,
         teacher_hash: &str,
@@ -29,7 +31,7 @@ impl FeatureTokenizer {
         model: &ModelConfig,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let teacher = EncoderFile::read(path, device)?;
+        let teacher = EncoderFile::open(path, model, device)?.at_layer(codebook.layer)?;
         let wrong = |reason: String| Err(TrainError::Config(reason));
         if teacher.hash != teacher_hash {
             return wrong(format!(
@@ -43,17 +45,10 @@ impl FeatureTokenizer {
                 codebook.dim, teacher.model.dim
             ));
         }
-        let input =
-            |model: &ModelConfig| (model.image_size, model.patch_size, model.mean, model.std);
-        if input(&teacher.model) != input(model) {
-            return wrong(format!(
-                "{} takes other images than model.image_size, patch_size, mean and std say",
-                path.display()
-            ));
-        }
         Ok(Self {
-            teacher,
-            assigner: Assigner::new(&codebook.centers, codebook.dim),
+            teacher: teacher.for_input(model)?,
+            nearest: Nearest::new(&codebook.centers, codebook.dim, device),
+            normalise: codebook.normalise,
             tokens: codebook.tokens(),
         })
     }
@@ -66,6 +61,8 @@ impl Tokenizer for FeatureTokenizer {
 
     fn tokenize(&self, patches: &[f32], labels: &[u32]) -> Result<Vec<u32>, TrainError> {
         let features = self.teacher.encode(patches.to_vec(), labels.to_vec());
-        Ok(self.assigner.assign(&features.patches))
+        let mut vectors = features.patches;
+        self.normalise.apply(&mut vectors, self.teacher.model.dim);
+        Ok(self.nearest.assign(&vectors))
     }
 }

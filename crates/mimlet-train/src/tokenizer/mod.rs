@@ -1,7 +1,9 @@
 //! What turns an image's patches into discrete tokens: a codebook and the space it lives in.
 
 mod features;
+mod labels;
 mod pixels;
+mod projection;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -13,7 +15,9 @@ use crate::config::ModelConfig;
 use crate::error::TrainError;
 
 pub use features::FeatureTokenizer;
+pub use labels::LabelTokenizer;
 pub use pixels::PixelTokenizer;
+pub use projection::ProjectionTokenizer;
 
 /// Gives each patch of an image a token below [`Tokenizer::tokens`].
 pub trait Tokenizer: Debug {
@@ -25,7 +29,7 @@ pub trait Tokenizer: Debug {
     /// images' classes, `[images]`, which the class-label oracle alone reads.
     ///
     /// # Errors
-    /// What the device reports.
+    /// What the device reports; [`TrainError::Config`] for a class that the codebook does not know.
     fn tokenize(&self, patches: &[f32], labels: &[u32]) -> Result<Vec<u32>, TrainError>;
 
     /// The normalised patch, `[3 p p]`, that a token stands for, when its space is pixels.
@@ -39,7 +43,7 @@ pub trait Tokenizer: Debug {
 ///
 /// # Errors
 /// [`TrainError::Config`] when codebook, model and encoder do not belong together; as
-/// [`crate::encoder::EncoderFile::read`].
+/// [`crate::encoder::EncoderFile::open`].
 pub fn open(
     codebook: &Codebook,
     encoder: Option<&Path>,
@@ -47,7 +51,7 @@ pub fn open(
     device: &Device,
 ) -> Result<Box<dyn Tokenizer>, TrainError> {
     Ok(match &codebook.space {
-        Space::Pixels => Box::new(PixelTokenizer::new(codebook, model)?),
+        Space::Pixels => Box::new(PixelTokenizer::new(codebook, model, device)?),
         Space::Features { teacher_hash } => {
             let path = encoder.ok_or_else(|| {
                 TrainError::Config("a feature codebook needs --encoder, its teacher".into())
@@ -60,5 +64,12 @@ pub fn open(
                 device,
             )?)
         }
+        Space::RandomProjection { projection } => Box::new(ProjectionTokenizer::new(
+            codebook, projection, model, device,
+        )?),
+        Space::Labels => Box::new(LabelTokenizer::new(codebook.tokens(), model)),
     })
 }
+
+#[cfg(test)]
+mod tests;
