@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::inputs::{Images, open};
+use super::inputs::Images;
 use super::print;
 use crate::device;
 use crate::encoder::EncoderFile;
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (config, train) = arguments.images.read()?;
     let encoder = EncoderFile::read(&arguments.encoder, &device::by_name(&arguments.device)?)?;
-    let test = open(&arguments.test)?;
+    let test = arguments.images.read_test(&config, Some(&arguments.test))?;
     if test.class_names() != train.class_names() {
         return Err(TrainError::Config(format!(
             "{} has other classes than the training images",
