@@ -5,7 +5,8 @@
 //! | turn a file into the encoder's input | [`Preprocessor::prepare`] |
 //! | read an image as 8-bit RGB | [`read`], [`decode`] |
 //! | list a labelled data set | [`Folder::open`], or [`images_in`] without labels |
-//! | exchange arrays with NumPy | [`NpyArray`], [`write_npy`] |
+//! | cut out a box and scale it, for training | [`crop_and_resize`] |
+//! | exchange arrays with NumPy | [`NpyArray`], [`write_npy`]; [`NpyView`] for any number type |
 //!
 //! Colours follow Pillow's `convert("RGB")`: grey is repeated, alpha is dropped (not composited),
 //! palettes are looked up, 16-bit samples keep their high byte. An EXIF orientation is applied. No
@@ -36,6 +37,7 @@ mod folder;
 mod limits;
 mod npy;
 mod npy_header;
+mod npy_view;
 mod preprocess;
 mod resize;
 mod rgb_image;
@@ -45,5 +47,7 @@ pub use error::{FileProblem, ImageError, NpyError};
 pub use folder::{Folder, images_in};
 pub use limits::Limits;
 pub use npy::{NpyArray, NpyData, NpyElement, write_npy};
+pub use npy_view::NpyView;
 pub use preprocess::{Prepared, Preprocessor, normalize};
+pub use resize::{CropBox, crop_and_resize};
 pub use rgb_image::RgbImage;

@@ -80,18 +80,7 @@ impl NpyArray {
             "<u4" | "<f4" => 4,
             _ => return Err(NpyError::Type(header.descr)),
         };
-        // With at most one axis the two orders are the same.
-        if header.fortran_order && header.shape.len() > 1 {
-            return Err(NpyError::FortranOrder);
-        }
-        let needed = elements(&header.shape).and_then(|count| count.checked_mul(width));
-        if needed != Some(data.len()) {
-            return Err(NpyError::Length {
-                shape: header.shape,
-                found: data.len(),
-                needed: needed.unwrap_or(usize::MAX),
-            });
-        }
+        header.check(width, data)?;
         let words = data.as_chunks::<4>().0.iter().copied();
         let data = match header.descr.as_str() {
             "<u4" => NpyData::U32(words.map(u32::from_le_bytes).collect()),
@@ -153,7 +142,7 @@ pub fn write_npy<T: NpyElement>(
 }
 
 /// Numbers in an array of this shape.
-fn elements(shape: &[usize]) -> Option<usize> {
+pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     shape
         .iter()
         .try_fold(1usize, |count, &axis| count.checked_mul(axis))

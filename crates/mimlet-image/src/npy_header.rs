@@ -4,6 +4,7 @@
 //! with spaces to a newline. Format: `numpy.lib.format` in NumPy's documentation.
 
 use crate::error::NpyError;
+use crate::npy::elements;
 
 /// First bytes of a `.npy` file.
 pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -17,6 +18,25 @@ pub(crate) struct Header {
     pub(crate) fortran_order: bool,
     /// Length of each axis.
     pub(crate) shape: Vec<usize>,
+}
+
+impl Header {
+    /// Holds `data` to the order and the shape, for numbers of `width` bytes.
+    pub(crate) fn check(&self, width: usize, data: &[u8]) -> Result<(), NpyError> {
+        // With at most one axis the two orders are the same.
+        if self.fortran_order && self.shape.len() > 1 {
+            return Err(NpyError::FortranOrder);
+        }
+        let needed = elements(&self.shape).and_then(|count| count.checked_mul(width));
+        if needed != Some(data.len()) {
+            return Err(NpyError::Length {
+                shape: self.shape.clone(),
+                found: data.len(),
+                needed: needed.unwrap_or(usize::MAX),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Splits a file into its header and its data.

@@ -1,11 +1,93 @@
-//! The resize and centre crop of torchvision over Pillow, in one step.
+//! The resizes of torchvision over Pillow: to a centre crop, and of a box.
 
 use std::ops::Range;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
 
 use crate::RgbImage;
+use crate::error::ImageError;
+
+/// A part of an image, pixels from its top left corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CropBox {
+    /// First column.
+    pub left: u32,
+    /// First row.
+    pub top: u32,
+    /// Columns, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+}
+
+/// Cuts `part` out of `image` and scales it to `[height, width]` by Pillow's antialiased bicubic
+/// (a = -0.5), as torchvision's `resized_crop` over Pillow does to within one level: pixels outside
+/// the box have no say. Columns first, as in [`resize_and_crop`].
+///
+/// ```
+/// use mimlet_image::{CropBox, RgbImage, crop_and_resize};
+///
+/// let image = RgbImage::new(3, 1, vec![9, 9, 9, 200, 100, 50, 9, 9, 9]).unwrap();
+/// let middle = CropBox { left: 1, top: 0, width: 1, height: 1 };
+/// let large = crop_and_resize(&image, middle, [2, 2])?;
+/// assert_eq!(large.pixels(), [200, 100, 50].repeat(4));
+/// # Ok::<(), mimlet_image::ImageError>(())
+/// ```
+///
+/// # Errors
+/// [`ImageError::Preprocess`] naming `crop` when the box is empty or reaches past the image, or a
+/// side of the result is 0.
+pub fn crop_and_resize(
+    image: &RgbImage,
+    part: CropBox,
+    [height, width]: [u32; 2],
+) -> Result<RgbImage, ImageError> {
+    let refuse = |reason: String| ImageError::Preprocess {
+        field: "crop",
+        reason,
+    };
+    let ends = [(part.left, part.width), (part.top, part.height)]
+        .map(|(start, length)| start.checked_add(length).filter(|_| length > 0));
+    let inside = |end: Option<u32>, side: u32| end.is_some_and(|end| end <= side);
+    if !inside(ends[0], image.width()) || !inside(ends[1], image.height()) {
+        let size = (image.width(), image.height());
+        return Err(refuse(format!(
+            "is {part:?} of an image of {size:?} pixels"
+        )));
+    }
+    if width == 0 || height == 0 {
+        return Err(refuse(format!("cannot be scaled to {width} x {height}")));
+    }
+    let pixels = cut(image, part);
+    let whole = |width: u32, height: u32| [0.0, 0.0, f64::from(width), f64::from(height)];
+    let scaled = resize(
+        (part.width, part.height, &pixels),
+        (width, part.height),
+        whole(part.width, part.height),
+    )
+    .and_then(|narrow| {
+        resize(
+            (width, part.height, &narrow),
+            (width, height),
+            whole(width, part.height),
+        )
+    })
+    .map_err(|error| refuse(format!("cannot be scaled to {width} x {height}: {error}")))?;
+    Ok(RgbImage::new(width, height, scaled).expect("the buffer was made for this size"))
+}
+
+/// The pixels of a box that lies inside the image.
+fn cut(image: &RgbImage, part: CropBox) -> Vec<u8> {
+    let row_bytes = image.width() as usize * 3;
+    let columns = part.left as usize * 3..(part.left + part.width) as usize * 3;
+    let rows = image.pixels().chunks_exact(row_bytes);
+    let rows = rows.skip(part.top as usize).take(part.height as usize);
+    rows.flat_map(|row| &row[columns.clone()])
+        .copied()
+        .collect()
+}
 
 /// Scales the short side to `short_side` by Pillow's antialiased bicubic (a = -0.5), the long side
 /// in proportion and truncated, and takes the `[height, width]` centre of the result. Neither may
@@ -58,9 +140,12 @@ fn resize(
     (target_width, target_height): (u32, u32),
     [left, top, box_width, box_height]: [f64; 4],
 ) -> Result<Vec<u8>, ResizeError> {
-    let source = ImageRef::new(width, height, pixels, PixelType::U8x3)
+    // Of one pixel type alone: the resizer's choice at run time compiles all of its fourteen.
+    let source = TypedImageRef::<U8x3>::from_buffer(width, height, pixels)
         .expect("the pixels are whole rows of this width");
-    let mut target = Image::new(target_width, target_height, PixelType::U8x3);
+    let mut bytes = vec![0; target_width as usize * target_height as usize * 3];
+    let mut target = TypedImage::<U8x3>::from_buffer(target_width, target_height, &mut bytes)
+        .expect("the buffer was made for this size");
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
         .crop(
@@ -70,8 +155,8 @@ fn resize(
             box_width.min(f64::from(width) - left),
             box_height.min(f64::from(height) - top),
         );
-    Resizer::new().resize(&source, &mut target, &options)?;
-    Ok(target.into_vec())
+    Resizer::new().resize_typed(&source, &mut target, &options)?;
+    Ok(bytes)
 }
 
 /// The stretch of a source axis that the crop covers, in source pixels.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mimlet_format::{Preprocess, Resample};
-use mimlet_image::{Limits, Preprocessor, RgbImage, read};
+use mimlet_image::{CropBox, Limits, Preprocessor, RgbImage, crop_and_resize, read};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
@@ -66,6 +66,57 @@ fn pixels_equal_pillows_to_within_one_level() {
             );
         }
     }
+}
+
+#[test]
+fn boxes_equal_pillows_to_within_one_level() {
+    let bytes = std::fs::read(fixture("expected_crops.safetensors")).unwrap();
+    let expected = SafeTensors::deserialize(&bytes).unwrap();
+    for (name, tensor) in expected.tensors() {
+        let words: Vec<&str> = name.split('.').collect();
+        let number = |at: usize| words[at].parse::<u32>().unwrap();
+        let part = CropBox {
+            left: number(1),
+            top: number(2),
+            width: number(3),
+            height: number(4),
+        };
+        let photo = fixture(&format!("{}.png", words[0]));
+        let photo = read(photo, &Limits::default()).unwrap();
+        let size = [tensor.shape()[0] as u32, tensor.shape()[1] as u32];
+        let scaled = crop_and_resize(&photo, part, size).unwrap();
+        let pairs = || scaled.pixels().iter().zip(tensor.data());
+        let unequal = pairs().filter(|(a, b)| a != b).count();
+        println!("{name}: {unequal} of {} differ", scaled.pixels().len());
+        assert!(pairs().all(|(a, b)| a.abs_diff(*b) <= 1), "{name}");
+        assert!(unequal * 50 < scaled.pixels().len(), "{name}: {unequal}");
+    }
+}
+
+#[test]
+fn a_box_outside_the_image_is_refused() {
+    let image = RgbImage::new(4, 3, vec![7; 36]).unwrap();
+    let part = |left, top, width, height| CropBox {
+        left,
+        top,
+        width,
+        height,
+    };
+    for bad in [
+        part(0, 0, 5, 3),
+        part(1, 0, 4, 3),
+        part(0, 2, 4, 2),
+        part(0, 0, 0, 3),
+        part(u32::MAX, 0, 2, 1),
+    ] {
+        let error = crop_and_resize(&image, bad, [2, 2])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("preprocess.crop is"), "{error}");
+    }
+    assert!(crop_and_resize(&image, part(0, 0, 4, 3), [0, 2]).is_err());
+    let same = crop_and_resize(&image, part(0, 0, 4, 3), [3, 4]).unwrap();
+    assert_eq!(same, image);
 }
 
 #[test]

@@ -68,15 +68,90 @@ pub struct DecoderConfig {
 }
 
 /// Images and their augmentation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// Make the images in memory when no `--data` folder is given.
+    /// Make the images in memory when no `--data` is given.
     pub synth: Option<SynthConfig>,
     /// Mirror half of the samples.
     pub flip: bool,
     /// Shift by up to this many pixels, mirroring at the border.
     pub shift: usize,
+    /// Share of the image's area that a random crop takes, lowest and highest, as in torchvision's
+    /// `RandomResizedCrop`; without it images are resized and cropped as on a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop_scale: Option<[f64; 2]>,
+    /// Width over height of a random crop, lowest and highest; 3/4 and 4/3 when not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop_ratio: Option<[f64; 2]>,
+    /// Share of each class held out as the test part, when the data set has none of its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub test_fraction: f64,
+    /// Seed of which images are held out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub split_seed: u64,
+    /// The number that stands for full brightness in an `.npz` array; found from the largest
+    /// number when not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<u32>,
+    /// Threads that read and augment images; one for every two cores when not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
+    /// Unreadable images to leave out before a run is given up; 1 % of the set, at least 10 and at
+    /// most half of it, when not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bad: Option<usize>,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+fn is_default(value: &u64) -> bool {
+    *value == 0
+}
+
+impl DataConfig {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] naming the field and the mend.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let wrong = |reason: &str| Err(TrainError::Config(reason.into()));
+        // Written so that NaN is refused, too.
+        if let Some([low, high]) = self.crop_scale
+            && !(low > 0.0 && low <= high && high <= 1.0)
+        {
+            return wrong("data.crop_scale must be two shares above 0, up to 1, lowest first");
+        }
+        if let Some([low, high]) = self.crop_ratio
+            && !(low > 0.0 && low <= high && high.is_finite())
+        {
+            return wrong("data.crop_ratio must be two positive numbers, lowest first");
+        }
+        if self.crop_ratio.is_some() && self.crop_scale.is_none() {
+            return wrong("data.crop_ratio does nothing without data.crop_scale");
+        }
+        if !(0.0..1.0).contains(&self.test_fraction) {
+            return wrong("data.test_fraction must be at least 0 and below 1");
+        }
+        if self
+            .levels
+            .is_some_and(|levels| !(1..=255).contains(&levels))
+        {
+            return wrong("data.levels must be 1 to 255");
+        }
+        if self.workers == Some(0) {
+            return wrong("data.workers must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// Threads that read and augment images.
+    pub fn worker_count(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.unwrap_or_else(|| cores.div_ceil(2))
+    }
 }
 
 /// The optimisation.
@@ -192,6 +267,7 @@ impl Config {
         if !(train.mask_ratio > 0.0 && train.mask_ratio < 1.0) || visible == 0 || masked == 0 {
             return wrong("train.mask_ratio must leave a patch visible and a patch masked");
         }
+        self.data.check()?;
         if self.data.shift >= self.model.image_size {
             return wrong("data.shift must be smaller than model.image_size");
         }

@@ -145,7 +145,7 @@ fn bad_input_is_one_line_and_exit_code_2() {
     std::fs::write(folder.join("images/star/bad.png"), b"").unwrap();
     fail(
         folder,
-        "codebook --config run.toml --data images --out c",
+        "codebook --config run.toml --data images --out c --max-bad 0",
         "bad.png",
     );
     assert!(!folder.join("c").exists());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::inputs::{Images, open};
+use super::inputs::Images;
 use super::print;
 use crate::device;
 use crate::encoder::EncoderFile;
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (config, train) = arguments.images.read()?;
     let device = device::by_name(&arguments.device)?;
     let encoder = EncoderFile::open(&arguments.encoder, &config.model, &device)?;
-    let test = open(&arguments.test)?;
+    let test = arguments.images.read_test(&config, Some(&arguments.test))?;
     if test.class_names() != train.class_names() {
         return Err(TrainError::Config(format!(
             "{} has other classes than the training images",

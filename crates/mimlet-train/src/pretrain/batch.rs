@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::data::Source;
 use crate::data::augment::augment;
+use crate::data::{Source, read_or_next};
 use crate::error::TrainError;
 use crate::masking::{Mask, mask};
 use crate::patches::write_patches;
@@ -102,7 +102,7 @@ impl<'a> Batches<'a> {
         let order = self.order(epoch);
         let samples: Vec<Sample> = (start..start + images)
             .into_par_iter()
-            .map(|at| self.sample(epoch, order[at % order.len()] as usize))
+            .map(|at| self.sample(epoch, &order, at % order.len()))
             .collect::<Result<_, _>>()?;
         Ok(stack(&samples))
     }
@@ -122,11 +122,13 @@ impl<'a> Batches<'a> {
         }
     }
 
-    fn sample(&self, epoch: usize, index: usize) -> Result<Sample, TrainError> {
+    /// The image at place `at` of the epoch's order; a bad one's place is taken by the next good
+    /// one, in a view of its own.
+    fn sample(&self, epoch: usize, order: &[u32], at: usize) -> Result<Sample, TrainError> {
         let (config, model) = (self.config, &self.config.model);
-        let key = [config.train.seed, epoch as u64, index as u64];
+        let key = [config.train.seed, epoch as u64, u64::from(order[at])];
         let mut random = Stream::new(&[AUGMENT, key[0], key[1], key[2]]);
-        let image = self.source.read(index)?;
+        let (index, image) = read_or_next(self.source, order, at)?;
         let image = augment(&config.data, model, &image, &mut random)?;
         let mut patches = vec![0.0; model.patches() * model.patch_dim()];
         write_patches(model, &image, &mut patches);

@@ -34,6 +34,7 @@ pub(crate) fn config() -> Config {
             }),
             flip: true,
             shift: 3,
+            ..DataConfig::default()
         },
         codebook: CodebookConfig {
             tokens: 8,
