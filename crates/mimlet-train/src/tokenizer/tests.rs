@@ -172,7 +172,7 @@ fn random_projections_go_to_the_codeword_of_largest_cosine() {
     let mut codes: Vec<f32> = vectors
         .chunks_exact(inputs)
         .flat_map(|vector| {
-            projection.chunks_exact(inputs).map(|row| {
+            projection.chunks_exact(inputs).map(move |row| {
                 let pairs = row.iter().zip(vector);
                 pairs
                     .map(|(&a, &b)| f64::from(a) * f64::from(b))
