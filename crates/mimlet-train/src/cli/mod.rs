@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
 mod codebook;
+mod compare;
+mod finetune;
 mod inputs;
+mod knn;
+mod labelled;
 mod pretrain;
 mod probe;
 mod synth;
@@ -31,6 +35,12 @@ enum Command {
     Pretrain(pretrain::Arguments),
     /// Linear-probe accuracy of frozen features.
     Probe(probe::Arguments),
+    /// Accuracy of the nearest neighbours' vote on frozen features.
+    Knn(knn::Arguments),
+    /// Train encoder and classifier together on labels.
+    Finetune(finetune::Arguments),
+    /// Run an experiment: tokenizers and seeds against TCAS, probe and nearest neighbours.
+    Compare(compare::Arguments),
     /// How well a codebook's tokens follow the images' classes.
     Tcas(tcas::Arguments),
 }
@@ -42,6 +52,9 @@ pub fn main() -> ExitCode {
         Command::Codebook(arguments) => codebook::run(&arguments),
         Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Knn(arguments) => knn::run(&arguments),
+        Command::Finetune(arguments) => finetune::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Tcas(arguments) => tcas::run(&arguments),
     };
     match outcome {
