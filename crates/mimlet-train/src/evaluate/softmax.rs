@@ -26,9 +26,15 @@ impl Minibatch {
     pub(crate) fn new(set: &FeatureSet, rows: &[usize]) -> Self {
         let FeatureSet { values, labels, .. } = set.select(rows);
         let mut transposed = vec![0.0; values.len()];
-        for (row, values) in values.chunks_exact(set.dim).enumerate() {
-            for (axis, &value) in values.iter().enumerate() {
-                transposed[axis * rows.len() + row] = value;
+        // Column by column a whole batch would fall into few lines of the cache; some rows fit.
+        for (block, values) in values.chunks(WIDTH * set.dim).enumerate() {
+            let count = values.len() / set.dim;
+            for axis in 0..set.dim {
+                let start = axis * rows.len() + block * WIDTH;
+                let column = values[axis..].iter().step_by(set.dim);
+                for (out, &value) in transposed[start..start + count].iter_mut().zip(column) {
+                    *out = value;
+                }
             }
         }
         Self {
