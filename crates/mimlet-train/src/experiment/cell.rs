@@ -11,6 +11,7 @@ use super::config::{Entry, Experiment, Kind};
 use super::tokens::RandomTokens;
 use crate::atomic;
 use crate::codebook::{Codebook, feature_codebook, pixel_codebook};
+use crate::collective::Solo;
 use crate::config::Config;
 use crate::data::Source;
 use crate::encoder::EncoderFile;
@@ -183,6 +184,7 @@ impl<'a> Cell<'a> {
             targets_id: &identity,
             out: &folder,
             device,
+            collective: &Solo,
             resume: folder.join(checkpoint::FILE).exists(),
             stop_after: None,
         };

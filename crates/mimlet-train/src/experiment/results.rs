@@ -12,7 +12,7 @@ use crate::error::TrainError;
 use crate::evaluate::config::Pooling;
 use crate::report::scatter::{Mark, Titles, write_scatter};
 use crate::report::statistics::Estimate;
-use crate::report::table::{Cell, Column, Table};
+use crate::report::table::{Column, Table};
 
 /// All that is known so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -135,10 +135,14 @@ impl Board<'_> {
         } = self.launch;
         let mut child = Command::new(&program)
             .arg("compare")
-            .args(["--cell".as_ref(), self.cells[index].name().as_ref()] as [&std::ffi::OsStr; 2])
-            .args(["--config".as_ref(), config.as_os_str()])
-            .args(["--out".as_ref(), out.as_os_str()])
-            .args(["--device", device])
+            .arg("--cell")
+            .arg(self.cells[index].name())
+            .arg("--config")
+            .arg(config)
+            .arg("--out")
+            .arg(out)
+            .arg("--device")
+            .arg(device)
             .env("RAYON_NUM_THREADS", "1")
             // Held open as long as this process lives: see `end_with_parent`.
             .stdin(Stdio::piped())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use indicatif::ProgressBar;
 
 use super::depth::Scales;
@@ -151,7 +151,7 @@ fn branches_that_are_left_out_do_not_count() {
 #[test]
 fn soft_targets_weigh_the_logarithms() {
     let device = Device::flex();
-    let logits = burn::tensor::Tensor::from_floats([[1.0, 2.0], [0.0, 0.0]], &device);
+    let logits = Tensor::<2>::from_data([[1.0f32, 2.0], [0.0, 0.0]], &device);
     let loss = host_values(soft_cross_entropy(logits, vec![0.25, 0.75, 1.0, 0.0]))[0];
     let log_total = (1f64.exp() + 2f64.exp()).ln();
     let first = -(0.25 * (1.0 - log_total) + 0.75 * (2.0 - log_total));
