@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::inputs::{Images, bar, open};
+use super::inputs::{Images, bar};
 use super::print;
 use crate::device;
 use crate::error::TrainError;
@@ -17,9 +17,9 @@ use crate::report::statistics::Estimate;
 pub(crate) struct Arguments {
     #[command(flatten)]
     images: Images,
-    /// Data set to score on.
+    /// Data set to score on; what is held out of the data when not given.
     #[arg(long)]
-    test: PathBuf,
+    test: Option<PathBuf>,
     /// Folder of classifier, log and report; with several seeds a folder in it for each.
     #[arg(long)]
     out: PathBuf,
@@ -50,7 +50,9 @@ struct Report {
 /// Fine-tunes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let (mut config, train) = arguments.images.read()?;
-    let test = open(&arguments.test)?;
+    let test = arguments
+        .images
+        .read_test(&config, arguments.test.as_deref())?;
     let device = device::by_name(&arguments.device)?;
     let seeds = if arguments.seeds.is_empty() {
         vec![config.finetune.seed]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::inputs::{Images, bar, open};
+use super::inputs::{Images, bar};
 use crate::config::Config;
 use crate::device;
 use crate::encoder::EncoderFile;
@@ -16,9 +16,9 @@ use crate::evaluate::features::Features;
 pub(crate) struct Labelled {
     #[command(flatten)]
     images: Images,
-    /// Data set to score on.
+    /// Data set to score on; what is held out of the data when not given.
     #[arg(long)]
-    test: PathBuf,
+    test: Option<PathBuf>,
     /// The encoder.
     #[arg(long)]
     encoder: PathBuf,
@@ -34,8 +34,9 @@ impl Labelled {
     /// The configuration, and the features of both sets.
     pub(crate) fn read(&self) -> Result<(Config, Features, Features), TrainError> {
         let (config, train) = self.images.read()?;
-        let encoder = EncoderFile::read(&self.encoder, &device::by_name(&self.device)?)?;
-        let test = open(&self.test)?;
+        let device = device::by_name(&self.device)?;
+        let encoder = EncoderFile::open(&self.encoder, &config.model, &device)?;
+        let test = self.images.read_test(&config, self.test.as_deref())?;
         let progress = bar(train.len() + test.len()).with_message("images encoded");
         let train = Features::of(&encoder, &*train, &progress)?;
         let test = Features::of(&encoder, &*test, &progress)?;

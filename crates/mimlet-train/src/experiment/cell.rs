@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{Entry, Experiment, Kind};
 use super::tokens::RandomTokens;
 use crate::atomic;
-use crate::codebook::{Codebook, feature_codebook, pixel_codebook};
+use crate::codebook::{Codebook, CodebookConfig, Request, SpaceKind, build};
 use crate::collective::Solo;
 use crate::config::Config;
 use crate::data::Source;
@@ -254,19 +254,36 @@ impl<'a> Cell<'a> {
         teacher: Option<&Path>,
         device: &Device,
     ) -> Result<Codebook, TrainError> {
-        let (codebook, _) = match (self.entry.kind, teacher) {
-            (Kind::Pixels, _) => pixel_codebook(&config.codebook, &config.model, images)?,
-            (Kind::Features, Some(teacher)) => {
-                feature_codebook(&config.codebook, teacher, images, device)?
-            }
-            (kind, _) => {
+        let space = match self.entry.kind {
+            Kind::Pixels => SpaceKind::Pixels,
+            Kind::RandomProjection => SpaceKind::RandomProjection,
+            Kind::Features => SpaceKind::Features,
+            Kind::Labels => SpaceKind::Labels,
+            Kind::Random | Kind::Mae => {
                 return Err(TrainError::Config(format!(
-                    "tokenizer kind {} is not in this build",
-                    kind.name()
+                    "tokenizer kind {} has no codebook",
+                    self.entry.kind.name()
                 )));
             }
         };
-        Ok(codebook)
+        let settings = CodebookConfig {
+            space: Some(space),
+            ..config.codebook.clone()
+        };
+        let built = build(&Request {
+            config: &settings,
+            model: &config.model,
+            source: images,
+            encoder: teacher,
+            device,
+            collective: &Solo,
+            state: None,
+            resume: false,
+            stop_after: None,
+            progress: &ProgressBar::hidden(),
+        })?;
+        let built = built.map(|built| built.codebook);
+        built.ok_or_else(|| TrainError::Config("the codebook was not finished".into()))
     }
 
     /// Probe and neighbours of the encoder in `folder`.

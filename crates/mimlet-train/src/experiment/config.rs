@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::data::{FolderSource, Source};
+use crate::data::{self, OpenOptions, Part, Source};
 use crate::error::TrainError;
 use crate::synth::{self, SynthConfig};
 
@@ -58,6 +58,32 @@ pub struct ImageSetConfig {
     pub synth: Option<SynthConfig>,
     /// A data set, relative to the experiment's file.
     pub path: Option<PathBuf>,
+    /// For a path, which part of it: its own, or as `[data]` `test_fraction` and `split_seed` split
+    /// it; `train` when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartName>,
+}
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartName {
+    /// What is there to train on.
+    Train,
+    /// What is set apart for testing.
+    Test,
+    /// Everything.
+    All,
+}
+
+impl From<PartName> for Part {
+    fn from(name: PartName) -> Self {
+        match name {
+            PartName::Train => Self::Train,
+            PartName::Test => Self::Test,
+            PartName::All => Self::All,
+        }
+    }
 }
 
 /// One tokenizer of an experiment.
@@ -148,10 +174,14 @@ impl Experiment {
     /// As [`synth::generate`], or what opening the data set reports.
     pub fn open(&self, set: &ImageSetConfig) -> Result<Box<dyn Source>, TrainError> {
         match (&set.synth, &set.path) {
-            (Some(synth), None) => Ok(Box::new(synth::generate(*synth)?)),
-            (None, Some(path)) => Ok(Box::new(FolderSource::open(&self.folder.join(path))?)),
+            (Some(synth), None) if set.part.is_none() => Ok(Box::new(synth::generate(*synth)?)),
+            (None, Some(path)) => {
+                let part = set.part.map_or(Part::Train, Part::from);
+                let options = OpenOptions::new(&self.run.data, part);
+                data::open(&self.folder.join(path), &options)
+            }
             _ => Err(TrainError::Config(
-                "each of experiment.images needs one of synth and path".into(),
+                "each of experiment.images needs synth, or a path and perhaps its part".into(),
             )),
         }
     }

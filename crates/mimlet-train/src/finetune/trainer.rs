@@ -111,9 +111,9 @@ impl Finetuning<'_> {
         config.train = config.finetune.optimisation(&config.train);
         let encoder = match self.encoder {
             Some(path) => {
-                let file = EncoderFile::read(path, device)?;
+                let file = EncoderFile::open(path, &config.model, device)?;
                 config.model = file.model.clone();
-                file.vit().clone()
+                file.into_vit()?
             }
             None => Vit::new(&config.model, &mut Init::new(config.finetune.seed, device)),
         };
