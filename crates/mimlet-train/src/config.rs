@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::codebook::{CodebookConfig, SpaceKind};
 use crate::error::TrainError;
+use crate::evaluate::config::EvaluateConfig;
+use crate::finetune::config::FinetuneConfig;
 use crate::synth::SynthConfig;
 
 /// A whole run. Two runs of the same file, data and device give the same numbers.
@@ -22,6 +24,12 @@ pub struct Config {
     pub codebook: CodebookConfig,
     /// The optimisation.
     pub train: OptimConfig,
+    /// How frozen features are judged. Not written out: a run's checkpoint does not depend on it.
+    #[serde(default, skip_serializing)]
+    pub evaluate: EvaluateConfig,
+    /// Fine-tuning. Not written out, either.
+    #[serde(default, skip_serializing)]
+    pub finetune: FinetuneConfig,
 }
 
 /// Shape of a pre-norm ViT encoder and its input.
@@ -271,7 +279,8 @@ impl Config {
         if self.data.shift >= self.model.image_size {
             return wrong("data.shift must be smaller than model.image_size");
         }
-        Ok(())
+        self.evaluate.check()?;
+        self.finetune.check()
     }
 
     /// How many patches the encoder sees, and how many it must guess.

@@ -1,8 +1,12 @@
 //! The command line: one file a command.
 
 mod codebook;
+mod compare;
 mod devices;
+mod finetune;
 mod inputs;
+mod knn;
+mod labelled;
 mod pretrain;
 mod probe;
 mod processes;
@@ -33,6 +37,12 @@ enum Command {
     Pretrain(pretrain::Arguments),
     /// Linear-probe accuracy of frozen features.
     Probe(probe::Arguments),
+    /// Accuracy of the nearest neighbours' vote on frozen features.
+    Knn(knn::Arguments),
+    /// Train encoder and classifier together on labels.
+    Finetune(finetune::Arguments),
+    /// Run an experiment: tokenizers and seeds against TCAS, probe and nearest neighbours.
+    Compare(compare::Arguments),
     /// How well a codebook's tokens follow the images' classes.
     Tcas(tcas::Arguments),
     /// List what this build can train on here, each device held to the CPU.
@@ -48,6 +58,9 @@ pub fn main() -> ExitCode {
         Command::Codebook(arguments) => codebook::run(&arguments),
         Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Knn(arguments) => knn::run(&arguments),
+        Command::Finetune(arguments) => finetune::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Tcas(arguments) => tcas::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Processes(arguments) => processes::run(&arguments),

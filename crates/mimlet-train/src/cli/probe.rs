@@ -1,52 +1,54 @@
 //! `mimlet-train probe`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::inputs::Images;
+use super::inputs::spinner;
+use super::labelled::Labelled;
 use super::print;
-use crate::device;
-use crate::encoder::EncoderFile;
 use crate::error::TrainError;
-use crate::evaluate::probe::probe;
+use crate::evaluate::probe::{Probe, probe};
 
 /// Flags of `probe`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    images: Images,
-    /// ImageFolder to score on.
+    labelled: Labelled,
+    /// Seed of the held-out part and of the order; train.seed when not given.
     #[arg(long)]
-    test: PathBuf,
-    /// The encoder.
-    #[arg(long)]
-    encoder: PathBuf,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    seed: Option<u64>,
 }
 
 /// Probes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
-    let (config, train) = arguments.images.read()?;
-    let device = device::by_name(&arguments.device)?;
-    let encoder = EncoderFile::open(&arguments.encoder, &config.model, &device)?;
-    let test = arguments.images.read_test(&config, Some(&arguments.test))?;
-    if test.class_names() != train.class_names() {
-        return Err(TrainError::Config(format!(
-            "{} has other classes than the training images",
-            arguments.test.display()
-        )));
-    }
-    let report = probe(&encoder, &*train, &*test, config.train.seed)?;
-    print(&report, arguments.json, || {
+    let (config, train, test) = arguments.labelled.read()?;
+    let seed = arguments.seed.unwrap_or(config.train.seed);
+    let spinner = spinner("probing");
+    let report = probe(&config.evaluate, &train, &test, seed)?;
+    spinner.finish_and_clear();
+    print(&report, arguments.labelled.json, || {
+        let probes: Vec<String> = report.probes.iter().map(line).collect();
         format!(
-            "accuracy on {} images: class token {:.4}, mean patch {:.4}",
-            report.test_images, report.class_token, report.mean_patch
+            "accuracy on {} images: class token {:.4}, mean patch {:.4}\n{}",
+            report.test_images,
+            report.class_token,
+            report.mean_patch,
+            probes.join("\n")
         )
     })
+}
+
+fn line(probe: &Probe) -> String {
+    let [low, high] = probe.score.interval;
+    let top5 = probe
+        .score
+        .top5
+        .map_or(String::new(), |top5| format!(", top-5 {top5:.4}"));
+    format!(
+        "{:?}: {:.4}, 95 % interval {low:.4} to {high:.4}{top5}; rate {} and decay {} chosen of {}",
+        probe.features,
+        probe.score.top1,
+        probe.rate,
+        probe.decay,
+        probe.sweep.len()
+    )
 }

@@ -161,6 +161,20 @@ impl EncoderFile {
         )))
     }
 
+    /// The network, to train on.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] for a `.mim` file.
+    pub(crate) fn into_vit(self) -> Result<Vit, TrainError> {
+        match self.network {
+            Network::Vit { vit, .. } => Ok(*vit),
+            Network::Packed(_) => Err(TrainError::Config(format!(
+                "{} cannot be trained on; give the checkpoint it was made of",
+                self.path.display()
+            ))),
+        }
+    }
+
     /// Encodes the images of `indices`, resized and cropped as on a device, in batches, and gives
     /// each batch's features to `visit` in order.
     ///

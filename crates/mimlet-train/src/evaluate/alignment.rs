@@ -1,7 +1,7 @@
 //! TCAS and its companions for a codebook on labelled images.
 
 use mimlet_tcas::{ImageTokens, TokenClassCounts, shuffled_tcas};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
 use crate::data::{Source, prepared};
@@ -16,7 +16,7 @@ const BLOCK: usize = 64;
 const PERMUTATIONS: u32 = 20;
 
 /// How well tokens follow classes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alignment {
     /// Token-Class Alignment Similarity; lower is better.
     pub tcas: Option<f64>,

@@ -41,6 +41,16 @@ impl Block {
         let widened = self.mlp.forward(self.norm2.forward(x.clone()));
         x + widened
     }
+
+    /// As [`Block::forward`], with the attention's and the MLP's branch times `scales`,
+    /// `[batch * tokens, 1]` each, before they are added: stochastic depth (Huang et al. 2016,
+    /// arXiv 1603.09382).
+    pub fn forward_scaled(&self, x: Tensor<2>, batch: usize, scales: &[Tensor<2>; 2]) -> Tensor<2> {
+        let attended = self.attn.forward(self.norm1.forward(x.clone()), batch);
+        let x = x + attended * scales[0].clone();
+        let widened = self.mlp.forward(self.norm2.forward(x.clone()));
+        x + widened * scales[1].clone()
+    }
 }
 
 /// Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762).

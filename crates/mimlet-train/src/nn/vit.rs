@@ -69,6 +69,25 @@ impl Vit {
             .forward(self.forward_until(patches, indices, batch, blocks))
     }
 
+    /// As [`Vit::forward`], the branches of block `i` times `scales[i]`; blocks beyond the last
+    /// scale are left whole. See [`Block::forward_scaled`].
+    pub fn forward_scaled(
+        &self,
+        patches: Tensor<2>,
+        indices: Tensor<1, Int>,
+        batch: usize,
+        scales: &[[Tensor<2>; 2]],
+    ) -> Tensor<2> {
+        let mut x = self.embed(patches, indices, batch);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = match scales.get(index) {
+                Some(scales) => block.forward_scaled(x, batch, scales),
+                None => block.forward(x, batch),
+            };
+        }
+        self.norm.forward(x)
+    }
+
     /// As [`Vit::forward`], after the first `blocks` blocks and without the final norm.
     fn forward_until(
         &self,
@@ -77,6 +96,15 @@ impl Vit {
         batch: usize,
         blocks: usize,
     ) -> Tensor<2> {
+        let mut x = self.embed(patches, indices, batch);
+        for block in &self.blocks[..blocks] {
+            x = block.forward(x, batch);
+        }
+        x
+    }
+
+    /// What the first block sees, `[batch * (1 + seen), dim]`.
+    fn embed(&self, patches: Tensor<2>, indices: Tensor<1, Int>, batch: usize) -> Tensor<2> {
         let [rows, patch_dim] = patches.dims();
         let dim = self.norm.weight.dims()[0];
         let seen = rows / batch;
@@ -93,11 +121,7 @@ impl Vit {
             ],
             1,
         );
-        let mut x = tokens.reshape([batch * (1 + seen), dim]);
-        for block in &self.blocks[..blocks] {
-            x = block.forward(x, batch);
-        }
-        x
+        tokens.reshape([batch * (1 + seen), dim])
     }
 
     /// Features of whole images, `[images, 1 + patches, dim]`, from `patches`,

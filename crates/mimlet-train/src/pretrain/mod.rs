@@ -9,11 +9,11 @@ mod look;
 pub mod optim;
 mod panels;
 pub mod plot;
-mod step;
+pub(crate) mod step;
 pub mod targets;
 mod tensorboard;
 pub mod trainer;
-mod window;
+pub(crate) mod window;
 
 pub(crate) mod tiny;
 

@@ -9,6 +9,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::finetune::layers::LayerDecay;
 use crate::nn::state::{Array, State, checkpoint_name, host_values};
 
 const BETA1: f64 = 0.9;
@@ -21,6 +22,7 @@ const EPSILON: f64 = 1e-8;
 pub struct AdamW {
     moments: BTreeMap<String, Moments>,
     steps: i32,
+    layers: Option<LayerDecay>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +43,14 @@ pub struct StepSize {
 }
 
 impl AdamW {
+    /// Fresh state; the rate of each parameter is that of the step times `layers`' share.
+    pub fn with_layer_decay(layers: LayerDecay) -> Self {
+        Self {
+            layers: Some(layers),
+            ..Self::default()
+        }
+    }
+
     /// One update of `module`, and the gradient's global norm before the clip. When the norm is
     /// not finite nothing is changed.
     pub fn step<M: Module>(
@@ -58,6 +68,7 @@ impl AdamW {
             path: Vec::new(),
             gradients: &mut gradients,
             moments: &mut self.moments,
+            layers: self.layers,
             scale: (size.clip / (norm + 1e-6)).min(1.0),
             size,
             correction1: 1.0 - BETA1.powi(self.steps),
@@ -100,6 +111,7 @@ impl AdamW {
         Self {
             moments: moments.collect(),
             steps: steps as i32,
+            layers: None,
         }
     }
 }
@@ -136,6 +148,7 @@ struct Update<'a> {
     path: Vec<String>,
     gradients: &'a mut GradientsParams,
     moments: &'a mut BTreeMap<String, Moments>,
+    layers: Option<LayerDecay>,
     scale: f64,
     size: StepSize,
     correction1: f64,
@@ -143,8 +156,8 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// The step of one parameter, flat.
-    fn delta(&mut self, gradient: Tensor<1>) -> Tensor<1> {
+    /// The step of one parameter, flat, at `rate`.
+    fn delta(&mut self, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
         let gradient = gradient * self.scale;
         let moments = self
             .moments
@@ -157,7 +170,7 @@ impl Update<'_> {
         moments.first = moments.first.clone() * BETA1 + gradient * (1.0 - BETA1);
         moments.second = moments.second.clone() * BETA2 + square * (1.0 - BETA2);
         let spread = (moments.second.clone() / self.correction2).sqrt() + EPSILON;
-        moments.first.clone() / spread * (self.size.rate / self.correction1)
+        moments.first.clone() / spread * (rate / self.correction1)
     }
 }
 
@@ -176,9 +189,13 @@ impl ModuleMapper for Update<'_> {
         };
         let shape = param.dims();
         let count = shape.iter().product::<usize>();
-        let delta = self.delta(gradient.reshape([count])).reshape(shape);
+        let share = self
+            .layers
+            .map_or(1.0, |layers| layers.share(&checkpoint_name(&self.path)));
+        let rate = self.size.rate * share;
+        let delta = self.delta(gradient.reshape([count]), rate).reshape(shape);
         let decay = if D > 1 { self.size.weight_decay } else { 0.0 };
-        let keep = 1.0 - self.size.rate * decay;
+        let keep = 1.0 - rate * decay;
         param.map(|tensor| {
             let updated = tensor.inner() * keep - delta;
             Tensor::from_inner(updated).require_grad()

@@ -59,5 +59,7 @@ pub(crate) fn config() -> Config {
             checkpoint_every: 100,
             log_every: 5,
         },
+        evaluate: Default::default(),
+        finetune: Default::default(),
     }
 }

@@ -1,5 +1,7 @@
 //! Pictures as PNG files.
 
+pub(crate) mod chart;
+
 use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
