@@ -6,6 +6,7 @@ mod pretrain;
 mod probe;
 mod synth;
 mod tcas;
+mod token_table;
 
 use std::process::ExitCode;
 
