@@ -16,6 +16,12 @@ impl Error {
         Self(lines.join(" "))
     }
 
+    /// A token table, where the program was built without them.
+    #[cfg(not(feature = "parquet"))]
+    pub(crate) fn no_tables() -> Self {
+        Self::new("this mimlet was built without Parquet; build it with the feature `parquet`")
+    }
+
     /// What is wrong with a file, and what to do.
     pub(crate) fn file(path: &Path, problem: impl fmt::Display) -> Self {
         Self::new(format_args!("{}: {problem}", path.display()))

@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod counts;
 mod error;
+mod floating;
 mod nmi;
 pub mod reference;
 mod shard;

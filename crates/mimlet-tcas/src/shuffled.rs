@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{CountsError, TokenClassCounts};
+use crate::{CountsError, TokenClassCounts, floating};
 
 /// The tokens of one labelled image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn shuffled_tcas(
         for (image, &label) in images.iter().zip(&labels) {
             counts.add_tokens(&image.tokens, label)?;
         }
-        match counts.tcas() {
+        match floating::tcas(&counts) {
             Some(tcas) => sum += tcas,
             None => return Ok(None),
         }

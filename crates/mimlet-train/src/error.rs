@@ -61,6 +61,9 @@ pub enum TrainError {
     /// An image or a folder of images could not be used.
     #[error(transparent)]
     Image(#[from] mimlet_image::ImageError),
+    /// A token table could not be written.
+    #[error(transparent)]
+    Table(#[from] mimlet_parquet::TableError),
     /// Token counts were refused.
     #[error("token counts: {0}")]
     Counts(#[from] mimlet_tcas::CountsError),

@@ -44,21 +44,28 @@ fn everything() -> Vec<Step> {
         run("format", "cargo fmt --all --check"),
         run(
             "lints",
-            "cargo clippy --workspace --exclude mimlet-train --all-targets -- -D warnings",
+            "cargo clippy --workspace --exclude mimlet-train --exclude mimlet-sql-tests --all-targets \
+             -- -D warnings",
         ),
         test(
             "tests",
-            "cargo test --workspace --exclude mimlet-train --no-fail-fast",
+            "cargo test --workspace --exclude mimlet-train --exclude mimlet-sql-tests --no-fail-fast",
         ),
         no_std(),
         Step::run(
             "documentation",
-            Program::new("cargo doc --workspace --exclude mimlet-train --no-deps")
-                .with("RUSTDOCFLAGS", "-D warnings"),
+            Program::new(
+                "cargo doc --workspace --exclude mimlet-train --exclude mimlet-sql-tests --no-deps",
+            )
+            .with("RUSTDOCFLAGS", "-D warnings"),
         ),
         Step::test(
             "tests of mimlet-train",
             training("cargo test -p mimlet-train --no-fail-fast"),
+        ),
+        test(
+            "the TCAS query on a SQL engine",
+            "cargo test --profile sql -p mimlet-sql-tests --no-fail-fast",
         ),
     ]
 }

@@ -2,6 +2,8 @@
 
 mod array;
 mod report;
+#[cfg(feature = "parquet")]
+mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use mimlet_image::Preprocessor;
 use mimlet_runtime::Encoding;
 use serde::Serialize;
 
-use crate::backend::BackendArgs;
+use crate::backend::{BackendArgs, Choice};
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
@@ -28,12 +30,16 @@ pub(crate) struct EncodeArgs {
     file: PathBuf,
     /// PNG, JPEG or WebP images; or .npy arrays, u8 [H, W, 3] at model size or f32 [3, H, W]
     /// already normalised
-    #[arg(required = true, value_name = "IMAGE")]
+    #[arg(required_unless_present = "data", value_name = "IMAGE")]
     images: Vec<PathBuf>,
+    /// Labelled images, one folder for each class: their labels go into a .parquet file
+    #[arg(long, value_name = "DIR", requires = "output")]
+    data: Option<PathBuf>,
     /// What to give back [default: tokens when the file has a codebook, else cls]
     #[arg(long, value_enum)]
     what: Option<What>,
-    /// Write an array to this .npy, .safetensors or .json file
+    /// Write an array to this .npy, .safetensors or .json file, or a table with a row for each
+    /// patch (image, patch, token, label) to this .parquet file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -85,43 +91,66 @@ impl What {
 impl EncodeArgs {
     /// Encodes every image, or none: the first that cannot be read ends it, and no file is written.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
+        if let Some(path) = self.output.as_deref().filter(|path| is_table(path)) {
+            return self.write_table(&Destination::new(path)?, output);
+        }
         let target = match &self.output {
             Some(path) => Some((FileKind::of(path)?, Destination::new(path)?)),
             None => None,
         };
+        if self.data.is_some() {
+            return Err(Error::new(
+                "--data gives labels, which only a .parquet file holds; name the images instead",
+            ));
+        }
         let file = ModelFile::open(&self.file)?;
         let model = file.model();
-        let what = self.what(&model)?;
-        let preprocessor = Preprocessor::new(
-            &model.manifest().preprocess,
-            model.manifest().encoder.image_size,
-        )?;
-        let mut session = self.backend.open(&model)?;
-        let progress = Progress::new(self.images.len(), "encoding");
-        let mut images = Vec::with_capacity(self.images.len());
-        for image in &self.images {
-            let prepared = preprocessor.prepare(image)?;
-            images.push(what.of(session.encode(&model, &prepared.input, output)?));
-            progress.step();
-        }
-        drop(progress);
-        let array = Array {
-            model: hex(&model.hash()),
-            what,
-            shape: what.shape(&model.manifest().encoder),
-            files: self
-                .images
-                .iter()
-                .map(|image| image.display().to_string())
-                .collect(),
-            images,
-        };
+        let (array, backend) = self.encode(&model, self.what(&model)?, output)?;
         if let Some((kind, destination)) = &target {
             array.write(*kind, destination)?;
         }
         let written = target.as_ref().map(|(_, destination)| destination.path());
-        output.print(&self.report(&model, &array, written, session.choice))?;
+        output.print(&self.report(&model, &array, written, backend))?;
         Ok(Outcome::Good)
+    }
+
+    /// The values of every image, and the backend that gave them.
+    fn encode(
+        &self,
+        model: &Model<'_>,
+        what: What,
+        output: Output,
+    ) -> Result<(Array, Choice), Error> {
+        let preprocessor = preprocessor(model)?;
+        let mut session = self.backend.open(model)?;
+        let progress = Progress::new(self.images.len(), "encoding");
+        let mut images = Vec::with_capacity(self.images.len());
+        for image in &self.images {
+            let prepared = preprocessor.prepare(image)?;
+            images.push(what.of(session.encode(model, &prepared.input, output)?));
+            progress.step();
+        }
+        let name = |image: &PathBuf| image.display().to_string();
+        let array = Array {
+            model: hex(&model.hash()),
+            what,
+            shape: what.shape(&model.manifest().encoder),
+            files: self.images.iter().map(name).collect(),
+            images,
+        };
+        Ok((array, session.choice))
+    }
+
+    #[cfg(feature = "parquet")]
+    fn write_table(&self, destination: &Destination, output: Output) -> Result<Outcome, Error> {
+        let report = table::write(self, destination, output)?;
+        output.print(&report)?;
+        Ok(Outcome::Good)
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn write_table(&self, _: &Destination, _: Output) -> Result<Outcome, Error> {
+        Err(Error::no_tables())
     }
 
     fn what(&self, model: &Model<'_>) -> Result<What, Error> {
@@ -142,7 +171,7 @@ impl EncodeArgs {
         model: &Model<'_>,
         array: &'a Array,
         written: Option<&Path>,
-        backend: crate::backend::Choice,
+        backend: Choice,
     ) -> Report<'a> {
         Report {
             file: self.file.display().to_string(),
@@ -152,4 +181,19 @@ impl EncodeArgs {
             array,
         }
     }
+}
+
+/// What turns files into the model's input.
+fn preprocessor(model: &Model<'_>) -> Result<Preprocessor, Error> {
+    let manifest = model.manifest();
+    Ok(Preprocessor::new(
+        &manifest.preprocess,
+        manifest.encoder.image_size,
+    )?)
+}
+
+/// Whether a table is written there, rather than an array.
+fn is_table(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
 }

@@ -3,6 +3,8 @@
 mod count;
 mod matrix;
 mod report;
+#[cfg(feature = "parquet")]
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ pub(crate) struct TcasArgs {
     #[command(subcommand)]
     merge: Option<Merge>,
     /// The .mim file whose tokens are counted
-    #[arg(required_unless_present = "matrix", requires = "data")]
+    #[arg(required_unless_present_any = ["matrix", "tokens"], requires = "data")]
     file: Option<PathBuf>,
     /// Labelled images: one folder for each class
     #[arg(long, value_name = "DIR", requires = "file")]
@@ -32,6 +34,9 @@ pub(crate) struct TcasArgs {
     /// Score counts made elsewhere: {"R": [[patches with token i in class j]]}
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "data", "counts_out"])]
     matrix: Option<PathBuf>,
+    /// Score token tables of `mimlet encode -o tokens.parquet`: all shards of one data set
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["file", "data", "matrix"])]
+    tokens: Vec<PathBuf>,
     #[command(flatten)]
     bound: Bound,
     /// Write the counts to this file, for `mimlet tcas merge`
@@ -78,10 +83,11 @@ impl TcasArgs {
             (Some(merge), ..) => merge.run()?,
             (_, Some(matrix), ..) => Report::new(&matrix::read(matrix)?, self.bound.max),
             (_, _, Some(file), Some(data)) => self.count(file, data, output)?,
+            _ if !self.tokens.is_empty() => self.score_tables()?,
             // The parser's rules leave none of this; the message is theirs.
             _ => {
                 return Err(Error::new(
-                    "name a .mim file and --data, or --matrix, or merge",
+                    "name a .mim file and --data, or --matrix, or --tokens, or merge",
                 ));
             }
         };
@@ -90,11 +96,7 @@ impl TcasArgs {
     }
 
     fn count(&self, file: &Path, data: &Path, output: Output) -> Result<Report, Error> {
-        let destination = self
-            .counts_out
-            .as_deref()
-            .map(Destination::new)
-            .transpose()?;
+        let destination = destination(self.counts_out.as_deref())?;
         let counted = count::count(file, data, &self.backend, output)?;
         if let Some(destination) = destination {
             destination.write(&counted.shard.to_bytes())?;
@@ -105,6 +107,17 @@ impl TcasArgs {
         report.backend = Some(counted.backend);
         Ok(report)
     }
+
+    #[cfg(feature = "parquet")]
+    fn score_tables(&self) -> Result<Report, Error> {
+        let destination = destination(self.counts_out.as_deref())?;
+        score(tables::count(&self.tokens)?, destination, self.bound)
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn score_tables(&self) -> Result<Report, Error> {
+        Err(Error::no_tables())
+    }
 }
 
 impl Merge {
@@ -114,25 +127,43 @@ impl Merge {
             bound,
             counts_out,
         } = self;
-        let destination = counts_out.as_deref().map(Destination::new).transpose()?;
-        let mut sum: Option<CountsShard> = None;
+        let destination = destination(counts_out.as_deref())?;
+        let mut sum = None;
         for path in counts {
-            let shard = read_shard(path)?;
-            match &mut sum {
-                Some(sum) => sum
-                    .merge(&shard)
-                    .map_err(|error| Error::file(path, error))?,
-                None => sum = Some(shard),
-            }
+            add(&mut sum, read_shard(path)?, path)?;
         }
-        let Some(sum) = sum else {
-            return Err(Error::new("name at least one counts file"));
-        };
-        if let Some(destination) = destination {
-            destination.write(&sum.to_bytes())?;
-        }
-        Ok(Report::new(sum.counts(), bound.max))
+        score(sum, destination, *bound)
     }
+}
+
+fn destination(path: Option<&Path>) -> Result<Option<Destination>, Error> {
+    path.map(Destination::new).transpose()
+}
+
+/// Adds the counts of the file at `path` to what there is.
+fn add(sum: &mut Option<CountsShard>, shard: CountsShard, path: &Path) -> Result<(), Error> {
+    match sum {
+        Some(sum) => sum.merge(&shard).map_err(|error| Error::file(path, error)),
+        None => {
+            *sum = Some(shard);
+            Ok(())
+        }
+    }
+}
+
+/// Scores the sum of several files, and writes it if asked to.
+fn score(
+    sum: Option<CountsShard>,
+    destination: Option<Destination>,
+    bound: Bound,
+) -> Result<Report, Error> {
+    let Some(sum) = sum else {
+        return Err(Error::new("name at least one file of counts or tokens"));
+    };
+    if let Some(destination) = destination {
+        destination.write(&sum.to_bytes())?;
+    }
+    Ok(Report::new(sum.counts(), bound.max))
 }
 
 fn read_shard(path: &Path) -> Result<CountsShard, Error> {

@@ -5,5 +5,7 @@ mod bad_input;
 mod encode;
 mod fixture;
 mod json_keys;
+#[cfg(feature = "parquet")]
+mod tables;
 mod tcas;
 mod verdicts;

@@ -12,6 +12,7 @@ mod probe;
 mod processes;
 mod synth;
 mod tcas;
+mod token_table;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::inputs::Images;
 use super::print;
+use super::token_table::TokenTable;
 use crate::codebook::Codebook;
 use crate::device;
 use crate::error::TrainError;
@@ -23,6 +24,10 @@ pub(crate) struct Arguments {
     /// The encoder of a feature codebook.
     #[arg(long)]
     encoder: Option<PathBuf>,
+    /// Also write the tokens to this Parquet file, a row for each patch (image, patch, token,
+    /// label).
+    #[arg(long)]
+    tokens_out: Option<PathBuf>,
     /// cpu or auto.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -38,7 +43,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let device = device::by_name(&arguments.device)?;
     let encoder = arguments.encoder.as_deref();
     let tokenizer = tokenizer::open(&codebook, encoder, &config.model, &device)?;
-    let report = align(&*tokenizer, &config.model, &*images)?;
+    let mut table = match &arguments.tokens_out {
+        Some(path) => {
+            let (file, data) = (&arguments.codebook, arguments.images.data.as_deref());
+            Some(TokenTable::create(path, file, &codebook, data, &*images)?)
+        }
+        None => None,
+    };
+    let report = align(&*tokenizer, &config.model, &*images, |image| {
+        table.as_mut().map_or(Ok(()), |table| table.write(image))
+    })?;
+    if let Some(table) = table {
+        table.finish()?;
+    }
     print(&report, arguments.json, || {
         let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| format!("{v:.4}"));
         format!(

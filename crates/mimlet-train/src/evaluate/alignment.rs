@@ -33,14 +33,15 @@ pub struct Alignment {
 }
 
 /// The alignment of a tokenizer's tokens with the images' classes, over the images at `model`'s
-/// size.
+/// size. `seen` is told each image's tokens, in the order of the images.
 ///
 /// # Errors
-/// As [`prepared::for_each_block`] and [`Tokenizer::tokenize`].
+/// As [`prepared::for_each_block`], [`Tokenizer::tokenize`] and `seen`.
 pub fn align(
     tokenizer: &dyn Tokenizer,
     model: &ModelConfig,
     source: &dyn Source,
+    mut seen: impl FnMut(&ImageTokens) -> Result<(), TrainError>,
 ) -> Result<Alignment, TrainError> {
     let indices: Vec<usize> = (0..source.len()).collect();
     let mut labelled = Vec::with_capacity(indices.len());
@@ -51,15 +52,15 @@ pub fn align(
             write_patches(model, image, out);
         }
         let tokens = tokenizer.tokenize(&patches, &block.labels)?;
-        let of_image = tokens.chunks_exact(model.patches());
-        labelled.extend(
-            of_image
-                .zip(&block.labels)
-                .map(|(tokens, &class)| ImageTokens {
-                    tokens: tokens.to_vec(),
-                    class,
-                }),
-        );
+        let of_images = tokens.chunks_exact(model.patches());
+        for (tokens, &class) in of_images.zip(&block.labels) {
+            let image = ImageTokens {
+                tokens: tokens.to_vec(),
+                class,
+            };
+            seen(&image)?;
+            labelled.push(image);
+        }
         Ok(())
     })?;
     measure(&labelled, tokenizer.tokens(), source.class_names().len())

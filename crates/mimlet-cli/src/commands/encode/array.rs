@@ -55,8 +55,8 @@ impl FileKind {
             _ => Err(Error::file(
                 path,
                 format_args!(
-                    "--output has the unknown extension `{extension}`; use .npy, .safetensors or \
-                     .json"
+                    "--output has the unknown extension `{extension}`; use .npy, .safetensors \
+                     or .json, or .parquet for tokens"
                 ),
             )),
         }
