@@ -1,8 +1,10 @@
 //! A pre-norm transformer block (Dosovitskiy et al. 2021, arXiv 2010.11929).
 
+use burn::backend::Dispatch;
 use burn::module::Module;
 use burn::tensor::{Tensor, activation};
 
+use super::fused::{self, BlockTensors};
 use super::init::Init;
 use super::linear::Linear;
 use super::norm::LayerNorm;
@@ -36,6 +38,9 @@ impl Block {
 
     /// `[batch * tokens, dim]` to the same.
     pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
+        if fused::applies(&x) {
+            return fused::block(x, self.tensors(), self.attn.heads, batch);
+        }
         let attended = self.attn.forward(self.norm1.forward(x.clone()), batch);
         let x = x + attended;
         let widened = self.mlp.forward(self.norm2.forward(x.clone()));
@@ -50,6 +55,25 @@ impl Block {
         let x = x + attended * scales[0].clone();
         let widened = self.mlp.forward(self.norm2.forward(x.clone()));
         x + widened * scales[1].clone()
+    }
+
+    fn tensors(&self) -> BlockTensors<Dispatch> {
+        let (qkv, proj) = (&self.attn.qkv, &self.attn.proj);
+        let (fc1, fc2) = (&self.mlp.fc1, &self.mlp.fc2);
+        BlockTensors {
+            norm1_gain: self.norm1.weight.val().into_dispatch(),
+            norm1_offset: self.norm1.bias.val().into_dispatch(),
+            qkv_weight: qkv.weight.val().into_dispatch(),
+            qkv_bias: qkv.bias.val().into_dispatch(),
+            proj_weight: proj.weight.val().into_dispatch(),
+            proj_bias: proj.bias.val().into_dispatch(),
+            norm2_gain: self.norm2.weight.val().into_dispatch(),
+            norm2_offset: self.norm2.bias.val().into_dispatch(),
+            fc1_weight: fc1.weight.val().into_dispatch(),
+            fc1_bias: fc1.bias.val().into_dispatch(),
+            fc2_weight: fc2.weight.val().into_dispatch(),
+            fc2_bias: fc2.bias.val().into_dispatch(),
+        }
     }
 }
 

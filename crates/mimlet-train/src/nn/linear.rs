@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module};
 
+use super::fused;
 use super::init::Init;
 
 /// `y = x W^T + b`.
@@ -25,6 +26,14 @@ impl Linear {
 
     /// `[rows, in]` to `[rows, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        module::linear(x, self.weight.val().transpose(), Some(self.bias.val()))
+        linear(x, self.weight.val(), self.bias.val())
     }
+}
+
+/// `x W^T + b`: `[rows, in]` to `[rows, out]` with a weight `[out, in]` and a bias `[out]`.
+pub(super) fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
+    if fused::applies(&x) {
+        return fused::linear(x, weight, bias);
+    }
+    module::linear(x, weight.transpose(), Some(bias))
 }

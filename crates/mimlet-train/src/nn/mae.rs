@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor, activation};
 
 use super::block::Block;
+use super::fused;
 use super::init::Init;
 use super::linear::Linear;
 use super::norm::LayerNorm;
@@ -118,6 +119,9 @@ impl Decoder {
 
 /// Mean cross-entropy, nats: of `logits` `[rows, K]` against `targets` `[rows]`.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    if fused::applies(&logits) {
+        return fused::cross_entropy(logits, targets);
+    }
     let picked = activation::log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1));
     picked.mean().neg()
 }

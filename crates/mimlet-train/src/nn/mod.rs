@@ -4,6 +4,7 @@
 //! checkpoints, so [`state::read_state`] needs no table of names.
 
 pub mod block;
+pub(crate) mod fused;
 pub mod init;
 pub mod linear;
 pub mod mae;

@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module};
 
+use super::fused;
 use super::init::Init;
 
 /// Epsilon of every layer norm, as in MAE and timm.
@@ -28,6 +29,9 @@ impl LayerNorm {
 
     /// `[rows, dim]` to the same.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        if fused::applies(&x) {
+            return fused::norm(x, self.weight.val(), self.bias.val());
+        }
         module::layer_norm(x, self.weight.val(), Some(self.bias.val()), EPSILON)
     }
 }

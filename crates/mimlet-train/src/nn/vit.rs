@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::block::Block;
 use super::init::Init;
+use super::linear::linear;
 use super::norm::LayerNorm;
 use super::positions::sin_cos;
 use crate::config::ModelConfig;
@@ -110,7 +111,7 @@ impl Vit {
         let seen = rows / batch;
         let projection = &self.patch_embed.proj;
         let weight = projection.weight.val().reshape([dim, patch_dim]);
-        let embedded = patches.matmul(weight.transpose()) + projection.bias.val().unsqueeze();
+        let embedded = linear(patches, weight, projection.bias.val());
         let positions: Tensor<2> = self.pos_embed.val().squeeze_dim(0);
         let embedded = embedded + positions.clone().select(0, indices + 1);
         let class = self.cls_token.val() + positions.narrow(0, 0, 1).unsqueeze();

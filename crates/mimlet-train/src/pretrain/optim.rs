@@ -10,6 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::finetune::layers::LayerDecay;
+use crate::nn::fused;
 use crate::nn::state::{Array, State, checkpoint_name, host_values};
 
 const BETA1: f64 = 0.9;
@@ -139,7 +140,11 @@ struct Squares<'a> {
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.sums.push((gradient.clone() * gradient).sum());
+            self.sums.push(if fused::applies(&gradient) {
+                fused::sum_of_squares(gradient)
+            } else {
+                (gradient.clone() * gradient).sum()
+            });
         }
     }
 }
@@ -156,21 +161,66 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// The step of one parameter, flat, at `rate`.
-    fn delta(&mut self, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
+    /// A flat parameter after its step at `rate`; it is multiplied by `keep` first, the weight
+    /// decay.
+    fn updated(
+        &mut self,
+        parameter: Tensor<1>,
+        gradient: Tensor<1>,
+        [rate, keep]: [f64; 2],
+    ) -> Tensor<1> {
+        let name = checkpoint_name(&self.path);
+        let fresh = || Moments {
+            first: gradient.zeros_like(),
+            second: gradient.zeros_like(),
+        };
+        // Taken out, so that nothing else holds their memory and the step can write to it.
+        let moments = self.moments.remove(&name).unwrap_or_else(fresh);
+        let (parameter, moments) = if fused::applies(&gradient) {
+            self.fused(parameter, moments, gradient, [rate, keep])
+        } else {
+            self.composed(parameter, moments, gradient, [rate, keep])
+        };
+        self.moments.insert(name, moments);
+        parameter
+    }
+
+    fn fused(
+        &self,
+        parameter: Tensor<1>,
+        moments: Moments,
+        gradient: Tensor<1>,
+        [rate, keep]: [f64; 2],
+    ) -> (Tensor<1>, Moments) {
+        let step = fused::Step {
+            scale: self.scale as f32,
+            beta1: BETA1 as f32,
+            beta2: BETA2 as f32,
+            keep: keep as f32,
+            rate: (rate / self.correction1) as f32,
+            correction: (1.0 / self.correction2) as f32,
+            epsilon: EPSILON as f32,
+        };
+        let state = [parameter, moments.first, moments.second];
+        let [parameter, first, second] = fused::adamw(state, gradient, step);
+        (parameter, Moments { first, second })
+    }
+
+    /// The same from burn's own operations.
+    fn composed(
+        &self,
+        parameter: Tensor<1>,
+        moments: Moments,
+        gradient: Tensor<1>,
+        [rate, keep]: [f64; 2],
+    ) -> (Tensor<1>, Moments) {
         let gradient = gradient * self.scale;
-        let moments = self
-            .moments
-            .entry(checkpoint_name(&self.path))
-            .or_insert_with(|| Moments {
-                first: gradient.zeros_like(),
-                second: gradient.zeros_like(),
-            });
         let square = gradient.clone() * gradient.clone();
-        moments.first = moments.first.clone() * BETA1 + gradient * (1.0 - BETA1);
-        moments.second = moments.second.clone() * BETA2 + square * (1.0 - BETA2);
-        let spread = (moments.second.clone() / self.correction2).sqrt() + EPSILON;
-        moments.first.clone() / spread * (rate / self.correction1)
+        let first = moments.first * BETA1 + gradient * (1.0 - BETA1);
+        let second = moments.second * BETA2 + square * (1.0 - BETA2);
+        let spread = (second.clone() / self.correction2).sqrt() + EPSILON;
+        let delta = first.clone() / spread * (rate / self.correction1);
+        (parameter * keep - delta, Moments { first, second })
     }
 }
 
@@ -193,12 +243,12 @@ impl ModuleMapper for Update<'_> {
             .layers
             .map_or(1.0, |layers| layers.share(&checkpoint_name(&self.path)));
         let rate = self.size.rate * share;
-        let delta = self.delta(gradient.reshape([count]), rate).reshape(shape);
         let decay = if D > 1 { self.size.weight_decay } else { 0.0 };
         let keep = 1.0 - rate * decay;
         param.map(|tensor| {
-            let updated = tensor.inner() * keep - delta;
-            Tensor::from_inner(updated).require_grad()
+            let parameter = tensor.inner().reshape([count]);
+            let updated = self.updated(parameter, gradient.reshape([count]), [rate, keep]);
+            Tensor::from_inner(updated.reshape(shape)).require_grad()
         })
     }
 }
