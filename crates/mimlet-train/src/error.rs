@@ -39,12 +39,23 @@ pub enum TrainError {
     /// The processes of a run could not work together.
     #[error("processes: {0}")]
     Collective(String),
-    /// A device is not in this build or on this machine, or computes wrong.
-    #[error("device {name}: {reason}")]
+    /// A device is not in this build, not on this machine, or does not work.
+    #[error("--device {name}: {reason}")]
     Device {
-        /// As in `--device`.
+        /// As `--device` has it.
         name: String,
         /// What is wrong and how to mend it.
+        reason: String,
+    },
+    /// A device computes other numbers than the CPU.
+    #[error(
+        "self-test of {device}: {reason}; use another device or driver, or --no-self-test if such \
+         errors do not matter"
+    )]
+    SelfTest {
+        /// The device's own name.
+        device: String,
+        /// What differs, and by how much.
         reason: String,
     },
     /// An image or a folder of images could not be used.

@@ -23,6 +23,7 @@ pub mod pretrain;
 mod pytorch;
 pub mod random;
 pub mod schedule;
+pub mod selftest;
 pub mod synth;
 mod tensors;
 pub mod tokenizer;

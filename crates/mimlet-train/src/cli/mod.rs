@@ -1,9 +1,11 @@
 //! The command line: one file a command.
 
 mod codebook;
+mod devices;
 mod inputs;
 mod pretrain;
 mod probe;
+mod processes;
 mod synth;
 mod tcas;
 
@@ -33,6 +35,10 @@ enum Command {
     Probe(probe::Arguments),
     /// How well a codebook's tokens follow the images' classes.
     Tcas(tcas::Arguments),
+    /// List what this build can train on here, each device held to the CPU.
+    Devices(devices::Arguments),
+    /// Check and time what the processes of mpirun or srun do together.
+    Processes(processes::Arguments),
 }
 
 /// Runs the program: exit code 0 for good, 2 for bad input, with one line on stderr.
@@ -43,6 +49,8 @@ pub fn main() -> ExitCode {
         Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Tcas(arguments) => tcas::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
+        Command::Processes(arguments) => processes::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

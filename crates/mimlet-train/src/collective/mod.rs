@@ -2,17 +2,22 @@
 //!
 //! Gradients, k-means statistics and token counts are all sums over images, so one operation
 //! joins the processes of a run: add up what each of them has.
+//!
+//! A process that fails must not leave the others waiting in a sum for ever. What all processes
+//! can see (they bring different numbers of values, or are at different calls) is an error on all
+//! of them; what one alone meets ends the whole run, by [`run`].
 
 mod launch;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod solo;
 
+#[cfg(feature = "mpi")]
+pub use self::mpi::{CHUNK, Mpi};
+pub use self::solo::Solo;
 use crate::error::TrainError;
-pub use solo::Solo;
 
 /// Sums over the processes of a run. Every process makes the same calls in the same order.
-///
-/// # Errors
-/// Every method fails on all processes when they disagree on what they do.
 pub trait Collective: std::fmt::Debug {
     /// This process, `0..world`.
     fn rank(&self) -> usize;
@@ -20,10 +25,11 @@ pub trait Collective: std::fmt::Debug {
     /// How many processes there are.
     fn world(&self) -> usize;
 
-    /// Replaces each value by its sum over the processes; the same bits on all of them.
+    /// Replaces each value by its sum over the processes, the same on all of them.
     ///
     /// # Errors
-    /// [`TrainError::Collective`] when the processes bring different numbers of values.
+    /// [`TrainError::Collective`], on all processes, when they bring different numbers of values
+    /// or are at different calls.
     fn sum_f32(&self, values: &mut [f32]) -> Result<(), TrainError>;
 
     /// As [`Collective::sum_f32`].
@@ -32,7 +38,7 @@ pub trait Collective: std::fmt::Debug {
     /// As [`Collective::sum_f32`].
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), TrainError>;
 
-    /// As [`Collective::sum_f32`]; exact while no sum exceeds 64 bits.
+    /// As [`Collective::sum_f32`]; exact while sums fit into 64 bits.
     ///
     /// # Errors
     /// As [`Collective::sum_f32`].
@@ -47,21 +53,54 @@ pub trait Collective: std::fmt::Debug {
     /// Returns once every process has called it.
     ///
     /// # Errors
-    /// [`TrainError::Collective`] when the others are at another call.
+    /// As [`Collective::sum_f32`].
     fn barrier(&self) -> Result<(), TrainError>;
+
+    /// Ends the run because this process met `error`: prints it and ends every process with exit
+    /// code 2. A process that runs alone gets `error` back instead.
+    fn fail(&self, error: TrainError) -> TrainError;
 }
 
-/// Joins the run that this process was started for: alone, unless a launcher started several.
+/// Joins the run that this process was started for, does `work` in it, and leaves.
 ///
 /// # Errors
-/// [`TrainError::Collective`] for one of several processes of a build without MPI: each would
-/// train the whole model over the others' files.
+/// Those of [`join`] and, for a process that runs alone, of `work`. An error of one process among
+/// several ends all of them.
+pub fn run<T>(
+    work: impl FnOnce(&dyn Collective) -> Result<T, TrainError>,
+) -> Result<T, TrainError> {
+    let collective = join()?;
+    work(&*collective).map_err(|error| collective.fail(error))
+}
+
+/// Joins the run that this process was started for: alone, unless a launcher such as `mpirun`
+/// started several. Leaves it when dropped; a panic ends the other processes too.
+///
+/// # Errors
+/// [`TrainError::Collective`] when a launcher started several processes and MPI is not in this
+/// build or sees another number: each process would train the whole model over the others' files.
 pub fn join() -> Result<Box<dyn Collective>, TrainError> {
-    match launch::processes(|name| std::env::var(name).ok()) {
+    match launch::processes(launch::environment) {
         0 | 1 => Ok(Box::new(Solo)),
-        processes => Err(TrainError::Collective(format!(
-            "a launcher started {processes} processes, and this build cannot join them; build \
-             with --features mpi"
-        ))),
+        processes => join_several(processes),
     }
+}
+
+#[cfg(feature = "mpi")]
+fn join_several(processes: usize) -> Result<Box<dyn Collective>, TrainError> {
+    Ok(Box::new(Mpi::join(processes)?))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn join_several(processes: usize) -> Result<Box<dyn Collective>, TrainError> {
+    Err(TrainError::Collective(format!(
+        "a launcher started {processes} of them, and this build cannot join them; build with \
+         --features mpi"
+    )))
+}
+
+/// This process among those of the run on the same machine, from 0: which of the machine's GPUs
+/// it takes.
+pub fn local_rank() -> usize {
+    launch::local_rank(launch::environment)
 }

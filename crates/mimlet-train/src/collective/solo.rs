@@ -40,4 +40,8 @@ impl Collective for Solo {
     fn barrier(&self) -> Result<(), TrainError> {
         Ok(())
     }
+
+    fn fail(&self, error: TrainError) -> TrainError {
+        error
+    }
 }

@@ -15,7 +15,7 @@ mod tensorboard;
 pub mod trainer;
 mod window;
 
+pub(crate) mod tiny;
+
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) mod tiny;

@@ -1,4 +1,4 @@
-//! A run small enough for a test.
+//! A run small enough for tests and for the self-test of a device.
 
 use crate::config::{
     CodebookConfig, Config, DataConfig, DecoderConfig, ModelConfig, OptimConfig, Precision,

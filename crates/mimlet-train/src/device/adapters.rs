@@ -1,0 +1,88 @@
+//! Which devices this build can see on this machine.
+
+#[cfg(any(feature = "vulkan", feature = "metal"))]
+use burn::tensor::DeviceKind;
+use burn::tensor::{Device, DeviceType};
+
+use super::name::Kind;
+use super::trial::quietly;
+
+/// Kinds of GPU, the one to take first first.
+pub(super) const GPUS: [Kind; 4] = [Kind::Cuda, Kind::Metal, Kind::Rocm, Kind::Vulkan];
+
+/// A device that can be opened.
+#[derive(Debug, Clone)]
+pub(super) struct Adapter {
+    /// To compute on.
+    pub(super) device: Device,
+    /// Whether it is hardware: lavapipe and its like run on the CPU.
+    pub(super) is_real: bool,
+}
+
+/// The devices of a kind, real ones first.
+///
+/// # Errors
+/// That the kind is not in this build.
+pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
+    match kind {
+        Kind::Cpu => Ok(list(DeviceType::Flex, None)),
+        #[cfg(feature = "cuda")]
+        Kind::Cuda => Ok(list(DeviceType::Cuda, None)),
+        #[cfg(feature = "rocm")]
+        Kind::Rocm => Ok(list(DeviceType::Rocm, None)),
+        #[cfg(feature = "vulkan")]
+        Kind::Vulkan => {
+            let software = Device::vulkan(DeviceKind::Cpu);
+            Ok(list(DeviceType::Vulkan, Some(software)))
+        }
+        #[cfg(feature = "metal")]
+        Kind::Metal => {
+            let software = Device::metal(DeviceKind::Cpu);
+            Ok(list(DeviceType::Metal, Some(software)))
+        }
+        #[cfg(not(all(
+            feature = "cuda",
+            feature = "vulkan",
+            feature = "metal",
+            feature = "rocm"
+        )))]
+        _ => Err(format!(
+            "not in this build; build with --features {}",
+            kind.word()
+        )),
+    }
+}
+
+/// What burn finds, with `software` last. A driver that cannot even be asked has no devices.
+fn list(kind: DeviceType, software: Option<Device>) -> Vec<Adapter> {
+    let devices = quietly(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
+    let adapter = |device| Adapter {
+        is_real: software.as_ref() != Some(&device),
+        device,
+    };
+    let mut adapters: Vec<_> = devices.into_iter().map(adapter).collect();
+    adapters.sort_by_key(|adapter| !adapter.is_real);
+    adapters
+}
+
+/// A device's own name.
+#[cfg(any(
+    feature = "cuda",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "rocm"
+))]
+pub(super) fn identity(device: &Device) -> Option<String> {
+    Some(device.identity()?.name)
+}
+
+/// A device's own name: the CPU has none.
+#[cfg(not(any(
+    feature = "cuda",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "rocm"
+)))]
+pub(super) fn identity(_device: &Device) -> Option<String> {
+    None
+}

@@ -1,0 +1,72 @@
+//! Processes that `mpirun` starts: their sums, and that none is left hanging.
+//!
+//! `MIMLET_MPI=skip` leaves these tests out.
+
+use std::process::{Command, Output};
+
+use mimlet_train::collective::CHUNK;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mimlet-train");
+
+/// Runs `mpirun` with `words`, in which `@` is the program. `None` where MPI is skipped aloud.
+fn mpirun(words: &str) -> Option<Output> {
+    if std::env::var_os("MIMLET_MPI").is_some_and(|value| value == "skip") {
+        eprintln!("skipped: MIMLET_MPI=skip");
+        return None;
+    }
+    let mut command = Command::new("mpirun");
+    // Continuous integration runs as root, with fewer cores than processes, without a network.
+    command
+        .args(["--allow-run-as-root", "--oversubscribe"])
+        .args(["--mca", "btl", "self,vader", "--mca", "plm", "isolated"])
+        .args(words.split_whitespace().map(|word| match word {
+            "@" => PROGRAM,
+            word => word,
+        }));
+    let output = command.output();
+    Some(output.expect("mpirun: `cargo xtask setup` installs it; MIMLET_MPI=skip goes without"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn sums_and_broadcasts_of_two_and_three_processes_are_exact() {
+    for processes in [2, 3] {
+        // One value more than two chunks.
+        let values = 2 * CHUNK + 1;
+        let line = format!("-n {processes} @ processes --json --values {values}");
+        let Some(output) = mpirun(&line) else {
+            return;
+        };
+        let errors = text(&output.stderr);
+        assert!(output.status.success(), "{line}: {errors}");
+        let report = text(&output.stdout);
+        assert_eq!(report.lines().count(), 1, "only process 0 prints: {report}");
+        let start = format!("{{\"processes\":{processes},\"values\":{values},");
+        assert!(report.starts_with(&start), "{report}");
+    }
+}
+
+#[test]
+fn a_process_that_fails_ends_the_others() {
+    let Some(output) = mpirun("-n 3 @ processes --values 10 --fail 1") else {
+        return;
+    };
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    let line = "mimlet-train: process 1 of 3: processes: failed as --fail asked";
+    assert!(errors.contains(line), "{errors}");
+    assert_eq!(text(&output.stdout), "");
+}
+
+#[test]
+fn processes_that_differ_are_told_so() {
+    let Some(output) = mpirun("-n 1 @ processes --values 5 : -n 1 @ processes --values 7") else {
+        return;
+    };
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("of 5 to 7 values"), "{errors}");
+}
