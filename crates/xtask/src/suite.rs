@@ -16,7 +16,7 @@ const NO_STD: [&str; 4] = [
 
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
-    match setup::vulkan() {
+    match setup::everything() {
         Ok(()) => take(&everything()),
         Err(problem) => problem.report(),
     }
@@ -25,7 +25,7 @@ pub(crate) fn test() -> ExitCode {
 /// `cargo xtask ci`: the steps of `test`, and those that take tools or minutes a developer need
 /// not spend on each commit.
 pub(crate) fn ci() -> ExitCode {
-    match setup::vulkan() {
+    match setup::everything() {
         Ok(()) => take(
             &[everything(), only_ci()]
                 .into_iter()
@@ -56,9 +56,9 @@ fn everything() -> Vec<Step> {
             Program::new("cargo doc --workspace --exclude mimlet-train --no-deps")
                 .with("RUSTDOCFLAGS", "-D warnings"),
         ),
-        test(
+        Step::test(
             "tests of mimlet-train",
-            "cargo test -p mimlet-train --no-fail-fast",
+            training("cargo test -p mimlet-train --no-fail-fast"),
         ),
     ]
 }
@@ -66,9 +66,10 @@ fn everything() -> Vec<Step> {
 fn only_ci() -> Vec<Step> {
     let run = |name, line: &str| Step::run(name, Program::new(line));
     vec![
-        run(
+        Step::run(
             "lints of mimlet-train",
-            "cargo clippy -p mimlet-train --all-targets -- -D warnings",
+            training("cargo clippy -p mimlet-train --all-targets")
+                .words(["--", "-D", "warnings"].map(str::to_owned)),
         ),
         run(
             "benches, once each",
@@ -76,6 +77,19 @@ fn only_ci() -> Vec<Step> {
         ),
         licences(),
     ]
+}
+
+/// A command about mimlet-train, with the features whose needs this machine meets. One set of
+/// features for all commands: burn is built once.
+fn training(line: &str) -> Program {
+    let features = [(setup::VULKAN, "vulkan"), (setup::MPI, "mpi")];
+    let wanted = features.iter().filter(|(need, _)| need.wanted());
+    let names: Vec<_> = wanted.map(|(_, feature)| *feature).collect();
+    let program = Program::new(line);
+    if names.is_empty() {
+        return program;
+    }
+    program.words(["--features".to_owned(), names.join(",")])
 }
 
 /// Without an operating system's target installed, the host shows at least that our own code asks
