@@ -17,5 +17,7 @@ pub(crate) mod window;
 
 pub(crate) mod tiny;
 
+pub(crate) mod tiny;
+
 #[cfg(test)]
 mod tests;
