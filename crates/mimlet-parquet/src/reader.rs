@@ -1,9 +1,10 @@
 //! Reads the tokens and labels of a table, in memory that does not grow with it.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_typed_column_reader};
 use parquet::data_type::{DataType, Int32Type};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
@@ -88,9 +89,11 @@ impl TokenTable {
         mut each: impl FnMut(&Batch) -> Result<(), E>,
     ) -> Result<(), E> {
         for index in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(index).map_err(self.refuse())?;
-            let mut columns = Columns::of(group.as_ref()).map_err(self.refuse())?;
-            let mut left = group.metadata().num_rows();
+            let opened = self.guarded(|| {
+                let group = self.reader.get_row_group(index)?;
+                Ok((Columns::of(group.as_ref())?, group.metadata().num_rows()))
+            });
+            let (mut columns, mut left) = opened?;
             while left > 0 {
                 let batch = self.batch(&mut columns)?;
                 if batch.tokens.is_empty() {
@@ -104,7 +107,7 @@ impl TokenTable {
     }
 
     fn batch(&self, columns: &mut Columns) -> Result<Batch, TableError> {
-        let (tokens, labels) = columns.read().map_err(self.refuse())?;
+        let (tokens, labels) = self.guarded(|| columns.read())?;
         let number = |number: i32| {
             u32::try_from(number).map_err(|_| self.damaged("a token or label is negative"))
         };
@@ -121,8 +124,12 @@ impl TokenTable {
         Ok(batch)
     }
 
-    fn refuse(&self) -> impl FnOnce(parquet::errors::ParquetError) -> TableError {
-        TableError::parquet(&self.path, "read")
+    /// Runs the Parquet reader, which panics on some damaged pages.
+    fn guarded<T>(&self, read: impl FnOnce() -> ParquetResult<T>) -> Result<T, TableError> {
+        match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(read) => read.map_err(TableError::parquet(&self.path, "read")),
+            Err(_) => Err(self.damaged("a page is not what its header says")),
+        }
     }
 
     fn damaged(&self, what: &str) -> TableError {
@@ -176,6 +183,6 @@ impl Columns {
 }
 
 /// The schema has been held against ours, so the column is of this type.
-fn typed<T: DataType>(reader: parquet::column::reader::ColumnReader) -> ColumnReaderImpl<T> {
+fn typed<T: DataType>(reader: ColumnReader) -> ColumnReaderImpl<T> {
     get_typed_column_reader(reader)
 }

@@ -199,6 +199,23 @@ fn files_that_are_no_table_are_named() {
     assert!(refused(&path).contains("columns"));
 }
 
+#[test]
+fn a_damaged_file_is_an_error_or_numbers_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    write(&path, &images(30), 64);
+    let whole = fs::read(&path).unwrap();
+    let mut errors = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&path, damaged).unwrap();
+        let read = |table: TokenTable| table.read(|_| Ok::<_, TableError>(()));
+        errors += usize::from(TokenTable::open(&path).and_then(read).is_err());
+    }
+    assert!(errors > whole.len() / 10, "{errors} of {}", whole.len());
+}
+
 /// The bytes with every `from` replaced.
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
