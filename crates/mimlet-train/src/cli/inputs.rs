@@ -52,8 +52,12 @@ impl Images {
         config: &Config,
         test: Option<&Path>,
     ) -> Result<Box<dyn Source>, TrainError> {
+        // Named as the data it is its held-out part, unless nothing is held out.
+        let held_out = config.data.test_fraction > 0.0;
         match test {
-            Some(path) if Some(path) != self.data.as_deref() => open_test(path, config),
+            Some(path) if !held_out || Some(path) != self.data.as_deref() => {
+                open_test(path, config)
+            }
             _ => self.part(config, Part::Test),
         }
     }
