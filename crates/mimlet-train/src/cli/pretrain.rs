@@ -55,11 +55,14 @@ struct Guessed {
 
 /// Trains.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
-    let collective = collective::join()?;
+    collective::run(|collective| train(arguments, collective))
+}
+
+fn train(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
     let (config, images) = arguments.images.read()?;
     let device = device::by_name(&arguments.device)?;
     let guessed = match config.train.target {
-        TargetKind::Tokens => tokens(arguments, &config, &*images, &device, &*collective)?,
+        TargetKind::Tokens => tokens(arguments, &config, &*images, &device, collective)?,
         TargetKind::Pixels => pixels(arguments)?,
     };
     let run = Run {
@@ -70,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         targets_id: &guessed.id,
         out: &arguments.out,
         device: &device,
-        collective: &*collective,
+        collective,
         resume: arguments.resume,
         stop_after: arguments.stop_after,
     };
