@@ -27,8 +27,7 @@ pub(crate) struct Arguments {
     encoder: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Go on from <OUT>.state.
     #[arg(long)]

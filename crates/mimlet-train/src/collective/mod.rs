@@ -74,8 +74,8 @@ pub fn run<T>(
     work(&*collective).map_err(|error| collective.fail(error))
 }
 
-/// [`run`]'s way in: alone, unless a launcher such as `mpirun`
-/// started several. Leaves the run when dropped; a panic ends the other processes too.
+/// [`run`]'s way in: alone, unless a launcher such as `mpirun` started several. Leaves the run
+/// when dropped; a panic ends the other processes too.
 fn join() -> Result<Box<dyn Collective>, TrainError> {
     match launch::processes(launch::environment) {
         0 | 1 => Ok(Box::new(Solo)),
