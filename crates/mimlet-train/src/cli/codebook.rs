@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::inputs::{Images, bar};
 use super::print;
 use crate::codebook::{Built, CodebookConfig, Normalise, Request, SpaceKind, build};
-use crate::collective;
+use crate::collective::{self, Collective};
 use crate::device;
 use crate::error::TrainError;
 use crate::kmeans::Algorithm;
@@ -27,8 +27,7 @@ pub(crate) struct Arguments {
     encoder: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Go on from <OUT>.state.
     #[arg(long)]
@@ -110,12 +109,15 @@ impl Settings {
 
 /// Clusters and writes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
+    collective::run(|collective| cluster(arguments, collective))
+}
+
+fn cluster(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
     let (mut config, images) = arguments.images.read()?;
     arguments
         .settings
         .apply(&mut config.codebook, arguments.encoder.is_some())?;
     let device = device::by_name(&arguments.device)?;
-    let collective = collective::join()?;
     let state = state_path(&arguments.out);
     let progress = bar(0);
     let started = Instant::now();
@@ -125,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         source: &*images,
         encoder: arguments.encoder.as_deref(),
         device: &device,
-        collective: &*collective,
+        collective,
         state: Some(&state),
         resume: arguments.resume,
         stop_after: arguments.stop_after,

@@ -28,8 +28,7 @@ pub(crate) struct Arguments {
     /// Go on with what the folder holds: what is finished there is not run again.
     #[arg(long)]
     resume: bool,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Print JSON.
     #[arg(long)]

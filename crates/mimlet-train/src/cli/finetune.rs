@@ -32,8 +32,7 @@ pub(crate) struct Arguments {
     /// Seeds, as in 1,2,3; finetune.seed when not given.
     #[arg(long, value_delimiter = ',')]
     seeds: Vec<u64>,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Print JSON.
     #[arg(long)]

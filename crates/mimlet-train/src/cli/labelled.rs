@@ -22,8 +22,7 @@ pub(crate) struct Labelled {
     /// The encoder.
     #[arg(long)]
     encoder: PathBuf,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Print JSON.
     #[arg(long)]

@@ -16,6 +16,7 @@ use crate::device;
 use crate::error::TrainError;
 use crate::pretrain::targets::Targets;
 use crate::pretrain::trainer::{Run, pretrain};
+use crate::selftest;
 use crate::tokenizer;
 
 /// Flags of `pretrain`.
@@ -32,9 +33,11 @@ pub(crate) struct Arguments {
     /// The encoder of a feature codebook, its teacher.
     #[arg(long)]
     encoder: Option<PathBuf>,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
+    /// Train on a device without holding it to the CPU first.
+    #[arg(long)]
+    no_self_test: bool,
     /// Take up the checkpoint in the folder.
     #[arg(long)]
     resume: bool,
@@ -55,11 +58,20 @@ struct Guessed {
 
 /// Trains.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
-    let collective = collective::join()?;
+    collective::run(|collective| train(arguments, collective))
+}
+
+fn train(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
     let (config, images) = arguments.images.read()?;
     let device = device::by_name(&arguments.device)?;
+    if !arguments.no_self_test
+        && let Some(agreement) = selftest::check(&device)?
+        && collective.rank() == 0
+    {
+        eprintln!("mimlet-train: {agreement}");
+    }
     let guessed = match config.train.target {
-        TargetKind::Tokens => tokens(arguments, &config, &*images, &device, &*collective)?,
+        TargetKind::Tokens => tokens(arguments, &config, &*images, &device, collective)?,
         TargetKind::Pixels => pixels(arguments)?,
     };
     let run = Run {
@@ -70,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         targets_id: &guessed.id,
         out: &arguments.out,
         device: &device,
-        collective: &*collective,
+        collective,
         resume: arguments.resume,
         stop_after: arguments.stop_after,
     };

@@ -28,8 +28,7 @@ pub(crate) struct Arguments {
     /// label).
     #[arg(long)]
     tokens_out: Option<PathBuf>,
-    /// cpu or auto.
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", help = device::HELP)]
     device: String,
     /// Print JSON.
     #[arg(long)]

@@ -64,8 +64,9 @@ pub trait Collective: std::fmt::Debug {
 /// Joins the run that this process was started for, does `work` in it, and leaves.
 ///
 /// # Errors
-/// Those of [`join`] and, for a process that runs alone, of `work`. An error of one process among
-/// several ends all of them.
+/// [`TrainError::Collective`] when a launcher started several processes and MPI is not in this
+/// build or sees another number: each process would train the whole model over the others' files.
+/// For a process that runs alone also those of `work`; an error of one among several ends all.
 pub fn run<T>(
     work: impl FnOnce(&dyn Collective) -> Result<T, TrainError>,
 ) -> Result<T, TrainError> {
@@ -73,13 +74,9 @@ pub fn run<T>(
     work(&*collective).map_err(|error| collective.fail(error))
 }
 
-/// Joins the run that this process was started for: alone, unless a launcher such as `mpirun`
-/// started several. Leaves it when dropped; a panic ends the other processes too.
-///
-/// # Errors
-/// [`TrainError::Collective`] when a launcher started several processes and MPI is not in this
-/// build or sees another number: each process would train the whole model over the others' files.
-pub fn join() -> Result<Box<dyn Collective>, TrainError> {
+/// [`run`]'s way in: alone, unless a launcher such as `mpirun` started several. Leaves the run
+/// when dropped; a panic ends the other processes too.
+fn join() -> Result<Box<dyn Collective>, TrainError> {
     match launch::processes(launch::environment) {
         0 | 1 => Ok(Box::new(Solo)),
         processes => join_several(processes),
