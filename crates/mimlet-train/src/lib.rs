@@ -1,7 +1,10 @@
 //! ClusterMIM pre-training, codebooks and evaluation (Du et al. 2024, arXiv 2407.09087).
 //!
-//! Data's way: [`synth`] or a folder is a [`data::Source`]; [`codebook`] clusters its patches; [`pretrain`] trains a masked autoencoder to guess the hidden patches' tokens and
-//! writes the encoder; [`evaluate`] says how well tokens and features follow the classes.
+//! Data's way: [`data`] opens a data set of any usual kind, or [`synth`] draws one; [`codebook`]
+//! clusters its patches or their features by [`kmeans`]; a [`tokenizer`] gives patches their
+//! tokens; [`pretrain`] trains a masked autoencoder to guess those of hidden patches and writes the
+//! [`encoder`]; [`evaluate`] and [`finetune`] say what it is worth, [`experiment`] over tokenizers
+//! and seeds. A [`collective`] joins the processes of a run on several GPUs.
 #![warn(clippy::unwrap_used)]
 
 mod atomic;

@@ -97,13 +97,16 @@ fn train(arguments: &Arguments, collective: &dyn Collective) -> Result<(), Train
     print(&records.last(), arguments.json, || match records.last() {
         Some(last) => format!(
             "step {}: loss {:.4}, {:.4} for knowing the targets' distribution alone; {:.1} images \
-             a second, {:.1} % of the time waiting for them; {} steps skipped",
+             a second of {:.1} that loading could give, {:.1} % of the time waiting; {} steps \
+             skipped, {} bad images left out",
             last.step,
             last.loss,
             guessed.baseline,
             last.images_per_second,
+            last.images_made_per_second,
             100.0 * last.waited,
-            last.skipped
+            last.skipped,
+            images.faults().count()
         ),
         None => "nothing left to train".into(),
     })

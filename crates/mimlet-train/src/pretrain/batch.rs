@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
-
 use crate::config::Config;
 use crate::data::augment::augment;
 use crate::data::{Source, read_or_next};
@@ -101,7 +99,6 @@ impl<'a> Batches<'a> {
         let start = step % self.steps_per_epoch() * self.config.train.batch + rank * images;
         let order = self.order(epoch);
         let samples: Vec<Sample> = (start..start + images)
-            .into_par_iter()
             .map(|at| self.sample(epoch, &order, at % order.len()))
             .collect::<Result<_, _>>()?;
         Ok(stack(&samples))

@@ -23,6 +23,8 @@ pub struct Record {
     pub seconds: f64,
     /// Images a second since the line before, over all processes.
     pub images_per_second: f64,
+    /// Images a second that this process's loading threads can make, over the run so far.
+    pub images_made_per_second: f64,
     /// Share of the time since the line before spent waiting for images.
     pub waited: f64,
     /// Steps of the run so far that were skipped, their loss or gradient not being finite.

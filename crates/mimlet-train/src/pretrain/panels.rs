@@ -81,12 +81,15 @@ impl Panels {
     ) -> Result<RgbImage, TrainError> {
         let model = &config.model;
         let images = self.batch.len();
+        let mut picture = Sheet::new(model, images);
+        if images == 0 {
+            return Ok(picture.canvas);
+        }
         let outputs = mae.forward(on_device(config, &self.batch, device));
         let guesses = guesses(targets, outputs);
         let rows: Vec<usize> = (0..images * model.patches()).collect();
         let truth = targets.of_rows(model, &self.batch, &rows)?;
         let per_image = self.batch.masked.len() / images;
-        let mut picture = Sheet::new(model, images);
         for image in 0..images {
             let patches = self.patches(model, image);
             let whole: Tiles = patches.iter().map(|patch| pixels(model, patch)).collect();

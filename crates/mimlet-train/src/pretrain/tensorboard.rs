@@ -32,6 +32,10 @@ pub(crate) fn write(
             ("train/gradient_norm", record.gradient_norm),
             ("train/learning_rate", record.rate),
             ("speed/images_per_second", record.images_per_second),
+            (
+                "speed/images_made_per_second",
+                record.images_made_per_second,
+            ),
             ("speed/waiting_for_images", record.waited),
             ("train/skipped_steps", record.skipped as f64),
         ];

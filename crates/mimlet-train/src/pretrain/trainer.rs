@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -16,15 +16,17 @@ use super::step::Stepper;
 use super::targets::Targets;
 use super::window::Window;
 use super::{plot, tensorboard};
+use crate::atomic;
 use crate::collective::Collective;
 use crate::config::Config;
 use crate::data::Source;
+use crate::data::prefetch::{Ahead, ordered};
 use crate::encoder::write_encoder;
 use crate::error::TrainError;
 use crate::nn::init::Init;
 use crate::nn::mae::Mae;
 use crate::nn::state::read_state;
-use crate::picture::{png, write_png};
+use crate::picture::png;
 use crate::tensors::Precision;
 
 /// Where a run reads and writes, and how.
@@ -77,30 +79,30 @@ pub fn pretrain(run: Run<'_>, progress: &ProgressBar) -> Result<Vec<Record>, Tra
         .stop_after
         .map_or(train.steps, |stop| stop.min(train.steps));
     let mut window = Window::new();
-    let mut waited = 0.0;
     progress.set_position(state.step as u64);
-    while state.step < stop {
-        let asked = Instant::now();
-        let batch = batches.get(state.step)?;
-        waited += asked.elapsed().as_secs_f64();
-        let outcome;
-        (state, outcome) = stepper.take(state, &batch)?;
-        window.add(state.step, outcome)?;
-        progress.inc(1);
-        if window.stumbled() {
-            progress.println(format!("step {}: not finite, skipped", state.step));
+    let ahead = Ahead::of_batches(&run.config.data);
+    let make = |step| batches.get(step);
+    state = ordered(state.step..stop, ahead, make, |made| {
+        while let Some(batch) = made.next() {
+            let outcome;
+            (state, outcome) = stepper.take(state, &batch?)?;
+            window.add(state.step, outcome)?;
+            progress.inc(1);
+            if window.stumbled() {
+                progress.println(format!("step {}: not finite, skipped", state.step));
+            }
+            let last = state.step == stop;
+            if last || state.step.is_multiple_of(train.log_every) {
+                let record = window.record(state.step, train.batch, made.rate(), state.skipped);
+                progress.set_message(format!("loss {:.4}", record.loss));
+                writer.record(record)?;
+            }
+            if last || state.step.is_multiple_of(train.checkpoint_every.max(1)) {
+                writer.save(&run, &state)?;
+            }
         }
-        let last = state.step == stop;
-        if last || state.step.is_multiple_of(train.log_every) {
-            let record = window.record(state.step, train.batch, waited, state.skipped);
-            waited = 0.0;
-            progress.set_message(format!("loss {:.4}", record.loss));
-            writer.record(record)?;
-        }
-        if last || state.step.is_multiple_of(train.checkpoint_every.max(1)) {
-            writer.save(&run, &state)?;
-        }
-    }
+        Ok::<_, TrainError>(state)
+    })?;
     progress.finish();
     writer.finish(&run, &state)
 }
@@ -192,10 +194,11 @@ impl Writer {
         let picture = parts
             .panels
             .draw(run.config, run.targets, &model, run.device)?;
-        write_png(&run.out.join("panels.png"), &picture)?;
-        let size = [picture.width(), picture.height()];
         let path = run.out.join("panels.png");
-        let pictures = [("panels", &png(&path, &picture)?[..], size)];
+        let bytes = png(&path, &picture)?;
+        atomic::write(&path, &bytes)?;
+        let size = [picture.width(), picture.height()];
+        let pictures = [("panels", &bytes[..], size)];
         tensorboard::write(run.out, parts.started, &parts.log.records, &pictures)
     }
 

@@ -1,9 +1,10 @@
 //! Means over the steps since the last line of the log.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::log::Record;
 use super::step::Outcome;
+use crate::data::Rate;
 use crate::error::TrainError;
 
 /// Steps without a finite gradient, one after the other, after which a run is given up.
@@ -20,6 +21,8 @@ pub(crate) struct Window {
     /// Steps in a row that changed nothing.
     skipped: usize,
     steps: usize,
+    /// Time spent waiting for images before the last line.
+    waited: Duration,
 }
 
 impl Window {
@@ -34,6 +37,7 @@ impl Window {
             rate: 0.0,
             skipped: 0,
             steps: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -65,13 +69,13 @@ impl Window {
         self.skipped > 0
     }
 
-    /// Means since the last call; `batch` images a step, `waited` seconds of the time since spent
-    /// waiting for images, `skipped` steps of the run so far.
+    /// Means since the last call, of steps of `batch` images; `loading` is what making images has
+    /// taken so far, `skipped` how many steps of the run were skipped.
     pub(crate) fn record(
         &mut self,
         step: usize,
         batch: usize,
-        waited: f64,
+        loading: Rate,
         skipped: usize,
     ) -> Record {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -83,10 +87,12 @@ impl Window {
             rate: self.rate,
             seconds: self.started.elapsed().as_secs_f64(),
             images_per_second: (self.steps * batch) as f64 / seconds,
-            waited: waited / seconds,
+            waited: (loading.waited - self.waited).as_secs_f64() / seconds,
+            images_made_per_second: loading.of_images(loading.made * batch).images_per_second,
             skipped,
         };
         self.since = Instant::now();
+        self.waited = loading.waited;
         self.losses.clear();
         self.norms.clear();
         self.steps = 0;
@@ -111,8 +117,16 @@ mod tests {
         assert!(window.stumbled());
         window.add(3, outcome(4.0)).unwrap();
         assert!(!window.stumbled());
-        let record = window.record(3, 8, 0.0, 1);
+        let rate = Rate {
+            made: 3,
+            workers: 1,
+            busy: Duration::from_secs(2),
+            waited: Duration::ZERO,
+            elapsed: Duration::from_secs(4),
+        };
+        let record = window.record(3, 8, rate, 1);
         assert_eq!((record.loss, record.skipped), (3.0, 1));
+        assert_eq!(record.images_made_per_second, 12.0);
         for step in 4..13 {
             window.add(step, outcome(f64::INFINITY)).unwrap();
         }
