@@ -10,7 +10,7 @@ use super::inputs::{Images, bar, spinner};
 use super::print;
 use crate::codebook::{Codebook, pixel_codebook};
 use crate::collective::{self, Collective};
-use crate::config::{Config, TargetKind};
+use crate::config::{Config, Precision, TargetKind};
 use crate::data::Source;
 use crate::device;
 use crate::error::TrainError;
@@ -64,6 +64,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
 fn train(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
     let (config, images) = arguments.images.read()?;
     let device = device::by_name(&arguments.device)?;
+    if config.train.precision == Precision::Bf16 && !device::supports_bf16(&device) {
+        return Err(TrainError::Config(format!(
+            "train.precision is bf16, which {} does not have; set it to f32",
+            device::describe(&device)
+        )));
+    }
     if !arguments.no_self_test
         && let Some(agreement) = selftest::check(&device)?
         && collective.rank() == 0

@@ -8,6 +8,7 @@ use super::fused::{self, BlockTensors};
 use super::init::Init;
 use super::linear::Linear;
 use super::norm::LayerNorm;
+use super::precision::product;
 
 /// `x + attn(norm1(x))`, then `x + mlp(norm2(x))`.
 #[derive(Module, Debug)]
@@ -27,6 +28,7 @@ impl Block {
                 qkv: Linear::new(init, dim, 3 * dim),
                 proj: Linear::new(init, dim, dim),
                 heads,
+                bf16: init.bf16(),
             },
             norm2: LayerNorm::new(init, dim),
             mlp: Mlp {
@@ -38,7 +40,7 @@ impl Block {
 
     /// `[batch * tokens, dim]` to the same.
     pub fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
-        if fused::applies(&x) {
+        if !self.attn.bf16 && fused::applies(&x) {
             return fused::block(x, self.tensors(), self.attn.heads, batch);
         }
         let attended = self.attn.forward(self.norm1.forward(x.clone()), batch);
@@ -84,6 +86,8 @@ struct Attention {
     qkv: Linear,
     proj: Linear,
     heads: usize,
+    /// Whether products are in bfloat16.
+    bf16: bool,
 }
 
 impl Attention {
@@ -98,8 +102,8 @@ impl Attention {
         let part = |index: usize| -> Tensor<4> { qkv.clone().narrow(0, index, 1).squeeze_dim(0) };
         // Scaling the queries costs less than scaling the scores.
         let queries = part(0) * (head_dim as f64).powf(-0.5);
-        let scores = queries.matmul(part(1).swap_dims(2, 3));
-        let mixed = activation::softmax(scores, 3).matmul(part(2));
+        let scores = product(queries, part(1).swap_dims(2, 3), self.bf16);
+        let mixed = product(activation::softmax(scores, 3), part(2), self.bf16);
         let joined = mixed.swap_dims(1, 2).reshape([rows, dim]);
         self.proj.forward(joined)
     }

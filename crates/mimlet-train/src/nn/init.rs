@@ -3,6 +3,7 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::config::Precision;
 use crate::random::Stream;
 
 /// Source of first values: one stream for a whole model.
@@ -10,6 +11,7 @@ use crate::random::Stream;
 pub struct Init<'a> {
     random: Stream,
     device: &'a Device,
+    bf16: bool,
 }
 
 impl<'a> Init<'a> {
@@ -17,7 +19,21 @@ impl<'a> Init<'a> {
     pub fn new(seed: u64, device: &'a Device) -> Self {
         // The word keeps this stream apart from the others of the same seed.
         let random = Stream::new(&[0x696e_6974, seed]);
-        Self { random, device }
+        Self {
+            random,
+            device,
+            bf16: false,
+        }
+    }
+
+    /// From here on, layers compute their products in `precision`. Values do not change.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.bf16 = precision == Precision::Bf16;
+    }
+
+    /// Whether products are in bfloat16.
+    pub(super) fn bf16(&self) -> bool {
+        self.bf16
     }
 
     /// The device parameters are made on.

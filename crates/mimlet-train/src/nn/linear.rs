@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, module};
 
 use super::fused;
 use super::init::Init;
+use super::precision::product;
 
 /// `y = x W^T + b`.
 #[derive(Module, Debug)]
@@ -13,6 +14,8 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`.
     pub bias: Param<Tensor<1>>,
+    /// Whether the product is in bfloat16.
+    bf16: bool,
 }
 
 impl Linear {
@@ -21,12 +24,17 @@ impl Linear {
         Self {
             weight: init.xavier([output, input]),
             bias: init.constant([output], 0.0),
+            bf16: init.bf16(),
         }
     }
 
     /// `[rows, in]` to `[rows, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        linear(x, self.weight.val(), self.bias.val())
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if self.bf16 {
+            return product(x, weight.transpose(), true) + bias.unsqueeze();
+        }
+        linear(x, weight, bias)
     }
 }
 

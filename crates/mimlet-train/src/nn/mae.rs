@@ -51,6 +51,7 @@ impl Mae {
     /// Fresh weights; the head gives `outputs` values for each hidden patch.
     pub fn new(config: &Config, outputs: usize, init: &mut Init<'_>) -> Self {
         let (model, shape) = (&config.model, &config.decoder);
+        init.set_precision(config.train.precision);
         let table = sin_cos(model.image_size / model.patch_size, shape.dim);
         let encoder = Vit::new(model, init);
         let decoder = Decoder {

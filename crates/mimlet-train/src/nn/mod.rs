@@ -10,6 +10,7 @@ pub mod linear;
 pub mod mae;
 pub mod norm;
 pub mod positions;
+mod precision;
 pub mod state;
 pub mod vit;
 
