@@ -12,13 +12,13 @@ use burn_flex::FlexTensor;
 
 use super::block::{self, Parts, Saved};
 use super::buffer::Buffer;
+use super::cross_entropy;
 use super::linear::{self, Layer};
 use super::norm::{self, Affine};
 use super::operations::{
     BlockTensors, FusedOps, block_forward, block_shape, classes, cross_entropy_forward, dense,
     linear_forward, norm_forward, tensor, values,
 };
-use super::cross_entropy;
 
 impl<C: CheckpointStrategy> FusedOps for Autodiff<Flex, C> {
     fn fused_block(
@@ -57,7 +57,11 @@ impl<C: CheckpointStrategy> FusedOps for Autodiff<Flex, C> {
         let nodes = inputs.each_ref().map(|input| input.node());
         let inputs = inputs.map(|input| dense(input.into_primitive()));
         let out = linear_forward(&inputs[0], &inputs[1], &inputs[2]);
-        match LinearGradient.prepare::<C>(nodes).compute_bound().stateful() {
+        match LinearGradient
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prepared) => prepared.finish(inputs, out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
         }

@@ -236,4 +236,3 @@ pub(super) fn cross_entropy_forward(
     let (loss, normalisers) = cross_entropy::forward(values(logits), targets);
     (tensor(vec![loss as f32], &[1]), normalisers)
 }
-

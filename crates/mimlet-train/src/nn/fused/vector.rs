@@ -138,7 +138,11 @@ pub(super) fn largest(row: &[f32]) -> f32 {
     let (whole, rest) = row.as_chunks::<LANES>();
     for chunk in whole {
         for lane in 0..LANES {
-            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+            lanes[lane] = if chunk[lane] > lanes[lane] {
+                chunk[lane]
+            } else {
+                lanes[lane]
+            };
         }
     }
     for (best, &value) in lanes.iter_mut().zip(rest) {

@@ -173,8 +173,10 @@ fn split<'a>(
         .zip(operands.qkv.chunks_mut(3 * narrow));
     let task = |(kept, made)| {
         let ((((x, qkv), middle), hidden), output) = kept;
-        let ((((((input, activated), hidden_gradient), normed1), normed2), middle_gradient), qkv_gradient) =
-            made;
+        let (
+            (((((input, activated), hidden_gradient), normed1), normed2), middle_gradient),
+            qkv_gradient,
+        ) = made;
         Task {
             x,
             qkv,
@@ -263,7 +265,10 @@ impl Task<'_> {
         mixed.fill(0.0);
         apply(self.middle_gradient, dim, &packed.proj, mixed, dim);
         let image = shape.tokens * dim;
-        let images = self.qkv.chunks_exact(3 * image).zip(mixed.chunks_exact(image));
+        let images = self
+            .qkv
+            .chunks_exact(3 * image)
+            .zip(mixed.chunks_exact(image));
         for ((qkv, mixed), out) in images.zip(self.qkv_gradient.chunks_exact_mut(3 * image)) {
             let heads = shape.attention();
             heads.backward(qkv, mixed, out, &mut scratch.attention);
@@ -272,7 +277,13 @@ impl Task<'_> {
         self.input.copy_from_slice(self.middle_gradient);
         let normed_gradient = &mut scratch.narrow[..self.x.len()];
         normed_gradient.fill(0.0);
-        apply(self.qkv_gradient, 3 * dim, &packed.qkv, normed_gradient, dim);
+        apply(
+            self.qkv_gradient,
+            3 * dim,
+            &packed.qkv,
+            normed_gradient,
+            dim,
+        );
         norm::gradient(norm::Gradient {
             x: self.x,
             output: normed_gradient,
@@ -332,7 +343,11 @@ fn gradients_of_weights(
         weight,
     };
     weights::compute(vec![
-        gradient(&operands.hidden, &operands.normed2, &mut gradients.fc1_weight),
+        gradient(
+            &operands.hidden,
+            &operands.normed2,
+            &mut gradients.fc1_weight,
+        ),
         gradient(output, &operands.activated, &mut gradients.fc2_weight),
         gradient(&operands.qkv, &operands.normed1, &mut gradients.qkv_weight),
         gradient(&operands.middle, &saved.mixed, &mut gradients.proj_weight),

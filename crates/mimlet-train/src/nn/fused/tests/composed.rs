@@ -95,14 +95,18 @@ fn step(model: Mae, dtype: DType) -> (f64, Vec<Vec<f64>>, Vec<Vec<f64>>) {
 fn a_training_step_equals_the_one_of_burns_own_operations() {
     let device = Device::flex().autodiff();
     let config = tiny::config();
-    let model = Mae::new(&config, &mut Init::new(3, &device));
+    let model = Mae::new(&config, config.codebook.tokens, &mut Init::new(3, &device));
     let (loss, gradients, parameters) = step(model.clone(), DType::F32);
     let double = model.map(&mut ToDouble);
     let (expected_loss, expected_gradients, expected_parameters) = step(double, DType::F64);
     assert!((loss - expected_loss).abs() < 1e-6 * expected_loss);
     let narrow = |values: &[f64]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
     let trained = gradients.iter().filter(|values| !values.is_empty()).count();
-    assert_eq!(trained, gradients.len() - 2, "all but the two tables of positions");
+    assert_eq!(
+        trained,
+        gradients.len() - 2,
+        "all but the two tables of positions"
+    );
     for (index, (found, expected)) in gradients.iter().zip(&expected_gradients).enumerate() {
         let wrong = disagreement(&narrow(found), expected, 1e-4);
         assert_eq!(wrong, None, "gradient of parameter {index}");
@@ -114,7 +118,10 @@ fn a_training_step_equals_the_one_of_burns_own_operations() {
         let steepest = slopes.iter().fold(0.0f64, |top, g| top.max(g.abs()));
         let clear = |at: &usize| slopes.get(*at).is_none_or(|g| g.abs() > 1e-2 * steepest);
         let places: Vec<usize> = (0..found.len()).filter(clear).collect();
-        assert!(places.len() > found.len() / 3, "parameter {index} is hardly compared");
+        assert!(
+            places.len() > found.len() / 3,
+            "parameter {index} is hardly compared"
+        );
         let found: Vec<f64> = places.iter().map(|&at| found[at]).collect();
         let expected: Vec<f64> = places.iter().map(|&at| expected[at]).collect();
         let wrong = disagreement(&narrow(&found), &expected, 1e-4);

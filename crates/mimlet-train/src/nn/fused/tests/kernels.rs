@@ -61,11 +61,18 @@ fn dot(a: &[f64], b: &[f32]) -> f64 {
 
 #[test]
 fn products_of_any_shape_equal_plain_loops() {
-    for (rows, depth, width) in [(1, 1, 1), (3, 5, 7), (13, 300, 33), (65, 20, 12), (7, 513, 260)] {
+    for (rows, depth, width) in [
+        (1, 1, 1),
+        (3, 5, 7),
+        (13, 300, 33),
+        (65, 20, 12),
+        (7, 513, 260),
+    ] {
         let (a, b) = (noise(1, rows * depth), noise(2, depth * width));
         let start = noise(3, rows * width);
         let element = |i: usize, j: usize| {
-            let products = (0..depth).map(|k| f64::from(a[i * depth + k]) * f64::from(b[k * width + j]));
+            let products =
+                (0..depth).map(|k| f64::from(a[i * depth + k]) * f64::from(b[k * width + j]));
             f64::from(start[i * width + j]) + products.sum::<f64>()
         };
         let all = (0..rows * width).map(|at| element(at / width, at % width));
@@ -73,7 +80,10 @@ fn products_of_any_shape_equal_plain_loops() {
         let name = format!("{rows} x {depth} x {width}");
 
         let panels = Panels::from_rows(&b, width, depth, width);
-        let left = Left::ByRow { data: &a, stride: depth };
+        let left = Left::ByRow {
+            data: &a,
+            stride: depth,
+        };
         let mut sums = start.clone();
         multiply(left, &panels, rows, &mut sums, width);
         assert_near(&sums, &expected, &name);
@@ -87,7 +97,13 @@ fn products_of_any_shape_equal_plain_loops() {
         let columns = transposed(&a, depth);
         let mut again = start.clone();
         let mut panels = Panels::empty();
-        multiply_transposed((&columns, rows), (&b, width), [depth, rows, width], &mut again, &mut panels);
+        multiply_transposed(
+            (&columns, rows),
+            (&b, width),
+            [depth, rows, width],
+            &mut again,
+            &mut panels,
+        );
         assert_eq!(sums, again, "{name}, transposed");
     }
 }
@@ -123,7 +139,18 @@ fn elementary_functions_are_within_their_bounds() {
 fn parameters(shape: Shape) -> Parts<Vec<f32>> {
     let (dim, mlp) = (shape.dim, shape.mlp);
     let counts = [
-        dim, dim, 3 * dim * dim, 3 * dim, dim * dim, dim, dim, dim, mlp * dim, mlp, dim * mlp, dim,
+        dim,
+        dim,
+        3 * dim * dim,
+        3 * dim,
+        dim * dim,
+        dim,
+        dim,
+        dim,
+        mlp * dim,
+        mlp,
+        dim * mlp,
+        dim,
     ];
     let mut seed = 10;
     Parts::from_array(counts.map(|count| {
@@ -149,7 +176,13 @@ fn a_block_and_its_gradients_equal_the_oracle() {
         (2, 65, 12, 4, 16),
         (1, 197, 4, 2, 12),
     ] {
-        let shape = Shape { batch, tokens, dim, heads, mlp };
+        let shape = Shape {
+            batch,
+            tokens,
+            dim,
+            heads,
+            mlp,
+        };
         let name = format!("{shape:?}");
         let parameters = parameters(shape);
         let (x, weights) = (noise(5, shape.rows() * dim), noise(6, shape.rows() * dim));
@@ -159,17 +192,36 @@ fn a_block_and_its_gradients_equal_the_oracle() {
         assert_near(&out, &expected, &name);
 
         let mut input = vec![f32::NAN; x.len()];
-        let gradients = block::backward(shape, &slices(&parameters), &saved, &x, &weights, &mut input);
+        let gradients = block::backward(
+            shape,
+            &slices(&parameters),
+            &saved,
+            &x,
+            &weights,
+            &mut input,
+        );
         assert_gradient(&x, &input, &name, |x| {
             dot(&oracle::block(shape, &widened(&parameters), x), &weights)
         });
-        let pairs = parameters.as_ref().into_array().into_iter().zip(gradients.into_array());
+        let pairs = parameters
+            .as_ref()
+            .into_array()
+            .into_iter()
+            .zip(gradients.into_array());
         for (index, (values, gradient)) in pairs.enumerate() {
-            assert_gradient(values, &gradient, &format!("{name} parameter {index}"), |moved| {
-                let mut all = widened(&parameters).into_array();
-                all[index] = moved.to_vec();
-                dot(&oracle::block(shape, &Parts::from_array(all), &wide(&x)), &weights)
-            });
+            assert_gradient(
+                values,
+                &gradient,
+                &format!("{name} parameter {index}"),
+                |moved| {
+                    let mut all = widened(&parameters).into_array();
+                    all[index] = moved.to_vec();
+                    dot(
+                        &oracle::block(shape, &Parts::from_array(all), &wide(&x)),
+                        &weights,
+                    )
+                },
+            );
         }
     }
 }
@@ -180,11 +232,18 @@ fn linear_layers_and_their_gradients_equal_the_oracle() {
         let name = format!("{rows} x {inputs} x {outputs}");
         let (x, output) = (noise(1, rows * inputs), noise(2, rows * outputs));
         let (weight, bias) = (noise(3, outputs * inputs), noise(4, outputs));
-        let layer = Layer { weight: &weight, bias: &bias };
+        let layer = Layer {
+            weight: &weight,
+            bias: &bias,
+        };
         let mut out = vec![f32::NAN; rows * outputs];
         linear::forward(layer, &x, &mut out);
         let (wide_x, wide_weight, wide_bias) = (wide(&x), wide(&weight), wide(&bias));
-        assert_near(&out, &oracle::linear(&wide_x, &wide_weight, &wide_bias), &name);
+        assert_near(
+            &out,
+            &oracle::linear(&wide_x, &wide_weight, &wide_bias),
+            &name,
+        );
 
         let mut input = vec![f32::NAN; x.len()];
         linear::input_gradient(layer, &output, &mut input);
@@ -207,11 +266,18 @@ fn norms_and_their_gradients_equal_the_oracle() {
         let name = format!("{rows} x {dim}");
         let (x, output) = (noise(1, rows * dim), noise(2, rows * dim));
         let (gain, offset) = (noise(3, dim), noise(4, dim));
-        let affine = Affine { gain: &gain, offset: &offset };
+        let affine = Affine {
+            gain: &gain,
+            offset: &offset,
+        };
         let mut out = vec![f32::NAN; x.len()];
         norm::forward(&x, affine, &mut out);
         let (wide_x, wide_gain, wide_offset) = (wide(&x), wide(&gain), wide(&offset));
-        assert_near(&out, &oracle::norm(&wide_x, &wide_gain, &wide_offset), &name);
+        assert_near(
+            &out,
+            &oracle::norm(&wide_x, &wide_gain, &wide_offset),
+            &name,
+        );
         let [input, gains, offsets] = norm::backward(&x, affine, &output);
         assert_gradient(&x, &input, &name, |x| {
             dot(&oracle::norm(x, &wide_gain, &wide_offset), &output)
@@ -284,16 +350,26 @@ fn a_step_of_adamw_equals_its_formula() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let shape = Shape { batch: 7, tokens: 17, dim: 20, heads: 2, mlp: 36 };
+    let shape = Shape {
+        batch: 7,
+        tokens: 17,
+        dim: 20,
+        heads: 2,
+        mlp: 36,
+    };
     let parameters = parameters(shape);
     let x = noise(5, shape.rows() * shape.dim);
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             let mut out = vec![0.0; x.len()];
             let saved = block::forward(shape, &slices(&parameters), &x, &mut out);
             let mut input = vec![0.0; x.len()];
-            let gradients = block::backward(shape, &slices(&parameters), &saved, &x, &out, &mut input);
+            let gradients =
+                block::backward(shape, &slices(&parameters), &saved, &x, &out, &mut input);
             (out, input, gradients.into_array())
         })
     };
