@@ -8,6 +8,8 @@ Both sides train the same network on the same shapes of random data: a masked Vi
 decoder over all patches, cross-entropy over K tokens, AdamW with a clip of the global norm, all
 in float32. Turns of one side and the other alternate, so that what else the machine does meets
 both; a turn is a few steps that are not counted and some that are, and medians are compared.
+On a machine that has other work, the processor time of one
+thread says more than the clock does; it is printed beside it.
 PyTorch runs in eager mode with `scaled_dot_product_attention` and its fused AdamW; `--compile`
 adds a side under `torch.compile`, which needs a C++ compiler.
 """
@@ -157,55 +159,73 @@ class Side:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env)
         self.times = []
+        self.cpu = []
+
+    def cpu_seconds(self):
+        """Processor time so far, all threads; nothing where the system has no /proc."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return float("nan")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def turn(self):
+        before = self.cpu_seconds()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"{self.process.args[0]} ended early, see its message above")
         self.times += json.loads(line)
+        self.cpu.append(1e3 * (self.cpu_seconds() - before) / (WARM + COUNTED))
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
 
 
-def compare(name, threads, turns, compiled):
+def compare(name, threads, arguments):
     """Prints one row for each side."""
     peer = [sys.executable, __file__, "--serve", name, "--threads", str(threads)]
     sides = {
-        "mimlet-train": Side([str(EXAMPLE), name, str(WARM), str(COUNTED)], threads),
+        "mimlet-train": Side([str(arguments.example), name, str(WARM), str(COUNTED)], threads),
         "PyTorch": Side(peer, threads),
     }
-    if compiled:
+    if arguments.compile:
         sides["PyTorch, torch.compile"] = Side(peer + ["--compile"], threads)
     for side in sides.values():
         side.turn()
         side.times.clear()
-    for _ in range(turns):
+        side.cpu.clear()
+    for _ in range(arguments.turns):
         for side in sides.values():
             side.turn()
     ours = statistics.median(sides["mimlet-train"].times)
+    ours_cpu = statistics.median(sides["mimlet-train"].cpu)
     for label, side in sides.items():
         median = statistics.median(side.times)
         rate = SHAPES[name].batch / median * 1e3
         low, high = min(side.times), max(side.times)
+        cpu = statistics.median(side.cpu)
         print(
             f"{name:13} {threads} threads  {label:23} {median:8.1f} ms a step "
             f"({low:.1f} to {high:.1f})  {rate:7.1f} images/s  "
-            f"mimlet-train is {median / ours:.2f}x as fast",
+            f"mimlet-train is {median / ours:.2f}x as fast;  "
+            f"processor time {cpu:.0f} ms a step, {cpu / ours_cpu:.2f}x ours",
             flush=True,
         )
         side.close()
 
 
 def main():
+    """Reads arguments and compares."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shape", choices=SHAPES, action="append", help="default: all")
     parser.add_argument("--threads", type=int, action="append", help="default: 1 and 2")
     parser.add_argument("--turns", type=int, default=6, help="turns of each side (default: 6)")
     parser.add_argument("--compile", action="store_true", help="add a side under torch.compile")
+    parser.add_argument("--example", type=Path, default=EXAMPLE, help="our side's program")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     try:
@@ -215,15 +235,15 @@ def main():
     threads = arguments.threads or [1, 2]
     if arguments.serve:
         return serve_torch(arguments.serve, threads[0], arguments.compile)
-    if not EXAMPLE.is_file():
+    if not arguments.example.is_file():
         raise SystemExit(
-            f"{EXAMPLE} is missing: cargo build --release -p mimlet-train --example pretrain_step"
+            f"{arguments.example} is missing: cargo build --release -p mimlet-train --example pretrain_step"
         )
     print(f"PyTorch {torch.__version__}, {os.cpu_count()} CPUs, {platform.platform()}")
     print(f"{arguments.turns} turns of {COUNTED} steps each, {WARM} more not counted; medians")
     for name in arguments.shape or SHAPES:
         for count in threads:
-            compare(name, count, arguments.turns, arguments.compile)
+            compare(name, count, arguments)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,11 @@ impl Steps {
         let targets = (0..batch * masked).map(|row| (row * 37 % config.codebook.tokens) as i32);
         let patches = TensorData::new(patches, [batch * visible, model.patch_dim()]);
         Self {
-            model: Some(Mae::new(&config, &mut Init::new(1, &device))),
+            model: Some(Mae::new(
+                &config,
+                config.codebook.tokens,
+                &mut Init::new(1, &device),
+            )),
             optimizer: AdamW::default(),
             input: MaskedImages {
                 batch,

@@ -95,7 +95,7 @@ fn step(model: Mae, dtype: DType) -> (f64, Vec<Vec<f64>>, Vec<Vec<f64>>) {
 fn a_training_step_equals_the_one_of_burns_own_operations() {
     let device = Device::flex().autodiff();
     let config = tiny::config();
-    let model = Mae::new(&config, &mut Init::new(3, &device));
+    let model = Mae::new(&config, config.codebook.tokens, &mut Init::new(3, &device));
     let (loss, gradients, parameters) = step(model.clone(), DType::F32);
     let double = model.map(&mut ToDouble);
     let (expected_loss, expected_gradients, expected_parameters) = step(double, DType::F64);
