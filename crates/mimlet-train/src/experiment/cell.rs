@@ -171,7 +171,9 @@ impl<'a> Cell<'a> {
         let test = self.experiment.open(&sets.test)?;
         let (targets, baseline) = self.targets(&config, &*images, out, device)?;
         let alignment = match &targets {
-            Targets::Tokens(tokenizer) => Some(align(&**tokenizer, &config.model, &*test)?),
+            Targets::Tokens(tokenizer) => {
+                Some(align(&**tokenizer, &config.model, &*test, |_| Ok(()))?)
+            }
             Targets::Pixels => None,
         };
         let tokens = lap();

@@ -38,10 +38,10 @@ impl Classifier {
         let init = Init::new(seed, device);
         let mut random = Stream::new(&[0x6865_6164, seed]);
         let weights = (0..classes * model.dim).map(|_| HEAD_DEVIATION * random.normal());
-        let head = Linear {
-            weight: init.given([classes, model.dim], weights.collect()),
-            bias: init.constant([classes], 0.0),
-        };
+        let head = Linear::of(
+            init.given([classes, model.dim], weights.collect()),
+            init.constant([classes], 0.0),
+        );
         Self { encoder, head }
     }
 

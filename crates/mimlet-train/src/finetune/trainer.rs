@@ -9,12 +9,13 @@ use burn::tensor::Device;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use super::batch::show;
+use super::batch::{Shown, show};
 use super::depth::Scales;
 use super::layers::LayerDecay;
 use super::network::{Classifier, soft_cross_entropy};
 use crate::atomic;
 use crate::config::Config;
+use crate::data::prefetch::{Ahead, ordered};
 use crate::data::{Source, prepared};
 use crate::encoder::{self, EncoderFile};
 use crate::error::TrainError;
@@ -137,39 +138,34 @@ impl Finetuning<'_> {
         let batches = Batches::new(config, self.train, [0, 1]);
         let mut window = Window::new();
         let mut skipped = 0;
-        for step in 0..settings.steps {
-            let classes = self.train.class_names().len();
-            let shown = show(settings, &config.model, batches.get(step)?, classes, step);
-            let (depth, images) = (config.model.depth, settings.batch);
-            let scales = Scales::new(settings.drop_path, depth, images, settings.seed, step);
-            let (model, pooling) = (&config.model, settings.pooling);
-            let logits = network.forward(model, pooling, shown.patches, &scales, device);
-            let loss = soft_cross_entropy(logits, shown.targets);
-            let value = f64::from(host_values(loss.clone().inner())[0]);
-            let gradients = GradientsParams::from_grads(loss.backward(), &network);
-            let size = StepSize {
-                rate: learning_rate(&config.train, step),
-                weight_decay: settings.weight_decay,
-                clip: settings.clip,
-            };
-            let (updated, norm) = optimizer.step(network, gradients, size);
-            network = updated;
-            let outcome = Outcome {
-                loss: value,
-                norm,
-                rate: size.rate,
-            };
-            skipped += usize::from(!outcome.is_finite());
-            window.add(step + 1, outcome)?;
-            progress.inc(1);
-            let last = step + 1 == settings.steps;
-            if last || (step + 1).is_multiple_of(settings.log_every) {
-                let record = window.record(step + 1, settings.batch, 0.0, skipped);
-                progress.set_message(format!("loss {:.4}", record.loss));
-                log.add(record)?;
+        let classes = self.train.class_names().len();
+        let make = |step| {
+            Ok(show(
+                settings,
+                &config.model,
+                batches.get(step)?,
+                classes,
+                step,
+            ))
+        };
+        let ahead = Ahead::of_batches(&config.data);
+        ordered(0..settings.steps, ahead, make, |made| {
+            let mut step = 0;
+            while let Some(shown) = made.next() {
+                let outcome;
+                (network, outcome) = take(config, &mut optimizer, network, shown?, step, device);
+                step += 1;
+                skipped += usize::from(!outcome.is_finite());
+                window.add(step, outcome)?;
+                progress.inc(1);
+                if step == settings.steps || step.is_multiple_of(settings.log_every) {
+                    let record = window.record(step, settings.batch, made.rate(), skipped);
+                    progress.set_message(format!("loss {:.4}", record.loss));
+                    log.add(record)?;
+                }
             }
-        }
-        Ok(network)
+            Ok(network)
+        })
     }
 
     /// How well `network`, without autodiff, names the test images, prepared as on a device.
@@ -214,4 +210,34 @@ impl Finetuning<'_> {
         let text = text(serde_json::to_string_pretty(report))?;
         atomic::write(&self.out.join("report.json"), text.as_bytes())
     }
+}
+
+/// One step on what is shown.
+fn take(
+    config: &Config,
+    optimizer: &mut AdamW,
+    network: Classifier,
+    shown: Shown,
+    step: usize,
+    device: &Device,
+) -> (Classifier, Outcome) {
+    let (settings, model) = (&config.finetune, &config.model);
+    let (depth, images) = (model.depth, settings.batch);
+    let scales = Scales::new(settings.drop_path, depth, images, settings.seed, step);
+    let logits = network.forward(model, settings.pooling, shown.patches, &scales, device);
+    let loss = soft_cross_entropy(logits, shown.targets);
+    let value = f64::from(host_values(loss.clone().inner())[0]);
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    let size = StepSize {
+        rate: learning_rate(&config.train, step),
+        weight_decay: settings.weight_decay,
+        clip: settings.clip,
+    };
+    let (network, norm) = optimizer.step(network, gradients, size);
+    let outcome = Outcome {
+        loss: value,
+        norm,
+        rate: size.rate,
+    };
+    (network, outcome)
 }

@@ -28,6 +28,15 @@ impl Linear {
         }
     }
 
+    /// With a weight `[out, in]` and a bias `[out]` of one's own.
+    pub fn of(weight: Param<Tensor<2>>, bias: Param<Tensor<1>>) -> Self {
+        Self {
+            weight,
+            bias,
+            bf16: false,
+        }
+    }
+
     /// `[rows, in]` to `[rows, out]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let (weight, bias) = (self.weight.val(), self.bias.val());

@@ -17,7 +17,5 @@ pub(crate) mod window;
 
 pub(crate) mod tiny;
 
-pub(crate) mod tiny;
-
 #[cfg(test)]
 mod tests;
