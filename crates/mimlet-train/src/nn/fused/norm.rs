@@ -91,11 +91,15 @@ impl WithSimd for Gradient<'_> {
             let whole = sum2(output, gain, |y, gain| y * gain) / dim as f32;
             let along = sum3([output, gain, x], |y, gain, x| y * gain * (x - mean));
             let along = along * scale / dim as f32;
-            for i in 0..dim {
-                let n = (x[i] - mean) * scale;
-                gain_sums[i] += output[i] * n;
-                offset_sums[i] += output[i];
-                input[i] += (output[i] * gain[i] - whole - n * along) * scale;
+            let sums = gain_sums.iter_mut().zip(offset_sums.iter_mut());
+            let values = x.iter().zip(output).zip(gain);
+            for ((input, (gain_sum, offset_sum)), ((&x, &y), &gain)) in
+                input.iter_mut().zip(sums).zip(values)
+            {
+                let n = (x - mean) * scale;
+                *gain_sum += y * n;
+                *offset_sum += y;
+                *input += (y * gain - whole - n * along) * scale;
             }
         }
     }

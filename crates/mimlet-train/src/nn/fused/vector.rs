@@ -109,8 +109,8 @@ pub(super) fn sum3([a, b, c]: [&[f32]; 3], value: impl Fn(f32, f32, f32) -> f32)
     let (b_whole, b_rest) = b.as_chunks::<LANES>();
     let (c_whole, c_rest) = c.as_chunks::<LANES>();
     for ((a, b), c) in a_whole.iter().zip(b_whole).zip(c_whole) {
-        for lane in 0..LANES {
-            lanes[lane] += value(a[lane], b[lane], c[lane]);
+        for (((sum, &a), &b), &c) in lanes.iter_mut().zip(a).zip(b).zip(c) {
+            *sum += value(a, b, c);
         }
     }
     for (((sum, &a), &b), &c) in lanes.iter_mut().zip(a_rest).zip(b_rest).zip(c_rest) {
@@ -137,12 +137,8 @@ pub(super) fn largest(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (whole, rest) = row.as_chunks::<LANES>();
     for chunk in whole {
-        for lane in 0..LANES {
-            lanes[lane] = if chunk[lane] > lanes[lane] {
-                chunk[lane]
-            } else {
-                lanes[lane]
-            };
+        for (best, &value) in lanes.iter_mut().zip(chunk) {
+            *best = if value > *best { value } else { *best };
         }
     }
     for (best, &value) in lanes.iter_mut().zip(rest) {
@@ -155,8 +151,9 @@ pub(super) fn largest(row: &[f32]) -> f32 {
 #[inline(always)]
 fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
     for half in [8, 4, 2, 1] {
-        for lane in 0..half {
-            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, &high) in low.iter_mut().zip(&*high) {
+            *low = join(*low, high);
         }
     }
     lanes[0]

@@ -23,8 +23,8 @@ impl<const R: usize> Source<R> for Rows<'_, R> {
     #[inline(always)]
     fn column(&self, k: usize) -> [f32; R] {
         let mut column = [0.0; R];
-        for i in 0..R {
-            column[i] = self.0[i][k];
+        for (value, row) in column.iter_mut().zip(&self.0) {
+            *value = row[k];
         }
         column
     }
@@ -56,10 +56,10 @@ pub(super) fn run<S: Simd, const R: usize, L: Source<R>>(
         let mut sums = [[simd.splat_f32s(0.0); 2]; R];
         for (k, pair) in pairs.iter().enumerate() {
             let column = left.column(k);
-            for i in 0..R {
-                let factor = simd.splat_f32s(column[i]);
-                sums[i][0] = simd.mul_add_e_f32s(factor, pair[0], sums[i][0]);
-                sums[i][1] = simd.mul_add_e_f32s(factor, pair[1], sums[i][1]);
+            for (sums, &value) in sums.iter_mut().zip(&column) {
+                let factor = simd.splat_f32s(value);
+                sums[0] = simd.mul_add_e_f32s(factor, pair[0], sums[0]);
+                sums[1] = simd.mul_add_e_f32s(factor, pair[1], sums[1]);
             }
         }
         add(simd, &sums, tile);
@@ -67,9 +67,9 @@ pub(super) fn run<S: Simd, const R: usize, L: Source<R>>(
         let mut sums = [[simd.splat_f32s(0.0); 1]; R];
         for (k, pair) in pairs.iter().enumerate() {
             let column = left.column(k);
-            for i in 0..R {
-                let factor = simd.splat_f32s(column[i]);
-                sums[i][0] = simd.mul_add_e_f32s(factor, pair[0], sums[i][0]);
+            for (sums, &value) in sums.iter_mut().zip(&column) {
+                let factor = simd.splat_f32s(value);
+                sums[0] = simd.mul_add_e_f32s(factor, pair[0], sums[0]);
             }
         }
         add(simd, &sums, tile);
@@ -86,11 +86,11 @@ fn add<S: Simd, const R: usize, const V: usize>(simd: S, sums: &[[S::f32s; V]; R
         let start = i * tile.stride;
         let out = &mut tile.sums[start..start + tile.width];
         let (whole, rest) = S::as_mut_simd_f32s(out);
-        for v in 0..V {
+        for (v, &sum) in row.iter().enumerate() {
             if v < whole.len() {
-                whole[v] = simd.add_f32s(whole[v], row[v]);
+                whole[v] = simd.add_f32s(whole[v], sum);
             } else if v == whole.len() && !rest.is_empty() {
-                let sum = simd.add_f32s(simd.partial_load_f32s(rest), row[v]);
+                let sum = simd.add_f32s(simd.partial_load_f32s(rest), sum);
                 simd.partial_store_f32s(rest, sum);
             }
         }
