@@ -5,11 +5,17 @@ use rayon::prelude::*;
 
 use crate::nn::state::host_values;
 
-/// Scores of a block, at most: what bounds the memory of an assignment.
-const SCORES: usize = 1 << 22;
+/// Scores of a block, which bound the memory of an assignment: few enough for a CPU's cache.
+const SCORES_ON_CPU: usize = 1 << 18;
+
+/// As many as keep a GPU busy.
+const SCORES_ON_GPU: usize = 1 << 24;
+
+/// Vectors of a block: with fewer the centroids are packed anew too often.
+const LEAST_ROWS: usize = 256;
 
 /// Vectors of a block, at most.
-const ROWS: usize = 4096;
+const MOST_ROWS: usize = 1 << 14;
 
 /// Rows that one thread scans in a row.
 const SCAN: usize = 16;
@@ -61,7 +67,12 @@ impl Nearest {
     /// The token of each row of `vectors`, `[rows, dim]`; the lower one when two are equally near.
     pub fn assign(&self, vectors: &[f32]) -> Vec<u32> {
         let dim = self.middle.len();
-        let rows = (SCORES / self.half_norms.len()).clamp(1, ROWS);
+        let scores = if self.is_on_cpu() {
+            SCORES_ON_CPU
+        } else {
+            SCORES_ON_GPU
+        };
+        let rows = (scores / self.half_norms.len()).clamp(LEAST_ROWS, MOST_ROWS);
         let mut tokens = Vec::with_capacity(vectors.len() / dim);
         for block in vectors.chunks(rows * dim) {
             let rows = block.len() / dim;
@@ -72,11 +83,16 @@ impl Nearest {
         tokens
     }
 
+    /// Whether products are in this memory already.
+    fn is_on_cpu(&self) -> bool {
+        self.device == Device::flex()
+    }
+
     /// The lowest score of each row of `products`, `[rows, tokens]`.
     fn least(&self, products: Tensor<2>) -> Vec<u32> {
         let tokens = self.half_norms.len();
-        if self.device == Device::flex() {
-            // Already in this memory: one scan instead of a difference and a search.
+        if self.is_on_cpu() {
+            // One scan instead of a difference and a search.
             return host_values(products)
                 .par_chunks(tokens * SCAN)
                 .flat_map_iter(|rows| rows.chunks_exact(tokens))
