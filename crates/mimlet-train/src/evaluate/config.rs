@@ -43,7 +43,7 @@ impl Default for EvaluateConfig {
             pooling: Pooling::default(),
             epochs: 60,
             batch: 256,
-            rates: vec![0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
+            rates: vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0],
             decays: vec![0.0, 1e-4],
             held_out: 0.2,
             // The numbers and the temperature of DINO's evaluation (Caron et al. 2021,
