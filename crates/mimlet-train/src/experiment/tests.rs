@@ -160,7 +160,10 @@ fn a_finished_cell_is_read_back_and_only_by_its_own_experiment() {
     let kept = cells[4].finished(&out).unwrap().unwrap();
     assert_eq!((&kept.tokenizer, kept.seed), (&result.tokenizer, 1));
     assert_eq!(kept.probe.mean_patch, result.probe.mean_patch);
-    assert_eq!(kept.probe.probes[0].score.confusion, result.probe.probes[0].score.confusion);
+    assert_eq!(
+        kept.probe.probes[0].score.confusion,
+        result.probe.probes[0].score.confusion
+    );
     let alignment = result.alignment.unwrap();
     assert_eq!((alignment.tokens, alignment.images), (6, 20));
     assert_eq!(result.probe.test_images, 20);
