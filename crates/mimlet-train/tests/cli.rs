@@ -170,6 +170,7 @@ fn an_experiment_runs_once_and_does_not_depend_on_how_many_cells_run_at_once() {
             assert_eq!(part(&first), part(&second), "{cell}");
         }
     }
+    assert!(!folder.join("one/images").exists());
     fail(folder, "compare --config e.toml --out one", "--resume");
     // A finished cell is not touched, a lost one is run again.
     let kept = folder.join("one/cells/pixels-seed1/cell.json");

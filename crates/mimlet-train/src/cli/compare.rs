@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::inputs::bar;
+use super::inputs::{bar, spinner};
 use super::print;
 use crate::device;
 use crate::error::TrainError;
 use crate::experiment::cell::Cell;
 use crate::experiment::config::Experiment;
+use crate::experiment::images;
 use crate::experiment::results::Results;
 use crate::experiment::workers::{Launch, end_with_parent, run_cells};
 
@@ -59,12 +60,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         device: &arguments.device,
         jobs: arguments.jobs.unwrap_or(cores),
     };
+    let mut missing = false;
+    for cell in &cells {
+        missing |= cell.finished(out)?.is_none();
+    }
+    if missing {
+        let spinner = spinner("drawing images");
+        images::draw(&experiment, out)?;
+        spinner.finish_and_clear();
+    }
     let progress = bar(cells.len() * experiment.run.train.steps);
     let outcome = run_cells(&cells, launch, &progress, |results| {
         Results::of(&experiment, results, &arguments.device).write(&experiment, out)
     });
     progress.finish_and_clear();
     let results = Results::of(&experiment, &outcome?, &arguments.device);
+    images::remove(out)?;
     print(&results, arguments.json, || {
         results.to_markdown(&experiment)
     })

@@ -14,6 +14,8 @@ mod synth;
 mod tcas;
 mod token_table;
 
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -87,6 +89,9 @@ fn print<T: serde::Serialize>(
     } else {
         text()
     };
-    println!("{line}");
-    Ok(())
+    match writeln!(std::io::stdout(), "{line}") {
+        // A reader that has seen enough, as `head`, is no failure.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome.map_err(TrainError::io(Path::new("standard output"), "write")),
+    }
 }

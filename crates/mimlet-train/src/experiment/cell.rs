@@ -167,8 +167,8 @@ impl<'a> Cell<'a> {
                 .elapsed()
                 .as_secs_f64()
         };
-        let images = self.experiment.open(&sets.pretrain)?;
-        let test = self.experiment.open(&sets.test)?;
+        let images = self.experiment.open(&sets.pretrain, out)?;
+        let test = self.experiment.open(&sets.test, out)?;
         let (targets, baseline) = self.targets(&config, &*images, out, device)?;
         let alignment = match &targets {
             Targets::Tokens(tokenizer) => {
@@ -192,7 +192,7 @@ impl<'a> Cell<'a> {
         };
         let records = pretrain(run, &ProgressBar::hidden())?;
         let pretrain = lap();
-        let (probe, knn) = self.judge(&config, &*images, &*test, &folder, device)?;
+        let (probe, knn) = self.judge(&config, [&*images, &*test], out, device)?;
         let evaluate = lap();
         let result = CellResult {
             identity,
@@ -288,19 +288,19 @@ impl<'a> Cell<'a> {
         built.ok_or_else(|| TrainError::Config("the codebook was not finished".into()))
     }
 
-    /// Probe and neighbours of the encoder in `folder`.
+    /// Probe and neighbours of the cell's encoder.
     fn judge(
         &self,
         config: &Config,
-        images: &dyn Source,
-        test: &dyn Source,
-        folder: &Path,
+        [images, test]: [&dyn Source; 2],
+        out: &Path,
         device: &Device,
     ) -> Result<(ProbeReport, KnnReport), TrainError> {
-        let encoder = EncoderFile::read(&folder.join("encoder.safetensors"), device)?;
+        let path = self.folder(out).join("encoder.safetensors");
+        let encoder = EncoderFile::read(&path, device)?;
         let hidden = ProgressBar::hidden();
         let train = match &self.experiment.plan.images.probe {
-            Some(set) => Features::of(&encoder, &*self.experiment.open(set)?, &hidden)?,
+            Some(set) => Features::of(&encoder, &*self.experiment.open(set, out)?, &hidden)?,
             None => Features::of(&encoder, images, &hidden)?,
         };
         let test = Features::of(&encoder, test, &hidden)?;

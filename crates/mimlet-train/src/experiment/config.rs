@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::images;
 use crate::config::Config;
 use crate::data::{self, OpenOptions, Part, Source};
 use crate::error::TrainError;
-use crate::synth::{self, SynthConfig};
+use crate::synth::SynthConfig;
 
 /// An experiment as its file says it.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,13 +169,13 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// The images of `set`.
+    /// The images of `set`; synthetic ones from the experiment's folder `out`, if they are there.
     ///
     /// # Errors
-    /// As [`synth::generate`], or what opening the data set reports.
-    pub fn open(&self, set: &ImageSetConfig) -> Result<Box<dyn Source>, TrainError> {
+    /// As [`crate::synth::generate`], or what opening the data set reports.
+    pub fn open(&self, set: &ImageSetConfig, out: &Path) -> Result<Box<dyn Source>, TrainError> {
         match (&set.synth, &set.path) {
-            (Some(synth), None) if set.part.is_none() => Ok(Box::new(synth::generate(*synth)?)),
+            (Some(synth), None) if set.part.is_none() => Ok(Box::new(images::load(out, *synth)?)),
             (None, Some(path)) => {
                 let part = set.part.map_or(Part::Train, Part::from);
                 let options = OpenOptions::new(&self.run.data, part);

@@ -7,6 +7,7 @@
 
 pub mod cell;
 pub mod config;
+pub mod images;
 pub mod results;
 mod tokens;
 mod verdict;

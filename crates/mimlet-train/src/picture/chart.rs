@@ -155,7 +155,16 @@ impl Chart {
 
     /// Words in black.
     pub(crate) fn text(&mut self, text: &str, at: [i32; 2], alignment: Alignment) {
-        let style = MonoTextStyle::new(&FONT_8X13, Rgb888::BLACK);
+        self.words(text, at, alignment, Rgb888::BLACK);
+    }
+
+    /// Words in the colour of what they name.
+    pub(crate) fn label(&mut self, text: &str, at: [i32; 2], colour: Rgb888) {
+        self.words(text, at, Alignment::Left, colour);
+    }
+
+    fn words(&mut self, text: &str, at: [i32; 2], alignment: Alignment, colour: Rgb888) {
+        let style = MonoTextStyle::new(&FONT_8X13, colour);
         let at = Point::new(at[0], at[1]);
         infallible(Text::with_alignment(text, at, style, alignment).draw(self));
     }

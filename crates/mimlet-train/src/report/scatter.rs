@@ -5,7 +5,6 @@ use std::path::Path;
 use embedded_graphics::geometry::Point;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::WebColors;
-use embedded_graphics::text::Alignment;
 
 use super::statistics::Estimate;
 use crate::error::TrainError;
@@ -76,12 +75,13 @@ pub fn write_scatter(path: &Path, titles: &Titles, marks: &[Mark]) -> Result<(),
         .iter()
         .map(|mark| chart.point(mark.x.mean, mark.y.mean))
         .collect();
-    for ((mark, &at), &colour) in marks.iter().zip(&centres).zip(colours) {
+    for ((mark, &at), &colour) in marks.iter().zip(&centres).zip(colours.clone()) {
         chart.mark(at, colour, mark.hollow);
     }
     let labels: Vec<&str> = marks.iter().map(|mark| mark.label.as_str()).collect();
-    for (label, corner) in labels.iter().zip(place_labels(&labels, &centres)) {
-        chart.text(label, [corner.left, corner.bottom - 3], Alignment::Left);
+    let places = place_labels(&labels, &centres);
+    for ((label, place), &colour) in labels.iter().zip(places).zip(colours) {
+        chart.label(label, [place.left, place.bottom - 3], colour);
     }
     chart.write(path)
 }
