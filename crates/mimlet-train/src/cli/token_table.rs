@@ -72,7 +72,7 @@ impl<'s> TokenTable<'s> {
 #[cfg(test)]
 mod tests {
     use super::TokenTable;
-    use crate::codebook::{Codebook, Space};
+    use crate::codebook::{Codebook, Normalise, Space};
     use crate::data::ImageSet;
     use mimlet_parquet::TableError;
     use mimlet_tcas::ImageTokens;
@@ -90,6 +90,8 @@ mod tests {
             patch_size: 1,
             mean: [0.0; 3],
             std: [1.0; 3],
+            normalise: Normalise::None,
+            layer: None,
         };
         codebook.write(&file).unwrap();
         let names = vec!["cat".to_owned(), "dog".to_owned()];
