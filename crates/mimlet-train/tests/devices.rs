@@ -57,7 +57,10 @@ fn a_driver_that_refuses_is_an_error_in_one_line() {
         return;
     }
     // cubecl panics over this setting while it opens the device.
-    let set = [("CUBECL_WGPU_MAX_TASKS", "none")];
+    let set = [
+        ("CUBECL_WGPU_MAX_TASKS", "none"),
+        ("MIMLET_SOFTWARE_GPU", "1"),
+    ];
     let (code, text) = train("devices --device vulkan", &set);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("cannot be opened: "), "{text}");

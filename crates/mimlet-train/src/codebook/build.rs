@@ -126,7 +126,7 @@ pub fn pixel_codebook(
 fn drawn(config: &CodebookConfig, source: &dyn Source) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..source.len()).collect();
     if config.images < indices.len() {
-        Stream::new(&[0x696d_6167_65, config.seed]).shuffle(&mut indices);
+        Stream::new(&[0x0069_6d61_6765, config.seed]).shuffle(&mut indices);
         indices.truncate(config.images);
         indices.sort_unstable();
     }

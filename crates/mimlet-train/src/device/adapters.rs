@@ -53,7 +53,12 @@ pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
     }
 }
 
-/// What burn finds, with `software` last. A driver that cannot even be asked has no devices.
+/// Set to anything to have drivers counted that run on the CPU. They are not by default: Mesa 22.3's
+/// lavapipe, Debian 12's, crashes while it compiles burn's kernels and takes the process with it.
+const SOFTWARE: &str = "MIMLET_SOFTWARE_GPU";
+
+/// What burn finds, with `software` last where it is counted. A driver that cannot even be asked
+/// has no devices.
 fn list(kind: DeviceType, software: Option<Device>) -> Vec<Adapter> {
     let devices = quietly(|| Device::enumerate(kind).into_vec()).unwrap_or_default();
     let adapter = |device| Adapter {
@@ -61,6 +66,7 @@ fn list(kind: DeviceType, software: Option<Device>) -> Vec<Adapter> {
         device,
     };
     let mut adapters: Vec<_> = devices.into_iter().map(adapter).collect();
+    adapters.retain(|adapter| adapter.is_real || std::env::var_os(SOFTWARE).is_some());
     adapters.sort_by_key(|adapter| !adapter.is_real);
     adapters
 }

@@ -41,7 +41,7 @@ enum Network {
     /// A checkpoint, on a burn device.
     Vit { vit: Box<Vit>, device: Device },
     /// A `.mim` file, on the CPU.
-    Packed(ModelFile),
+    Packed(Box<ModelFile>),
 }
 
 /// Features of some images, after the final norm or the layer asked for.
@@ -87,7 +87,7 @@ impl EncoderFile {
         };
         let (network, model) = if packed::is_packed(&bytes) {
             let (file, model) = packed::open(bytes).map_err(wrong)?;
-            (Network::Packed(file), model)
+            (Network::Packed(Box::new(file)), model)
         } else {
             drop(bytes);
             let (state, metadata) = tensors::read(path)?;

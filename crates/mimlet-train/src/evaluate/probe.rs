@@ -313,7 +313,8 @@ mod tests {
         let report = probe(&config, &set(1, true), &set(2, true), 1).unwrap();
         assert!(report.mean_patch > 0.97, "{}", report.mean_patch);
         assert_eq!(report.mean_patch, report.class_token);
-        assert_eq!(report.probes[0].sweep.len(), 12);
+        let settings = config.rates.len() * config.decays.len();
+        assert_eq!(report.probes[0].sweep.len(), settings);
         let report = probe(&config, &set(1, false), &set(2, false), 1).unwrap();
         assert!(report.mean_patch < 0.4, "{}", report.mean_patch);
     }

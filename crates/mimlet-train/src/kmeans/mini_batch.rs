@@ -42,7 +42,7 @@ pub(super) fn run(job: &Job<'_>, state: &mut State) -> Result<bool, TrainError> 
 /// The items of a pass in their order: the same on all processes.
 pub(super) fn order(job: &Job<'_>, pass: usize) -> Vec<usize> {
     let mut items: Vec<usize> = (0..job.rows.items()).collect();
-    Stream::new(&[0x6261_7463_68, job.options.seed, pass as u64]).shuffle(&mut items);
+    Stream::new(&[0x0062_6174_6368, job.options.seed, pass as u64]).shuffle(&mut items);
     items
 }
 

@@ -1,4 +1,7 @@
-//! Training on Vulkan, held to the CPU. Lavapipe, which runs Vulkan on a CPU, will do.
+//! Training on Vulkan, held to the CPU:
+//! `cargo test -p mimlet-train --features vulkan selftest::vulkan` where there is a GPU. With
+//! `MIMLET_SOFTWARE_GPU=1` a driver that runs on the CPU will do, if it survives burn's kernels:
+//! lavapipe of Mesa 22.3 does not.
 
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, DeviceKind};
@@ -19,7 +22,7 @@ fn vulkan() -> Option<Device> {
         eprintln!("skipped: MIMLET_GPU=skip");
         return None;
     }
-    Some(by_name("vulkan").expect("`cargo xtask setup` installs lavapipe; MIMLET_GPU=skip skips"))
+    Some(by_name("vulkan").expect("a GPU, or MIMLET_SOFTWARE_GPU=1; MIMLET_GPU=skip skips"))
 }
 
 /// Losses and last weights of a few steps over one batch.

@@ -83,7 +83,7 @@ pub(crate) fn everything() -> Result<(), Missing> {
 }
 
 impl Need {
-    /// Whether tests that need this are to be run here: `vulkan` tests only where Vulkan is at
+    /// Whether tests that need this are to be run here: GPU tests only where Vulkan is at
     /// home, and none that the environment leaves out.
     pub(crate) fn wanted(&self) -> bool {
         let skipped = std::env::var_os(self.switch).as_deref() == Some(OsStr::new("skip"));

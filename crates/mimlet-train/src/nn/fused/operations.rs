@@ -202,7 +202,7 @@ pub(super) fn block_forward(
 
 impl Parts<FlexTensor> {
     pub(super) fn as_slices(&self) -> Parts<&[f32]> {
-        Parts::from_array(self.as_ref().into_array().map(|tensor| values(tensor)))
+        Parts::from_array(self.as_ref().into_array().map(values))
     }
 }
 
