@@ -3,42 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-const RUN: &str = r#"
-[model]
-image_size = 64
-resize = 64
-patch_size = 16
-dim = 16
-depth = 1
-heads = 2
-mlp = 32
-[decoder]
-dim = 16
-depth = 1
-heads = 2
-mlp = 32
-[data]
-synth = { images = 40, seed = 3 }
-flip = true
-shift = 2
-[codebook]
-tokens = 6
-images = 20
-batch = 64
-passes = 2
-seed = 1
-[train]
-seed = 1
-steps = 60
-batch = 8
-blr = 0.1
-warmup = 5
-weight_decay = 0.05
-clip = 1.0
-mask_ratio = 0.75
-checkpoint_every = 7
-log_every = 5
-"#;
+const RUN: &str = include_str!("tiny_run.toml");
 
 fn pretrain(folder: &Path, out: &str, resume: bool) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mimlet-train"));
