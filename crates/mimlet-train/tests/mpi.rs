@@ -128,3 +128,28 @@ fn two_processes_train_what_one_trains() {
         assert!(worst < 1e-5, "{name}: {worst}");
     }
 }
+
+#[test]
+fn two_processes_count_the_tokens_that_one_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("run.toml"), include_str!("tiny_run.toml")).unwrap();
+    let (config, codebook) = (at("run.toml"), at("codebook.safetensors"));
+    let line = format!("-n 1 @ codebook --config {config} --device cpu --out {codebook}");
+    let Some(output) = mpirun(&line) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report = |processes: usize| -> serde_json::Value {
+        let line = format!("-n {processes} @ tcas --config {config} --device cpu --json");
+        let output = mpirun(&format!("{line} --codebook {codebook}")).unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (one, three) = (report(1), report(3));
+    for key in ["tcas", "nmi", "used_tokens", "images"] {
+        assert!(!one[key].is_null(), "{key}");
+        assert_eq!(one[key], three[key], "{key}");
+    }
+    assert!(three["shuffled_tcas"].is_null());
+}

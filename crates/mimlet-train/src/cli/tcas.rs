@@ -8,6 +8,7 @@ use super::inputs::Images;
 use super::print;
 use super::token_table::TokenTable;
 use crate::codebook::Codebook;
+use crate::collective::{self, Collective};
 use crate::device;
 use crate::error::TrainError;
 use crate::evaluate::alignment::align;
@@ -37,6 +38,17 @@ pub(crate) struct Arguments {
 
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
+    collective::run(|collective| measure(arguments, collective))
+}
+
+fn measure(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
+    if arguments.tokens_out.is_some() && collective.world() > 1 {
+        return Err(TrainError::Config(
+            "--tokens-out is of one process: run one for each shard of the data, each with a file \
+             of its own"
+                .into(),
+        ));
+    }
     let (config, images) = arguments.images.read()?;
     let codebook = Codebook::read(&arguments.codebook)?;
     let device = device::by_name(&arguments.device)?;
@@ -49,11 +61,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
         }
         None => None,
     };
-    let report = align(&*tokenizer, &config.model, &*images, |image| {
-        table.as_mut().map_or(Ok(()), |table| table.write(image))
-    })?;
+    let report = align(
+        &*tokenizer,
+        &config.model,
+        &*images,
+        collective,
+        |index, image| {
+            table
+                .as_mut()
+                .map_or(Ok(()), |table| table.write(index, image))
+        },
+    )?;
     if let Some(table) = table {
         table.finish()?;
+    }
+    if collective.rank() > 0 {
+        return Ok(());
     }
     print(&report, arguments.json, || {
         let number = |value: Option<f64>| value.map_or("none".to_owned(), |v| format!("{v:.4}"));

@@ -15,8 +15,6 @@ pub(crate) struct TokenTable<'s> {
     writer: TokenTableWriter,
     source: &'s dyn Source,
     data: Option<&'s Path>,
-    /// Images written.
-    images: usize,
 }
 
 impl<'s> TokenTable<'s> {
@@ -43,19 +41,17 @@ impl<'s> TokenTable<'s> {
             writer: TokenTableWriter::create(path, &info)?,
             source,
             data,
-            images: 0,
         })
     }
 
-    /// Adds the source's next image.
+    /// Adds image `index` of the source.
     ///
     /// # Errors
     /// [`TrainError::Table`].
-    pub(crate) fn write(&mut self, image: &ImageTokens) -> Result<(), TrainError> {
-        let path = self.source.describe(self.images);
+    pub(crate) fn write(&mut self, index: usize, image: &ImageTokens) -> Result<(), TrainError> {
+        let path = self.source.describe(index);
         let (name, class) = (image_name(Path::new(&path), self.data), Some(image.class));
         self.writer.write_image(&name, &image.tokens, class)?;
-        self.images += 1;
         Ok(())
     }
 
@@ -97,8 +93,8 @@ mod tests {
         let names = vec!["cat".to_owned(), "dog".to_owned()];
         let images = ImageSet::new([1, 1], vec![0; 6], vec![1, 0], names).unwrap();
         let mut table = TokenTable::create(&path, &file, &codebook, None, &images).unwrap();
-        for (tokens, class) in [(vec![2, 0], 1), (vec![1, 1], 0)] {
-            table.write(&ImageTokens { tokens, class }).unwrap();
+        for (index, (tokens, class)) in [(vec![2, 0], 1), (vec![1, 1], 0)].into_iter().enumerate() {
+            table.write(index, &ImageTokens { tokens, class }).unwrap();
         }
         table.finish().unwrap();
 

@@ -171,9 +171,13 @@ impl<'a> Cell<'a> {
         let test = self.experiment.open(&sets.test, out)?;
         let (targets, baseline) = self.targets(&config, &*images, out, device)?;
         let alignment = match &targets {
-            Targets::Tokens(tokenizer) => {
-                Some(align(&**tokenizer, &config.model, &*test, |_| Ok(()))?)
-            }
+            Targets::Tokens(tokenizer) => Some(align(
+                &**tokenizer,
+                &config.model,
+                &*test,
+                &Solo,
+                |_, _| Ok(()),
+            )?),
             Targets::Pixels => None,
         };
         let tokens = lap();
