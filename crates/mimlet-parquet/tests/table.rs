@@ -187,13 +187,12 @@ fn files_that_are_no_table_are_named() {
         assert!(refused(&path).contains("t.parquet: "));
     }
     // The metadata and the columns of another table.
-    for (from, to) in [("mimlet.table_version", "mimlet.other_versio")] {
-        let at = whole.windows(from.len()).position(|w| w == from.as_bytes());
-        let mut other = whole.clone();
-        other[at.unwrap()..][..to.len()].copy_from_slice(to.as_bytes());
-        fs::write(&path, other).unwrap();
-        assert!(refused(&path).contains("mimlet.table_version"));
-    }
+    let (from, to) = ("mimlet.table_version", "mimlet.other_versio");
+    let at = whole.windows(from.len()).position(|w| w == from.as_bytes());
+    let mut other = whole.clone();
+    other[at.unwrap()..][..to.len()].copy_from_slice(to.as_bytes());
+    fs::write(&path, other).unwrap();
+    assert!(refused(&path).contains("mimlet.table_version"));
     let lie: Vec<u8> = replaced(&whole, b"patch", b"match");
     fs::write(&path, lie).unwrap();
     assert!(refused(&path).contains("columns"));
