@@ -24,7 +24,7 @@ pub struct CropBox {
 
 /// Cuts `part` out of `image` and scales it to `[height, width]` by Pillow's antialiased bicubic
 /// (a = -0.5), as torchvision's `resized_crop` over Pillow does to within one level: pixels outside
-/// the box have no say. Columns first, as in [`resize_and_crop`].
+/// the box have no say. Columns first, as in `resize_and_crop`.
 ///
 /// ```
 /// use mimlet_image::{CropBox, RgbImage, crop_and_resize};
