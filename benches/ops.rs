@@ -3,10 +3,10 @@
 
 use criterion::Criterion;
 use mimlet_kernels::case::Stream;
-use mimlet_kernels::panel::{Panels, len16, len16x4};
+use mimlet_kernels::panel::{Panels, len16, len16x4, len16x8};
 use mimlet_kernels::{
-    Level, OPS, attention, gelu, layer_norm, linear, linear_q8, nearest_centroid, patch_embed,
-    patchify, quantize_rows, residual,
+    Level, OPS, attention, gelu, layer_norm, linear, linear_q4, linear_q8, nearest_centroid,
+    patch_embed, patchify, quantize_rows, residual,
 };
 use std::hint::black_box;
 
@@ -55,6 +55,7 @@ fn runs_of(op: &str) -> Vec<(String, Run)> {
         "quantize_rows" => named("197 rows of 192", quantize_rows_run()),
         "linear" => layers(linear_run),
         "linear_q8" => layers(linear_q8_run),
+        "linear_q4" => layers(linear_q4_run),
         "attention" => named("197 tokens, 3 heads of 64", attention_run()),
         "gelu" => named("197 x 768", gelu_run()),
         "residual" => named("197 x 192", residual_run()),
@@ -191,6 +192,34 @@ fn linear_q8_run(inputs: usize, outputs: usize) -> Run {
     })
 }
 
+fn linear_q4_run(inputs: usize, outputs: usize) -> Run {
+    let params = linear_q4::Params {
+        inputs,
+        outputs,
+        group_size: 32,
+    };
+    let mut x = vec![0; TOKENS * params.row_words()];
+    let rows = quantize_rows::Params { dim: inputs };
+    quantize_rows::cpu(Level::BASELINE, &rows, &values(TOKENS * inputs), &mut x);
+    let mut stream = Stream::new(1);
+    let byte = |_| stream.bits() as u8;
+    let weight: Vec<u8> = (0..len16x8(outputs, inputs)).map(byte).collect();
+    // Of 2^-7 each.
+    let scales = vec![0x2000; len16(outputs, params.groups())];
+    let (bias, mut y) = (values(outputs), vec![0.0; TOKENS * outputs]);
+    Box::new(move |level| {
+        linear_q4::cpu(
+            level,
+            &params,
+            black_box(&x),
+            &weight,
+            &scales,
+            &bias,
+            black_box(&mut y),
+        );
+    })
+}
+
 fn attention_run() -> Run {
     let params = attention::Params {
         tokens: TOKENS,
@@ -236,7 +265,7 @@ fn nearest_centroid_run() -> Run {
             level,
             &params,
             black_box(&x),
-            &centroids,
+            nearest_centroid::Centroids::F32(&centroids),
             tokens,
             &mut distances,
         );

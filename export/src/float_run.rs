@@ -200,7 +200,7 @@ impl Centroids {
             level,
             &self.params,
             rows,
-            &self.panels,
+            nearest_centroid::Centroids::F32(&self.panels),
             &mut tokens,
             &mut distances,
         );

@@ -163,6 +163,7 @@ pub(crate) fn manifest_of(encoder: &EncoderConfig, codebook: Option<Codebook>) -
             scheme: Scheme::F32,
             licence: None,
         },
+        ranges: Vec::new(),
         tensors: Vec::new(),
     }
 }

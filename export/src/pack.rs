@@ -17,6 +17,8 @@ pub(crate) fn scheme_name(scheme: Scheme) -> &'static str {
         Scheme::F32 => "f32",
         Scheme::F16 => "f16",
         Scheme::Int8 => "int8",
+        Scheme::Int4 => "int4",
+        Scheme::Mixed => "mixed",
     }
 }
 

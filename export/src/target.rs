@@ -185,7 +185,8 @@ impl Target {
         let asked = match dtype {
             DType::F32 => WeightType::F32,
             DType::F16 => WeightType::F16,
-            DType::I8 => WeightType::I8,
+            // Kernels widen 4-bit weights to bytes: what multiplies bytes takes them.
+            DType::I8 | DType::I4 => WeightType::I8,
             DType::U8 | DType::U32 => return true,
         };
         self.weights.contains(&asked)

@@ -90,6 +90,22 @@ pub(crate) fn matrix_i8<'m>(values: &[i8], [n, k]: [u32; 2]) -> Stored<'m> {
     array(DType::I8, bytes_of(&packed), &[n, k])
 }
 
+/// A matrix `[n, k]` of 4-bit integers, one a byte, in panels, and the scales of its groups
+/// `[n, groups]`.
+pub(crate) fn matrix_i4<'m>(values: &[i8], scales: &[f16], [n, k]: [u32; 2]) -> [Stored<'m>; 2] {
+    let (rows, columns) = (n as usize, k as usize);
+    let groups = scales.len() / rows;
+    let mut packed = vec![0_u8; panel::len16x8(rows, columns)];
+    panel::pack16x8(rows, columns, values, &mut packed);
+    let mut packed_scales = vec![f16::ZERO; panel::len16(rows, groups)];
+    panel::pack16(rows, groups, scales, &mut packed_scales);
+    let bits: Vec<u16> = packed_scales.iter().map(|scale| scale.to_bits()).collect();
+    [
+        array(DType::I4, packed, &[n, k]),
+        array(DType::F16, bytes_of(&bits), &[n, groups as u32]),
+    ]
+}
+
 /// Numbers as the bytes a file stores. The format's crate builds on little-endian machines only.
 pub(crate) fn bytes_of<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {
     cast_slice(values).to_vec()

@@ -8,6 +8,8 @@ use mimlet_tcas::TokenClassCounts;
 
 /// Lowest share of tokens that must be the float model's.
 pub(crate) const MIN_AGREEMENT: f32 = 0.99;
+/// The same where weights have four bits.
+const MIN_INT4_AGREEMENT: f32 = 0.97;
 /// The same for random weights, most of whose tokens are near-ties.
 pub(crate) const RANDOM_AGREEMENT: f32 = 0.9;
 /// How much more than on this machine a margin may change on another device, which rounds elsewhere,
@@ -28,6 +30,15 @@ fn min_cosine(scheme: Scheme) -> f32 {
         Scheme::F32 => 0.99999,
         Scheme::F16 => 0.9999,
         Scheme::Int8 => 0.999,
+        Scheme::Int4 | Scheme::Mixed => 0.99,
+    }
+}
+
+/// The lowest share of tokens of a scheme.
+fn min_agreement(scheme: Scheme) -> f32 {
+    match scheme {
+        Scheme::F32 | Scheme::F16 | Scheme::Int8 => MIN_AGREEMENT,
+        Scheme::Int4 | Scheme::Mixed => MIN_INT4_AGREEMENT,
     }
 }
 
@@ -71,7 +82,7 @@ pub(crate) fn choose(
     });
     Thresholds {
         min_cosine: min_cosine(scheme),
-        min_token_agreement: MIN_AGREEMENT,
+        min_token_agreement: min_agreement(scheme),
         wide_margin,
         max_wide_margin_flips: 0,
         max_tcas: measured.float_tcas.map(|tcas| tcas + TCAS_SLACK),

@@ -38,6 +38,7 @@ pub fn rebuilt(
         manifest.acceptance,
         manifest.provenance,
     );
+    writer.ranges(manifest.ranges);
     for tensor in model.tensors() {
         let entry = tensor.entry;
         let mut bytes = tensor.bytes.to_vec();

@@ -12,6 +12,8 @@ pub(crate) enum SchemeName {
     F16,
     /// Bytes with a scale for each output channel; activations are quantised row by row.
     Int8,
+    /// 4-bit integers with a scale for each output channel and group of 32 inputs.
+    Int4,
 }
 
 impl From<SchemeName> for Scheme {
@@ -20,6 +22,7 @@ impl From<SchemeName> for Scheme {
             SchemeName::F32 => Self::F32,
             SchemeName::F16 => Self::F16,
             SchemeName::Int8 => Self::Int8,
+            SchemeName::Int4 => Self::Int4,
         }
     }
 }

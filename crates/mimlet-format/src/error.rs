@@ -169,6 +169,24 @@ pub enum FormatError {
     /// A TCAS bound that no run could compute.
     #[error("acceptance.thresholds.max_tcas needs labels and a codebook: add them or leave it out")]
     TcasBoundWithoutTokens,
+    /// Ranges of some layers but not others.
+    #[error("ranges has {found} entries for {expected} layers: record all or none")]
+    RangeCount {
+        /// Entries found.
+        found: u64,
+        /// Layers of the encoder.
+        expected: u64,
+    },
+    /// A range of another layer than the one whose turn it is.
+    #[error("ranges[{index}] is of {found}, must be of {expected}: layers are in table order")]
+    RangeRole {
+        /// Index of the entry.
+        index: u64,
+        /// Layer found.
+        found: TensorRole,
+        /// Layer at this place.
+        expected: TensorRole,
+    },
 
     // Tensor table.
     /// The same tensor twice.

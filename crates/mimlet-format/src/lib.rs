@@ -9,6 +9,7 @@
 //! | use bytes in memory or flash | [`Model::parse`], with [`AlignedBytes`] or [`include_aligned!`] |
 //! | write a file | [`ModelWriter`], then [`write_atomically`] (feature `std`) |
 //! | know which tensors, and how stored | [`required_roles`], [`expected_shape`], [`layout_for`] |
+//! | know which layers have ranges, and the groups of i4 weights | [`ranged_roles`], [`group_size`] |
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -41,12 +42,12 @@ pub use error::FormatError;
 #[cfg(feature = "std")]
 pub use file::{ModelFile, OpenError};
 pub use header::{ALIGNMENT, HEADER_LEN, MAGIC, VERSION};
-pub use layout::{PANEL_COLUMNS, PANEL_ROWS, stored_length};
+pub use layout::{GROUP_SIZES, PANEL_COLUMNS, PANEL_ROWS, group_size, stored_length};
 pub use model::{Model, TensorView};
-pub use roles::{expected_shape, layout_for, required_roles, scale_of};
+pub use roles::{expected_shape, layout_for, ranged_roles, required_roles, scale_of};
 pub use schema::{
-    AcceptanceTest, Activation, BlockTensor, Codebook, CodebookSpace, DType, Distance,
-    EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart, Preprocess, Provenance,
-    Resample, Scheme, TensorEntry, TensorRole, Thresholds,
+    AcceptanceTest, Activation, ActivationRange, BlockTensor, Codebook, CodebookSpace, DType,
+    Distance, EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart, Preprocess,
+    Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
 };
 pub use writer::ModelWriter;

@@ -160,6 +160,11 @@ impl<'m, 'a> TensorView<'m, 'a> {
         self.cast(DType::I8)
     }
 
+    /// The elements two a byte, the first in the low half, when they are signed 4-bit integers.
+    pub fn i4(&self) -> Option<&'a [u8]> {
+        self.cast(DType::I4)
+    }
+
     /// The elements, when they are unsigned bytes.
     pub fn u8(&self) -> Option<&'a [u8]> {
         self.cast(DType::U8)

@@ -12,6 +12,7 @@ impl fmt::Display for TensorRole {
             Self::Block { layer, tensor } => write!(f, "blocks.{layer}.{tensor}"),
             Self::FinalNorm(part) => write!(f, "norm.{part}"),
             Self::Centroids => f.write_str("codebook.centroids"),
+            Self::CentroidScale => f.write_str("codebook.scale"),
             Self::Golden(tensor) => write!(f, "golden.{tensor}"),
         }
     }
@@ -69,6 +70,7 @@ impl fmt::Display for DType {
             Self::I8 => "i8",
             Self::U8 => "u8",
             Self::U32 => "u32",
+            Self::I4 => "i4",
         })
     }
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Layout {
             Self::RowMajor => "row-major",
             Self::Panel16 => "panel16",
             Self::Panel16x4 => "panel16x4",
+            Self::Panel16x8 => "panel16x8",
         })
     }
 }

@@ -8,7 +8,10 @@ use crate::{
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The shape a tensor has by the encoder's configuration, its codebook and its acceptance test.
+/// The shape a tensor has by the encoder's configuration, its codebook and its acceptance test. For
+/// a scale it is that of a byte weight's, `[outputs]`: an i4 weight's has one more axis, see
+/// [`group_size`](crate::group_size).
+///
 /// `None` when the manifest has no place for the role (a layer past `depth`, a token array without
 /// a codebook) or its sizes overflow.
 pub fn expected_shape(role: TensorRole, manifest: &Manifest) -> Option<Vec<u32>> {
@@ -24,6 +27,7 @@ pub fn expected_shape(role: TensorRole, manifest: &Manifest) -> Option<Vec<u32>>
             let codebook = manifest.codebook.as_ref()?;
             vec![codebook.size, codebook.dim]
         }
+        TensorRole::CentroidScale => vec![manifest.codebook.as_ref()?.size],
         TensorRole::Golden(tensor) => golden_shape(tensor, manifest)?,
     })
 }
@@ -83,21 +87,26 @@ fn patch_dim(encoder: &EncoderConfig) -> Option<u32> {
 
 /// The layout of a role's tensor when it has this element type; `None` when it may not have it.
 ///
-/// Weights and centroids, which kernels stream, are in panels; everything else is row-major. The
-/// four linear layers of a block may be bytes, the patch embedding may not: it has no scale.
+/// Weights, centroids and group scales, which kernels stream, are in panels; everything else is
+/// row-major. The four linear layers of a block may be integers, the patch embedding may not: it has
+/// no scale. A linear layer's scale is f32 beside i8 and f16 beside i4, and nothing else.
 pub fn layout_for(role: TensorRole, dtype: DType) -> Option<Layout> {
-    let is_linear_weight = scale_of(role).is_some();
+    let is_linear = |part| linear_part(role, part, part).is_some();
     match (role, dtype) {
-        (_, DType::I8) if is_linear_weight => Some(Layout::Panel16x4),
+        (_, DType::I8) if is_linear(LinearPart::Weight) => Some(Layout::Panel16x4),
+        (_, DType::I4) if is_linear(LinearPart::Weight) => Some(Layout::Panel16x8),
         (_, DType::F32 | DType::F16) if is_weight(role) => Some(Layout::Panel16),
-        (TensorRole::Centroids, DType::F32) => Some(Layout::Panel16),
+        (_, DType::F16) if is_linear(LinearPart::Scale) => Some(Layout::Panel16),
+        (TensorRole::Centroids, DType::F32 | DType::F16 | DType::I8) => Some(Layout::Panel16),
+        (TensorRole::Centroids, _) => None,
         _ => (!is_weight(role) && dtype == plain_dtype(role)).then_some(Layout::RowMajor),
     }
 }
 
 /// The matrices that make up nearly all of a file.
 pub(crate) fn is_weight(role: TensorRole) -> bool {
-    role == TensorRole::PatchEmbedWeight || scale_of(role).is_some()
+    let part = LinearPart::Weight;
+    role == TensorRole::PatchEmbedWeight || linear_part(role, part, part).is_some()
 }
 
 /// The one element type of a role that is no weight.
@@ -111,7 +120,7 @@ fn plain_dtype(role: TensorRole) -> DType {
 }
 
 /// The roles every file with this manifest has, in table order. Scales are not among them: they go
-/// with the weights that are bytes, see [`scale_of`].
+/// with the weights that are integers, see [`scale_of`].
 pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
     let blocks = (0..manifest.encoder.depth.min(MAX_DEPTH)).flat_map(|layer| {
         BLOCK_TENSORS
@@ -133,6 +142,23 @@ pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
             TensorRole::Golden(GoldenTensor::Margins),
         ])
         .filter(move |role| has_codebook || !needs_codebook(*role))
+}
+
+/// The layers that [`Manifest::ranges`] lists, each by its weight: the patch embedding, every norm
+/// and every linear layer, in table order.
+pub fn ranged_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
+    use BlockTensor::{Norm1, Norm2};
+    required_roles(manifest).filter(|role| {
+        is_weight(*role)
+            || matches!(
+                role,
+                TensorRole::FinalNorm(NormPart::Weight)
+                    | TensorRole::Block {
+                        tensor: Norm1(NormPart::Weight) | Norm2(NormPart::Weight),
+                        ..
+                    }
+            )
+    })
 }
 
 fn needs_codebook(role: TensorRole) -> bool {
@@ -159,15 +185,21 @@ const BLOCK_TENSORS: [BlockTensor; 12] = [
     BlockTensor::Fc2(LinearPart::Bias),
 ];
 
-/// The role of the scale that goes with a linear layer's weight, when that weight is bytes;
-/// `None` for any other role.
+/// The role of the scale that goes with a linear layer's weight or with centroids, when they are
+/// integers; `None` for any other role.
 pub fn scale_of(weight: TensorRole) -> Option<TensorRole> {
-    linear_part(weight, LinearPart::Weight, LinearPart::Scale)
+    match weight {
+        TensorRole::Centroids => Some(TensorRole::CentroidScale),
+        _ => linear_part(weight, LinearPart::Weight, LinearPart::Scale),
+    }
 }
 
-/// The role of the weight a scale belongs to; `None` for any other role.
+/// The role of the weight or the centroids a scale belongs to; `None` for any other role.
 pub(crate) fn weight_of(scale: TensorRole) -> Option<TensorRole> {
-    linear_part(scale, LinearPart::Scale, LinearPart::Weight)
+    match scale {
+        TensorRole::CentroidScale => Some(TensorRole::Centroids),
+        _ => linear_part(scale, LinearPart::Scale, LinearPart::Weight),
+    }
 }
 
 fn linear_part(role: TensorRole, from: LinearPart, to: LinearPart) -> Option<TensorRole> {

@@ -19,6 +19,8 @@ pub struct Manifest {
     pub acceptance: AcceptanceTest,
     /// Where the file comes from.
     pub provenance: Provenance,
+    /// How large numbers became on the calibration images, layer by layer; empty when unknown.
+    pub ranges: Vec<ActivationRange>,
     /// The tensors, in file order.
     pub tensors: Vec<TensorEntry>,
 }
@@ -194,6 +196,23 @@ pub enum Scheme {
     F16,
     /// Signed bytes with one scale per output channel; activations are quantised per row.
     Int8,
+    /// Signed 4-bit integers with one scale per output channel and group of inputs; activations as
+    /// for [`Int8`](Self::Int8).
+    Int4,
+    /// More than one of the others, chosen layer by layer.
+    Mixed,
+}
+
+/// How large numbers became around one layer when the float model ran on the calibration images:
+/// whether a device that computes in f16, which ends at 65,504, could overflow there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ActivationRange {
+    /// The layer, by its weight: the patch embedding, a norm or a linear layer.
+    pub role: TensorRole,
+    /// Largest magnitude of a value that goes into the layer.
+    pub max_input: f32,
+    /// Largest magnitude of a value that comes out of it, its bias added.
+    pub max_output: f32,
 }
 
 /// One tensor: what it is, how it is stored, and where.
@@ -226,15 +245,19 @@ pub enum DType {
     U8,
     /// Unsigned 32-bit integer.
     U32,
+    /// Signed 4-bit integer in two's complement, -8 to 7: element `e` is in byte `e / 2`, in its
+    /// low half when `e` is even.
+    I4,
 }
 
 impl DType {
-    /// Bytes per element.
-    pub const fn size(self) -> u64 {
+    /// Bits per element.
+    pub const fn bits(self) -> u64 {
         match self {
-            Self::F32 | Self::U32 => 4,
-            Self::F16 => 2,
-            Self::I8 | Self::U8 => 1,
+            Self::F32 | Self::U32 => 32,
+            Self::F16 => 16,
+            Self::I8 | Self::U8 => 8,
+            Self::I4 => 4,
         }
     }
 }
@@ -250,6 +273,10 @@ pub enum Layout {
     /// A matrix `[n, k]` as `[ceil(n/16)][ceil(k/4)][16][4]`: as `Panel16`, with four columns of a
     /// row together for four-way byte dot products. Missing rows and columns are zero.
     Panel16x4,
+    /// A matrix `[n, k]` as `[ceil(n/16)][ceil(k/8)][16][4][2]`: two neighbouring column quads of
+    /// `Panel16x4`, interleaved. In 4-bit integers, the low halves of its bytes are the first quad
+    /// of `Panel16x4` and the high halves the second. Missing rows and columns are zero.
+    Panel16x8,
 }
 
 /// What a tensor is for.
@@ -269,8 +296,10 @@ pub enum TensorRole {
     },
     /// The norm after the last block.
     FinalNorm(NormPart),
-    /// `[size, dim]` of the codebook, f32 in `Panel16`.
+    /// `[size, dim]` of the codebook: f32, f16 or i8 in `Panel16`.
     Centroids,
+    /// `[size]`, f32: the per-centroid scale of i8 centroids; absent otherwise.
+    CentroidScale,
     /// An array of the acceptance test.
     Golden(GoldenTensor),
 }
@@ -304,11 +333,12 @@ pub enum NormPart {
 /// The tensors of a linear layer `[out, in]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LinearPart {
-    /// `[out, in]`: f32 or f16 in `Panel16`, i8 in `Panel16x4`.
+    /// `[out, in]`: f32 or f16 in `Panel16`, i8 in `Panel16x4`, i4 in `Panel16x8`.
     Weight,
     /// `[out]`, f32.
     Bias,
-    /// `[out]`, f32: the per-channel scale of i8 weights; absent otherwise.
+    /// Of i8 weights `[out]`, f32: one scale per channel. Of i4 weights `[out, groups]`, f16 in
+    /// `Panel16`: one per channel and [group](crate::group_size) of inputs. Absent otherwise.
     Scale,
 }
 

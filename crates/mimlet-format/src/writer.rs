@@ -3,8 +3,8 @@
 use crate::header::{ALIGNMENT, HEADER_LEN, Header, content_hash};
 use crate::limits::MAX_MANIFEST_LEN;
 use crate::{
-    AcceptanceTest, AlignedBytes, Codebook, DType, EncoderConfig, FormatError, Layout, Manifest,
-    Model, Preprocess, Provenance, TensorEntry, TensorRole,
+    AcceptanceTest, ActivationRange, AlignedBytes, Codebook, DType, EncoderConfig, FormatError,
+    Layout, Manifest, Model, Preprocess, Provenance, TensorEntry, TensorRole,
 };
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -73,10 +73,18 @@ impl<'a> ModelWriter<'a> {
                 codebook,
                 acceptance,
                 provenance,
+                ranges: Vec::new(),
                 tensors: Vec::new(),
             },
             tensors: Vec::new(),
         }
+    }
+
+    /// Records how large numbers became on the calibration images: one entry for each of
+    /// [`ranged_roles`](crate::ranged_roles), in that order. Without it the file says nothing.
+    pub fn ranges(&mut self, ranges: Vec<ActivationRange>) -> &mut Self {
+        self.manifest.ranges = ranges;
+        self
     }
 
     /// The manifest as it stands, with an empty tensor table: what

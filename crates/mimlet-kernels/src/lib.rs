@@ -20,6 +20,7 @@ pub mod case;
 pub mod gelu;
 pub mod layer_norm;
 pub mod linear;
+pub mod linear_q4;
 pub mod linear_q8;
 pub mod nearest_centroid;
 pub mod normalize;
@@ -54,6 +55,7 @@ pub static OPS: &[Op] = ops![
     quantize_rows,
     linear,
     linear_q8,
+    linear_q4,
     attention,
     gelu,
     residual,

@@ -1,13 +1,15 @@
 //! The tokenizer: rows to the tokens of their nearest centroids.
 
-use mimlet_format::{Codebook, Model, TensorRole};
-use mimlet_kernels::{Level, nearest_centroid};
+use crate::cpu::centroids_of;
+use mimlet_format::{Codebook, Model};
+use mimlet_kernels::Level;
+use mimlet_kernels::nearest_centroid::{self, Centroids};
 
 /// A model's codebook, for rows that do not come from its own encoder.
 #[derive(Debug, Clone)]
 pub struct Tokenizer<'m> {
     codebook: Codebook,
-    centroids: &'m [f32],
+    centroids: Centroids<'m>,
 }
 
 impl<'m> Tokenizer<'m> {
@@ -15,7 +17,7 @@ impl<'m> Tokenizer<'m> {
     #[must_use]
     pub fn new(model: &Model<'m>) -> Option<Self> {
         let codebook = model.manifest().codebook.clone()?;
-        let centroids = model.tensor(TensorRole::Centroids)?.f32()?;
+        let centroids = centroids_of(model).ok()?;
         Some(Self {
             codebook,
             centroids,

@@ -45,6 +45,14 @@ fn sources(step: &Step) -> Vec<Source> {
             bias,
             y,
             ..
+        }
+        | Step::LinearQ4 {
+            x,
+            weight,
+            scale,
+            bias,
+            y,
+            ..
         } => {
             vec![B(x), T(weight), Pair(scale, bias), B(y)]
         }
@@ -54,11 +62,13 @@ fn sources(step: &Step) -> Vec<Source> {
         Step::NearestCentroid {
             x,
             centroids,
+            scale,
             tokens,
             distances,
             ..
         } => {
-            vec![B(x), T(centroids), B(tokens), B(distances)]
+            let centroids = scale.map_or(T(centroids), |scale| Pair(centroids, scale));
+            vec![B(x), centroids, B(tokens), B(distances)]
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A block's tensors, stored by scheme, each linear layer measured against its float original.
 
 use super::fold::{Affine, FloatBlock, LinearTensor, NormTensor};
+use super::int4::{self, Int4Matrix};
 use super::int8::{self, Int8Matrix};
 use super::measure::{Fidelity, fidelity};
 use crate::ExportError;
@@ -10,7 +11,7 @@ use crate::report::LayerReport;
 use crate::tensors::{self, Stored, Tensors};
 use mimlet_format::{BlockTensor, DType, LinearPart, NormPart, Scheme, TensorRole};
 use mimlet_kernels::panel::Panels;
-use mimlet_kernels::{Level, linear, linear_q8, quantize_rows};
+use mimlet_kernels::{Level, linear, linear_q4, linear_q8, quantize_rows};
 
 /// Rows of inputs that a stored layer is run on to be measured.
 const MEASURED_ROWS: usize = 256;
@@ -33,7 +34,7 @@ pub(crate) fn patch_embedding<'m>(
     let weight = model.weights.get(role);
     match scheme {
         Scheme::F32 => Ok(tensors::matrix_f32(weight, shape)),
-        Scheme::F16 | Scheme::Int8 => tensors::matrix_f16(role, weight, shape),
+        _ => tensors::matrix_f16(role, weight, shape),
     }
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn quantize_block<'m>(
     let block = FloatBlock::of(model, layer);
     let (block, taps, alphas) = match scheme {
         Scheme::F32 | Scheme::F16 => (block, taps, [None; 3]),
-        Scheme::Int8 => block.migrated(taps),
+        Scheme::Int8 | Scheme::Int4 | Scheme::Mixed => block.migrated(taps),
     };
     let role = |tensor| TensorRole::Block { layer, tensor };
     let norms: [(NormTensor, Affine); 2] = [
@@ -105,7 +106,15 @@ impl Layers<'_> {
                 let halves = tensors::to_halves(weight, &affine.weight)?;
                 (stored, affine.bias.clone(), layer.stand_in_f16(&halves))
             }
-            Scheme::Int8 => {
+            Scheme::Int4 => {
+                let matrix = int4::quantize(&affine.weight, layer.params.inputs);
+                let [weight, scales] = tensors::matrix_i4(&matrix.values, &matrix.scales, shape);
+                let bias = layer.corrected_bias(&matrix.dequantized());
+                let stands_for = layer.stand_in_i4(&matrix, [&weight, &scales], &bias);
+                self.put(role(LinearPart::Scale), scales);
+                (weight, bias, stands_for)
+            }
+            Scheme::Int8 | Scheme::Mixed => {
                 let (matrix, bias) = layer.quantized();
                 let stored = tensors::matrix_i8(&matrix.values, shape);
                 self.put_vector(role(LinearPart::Scale), &matrix.scales);
@@ -174,18 +183,30 @@ impl<'a> Layer<'a> {
     /// The layer in bytes, and its bias raised by what rounding the weights takes from the mean
     /// output (bias correction: Nagel et al. 2019, arXiv 1906.04721).
     fn quantized(&self) -> (Int8Matrix, Vec<f32>) {
-        let inputs = self.params.inputs;
-        let count = (self.rows.len() / inputs).max(1) as f64;
-        let (mut mean, mut power) = (vec![0.0; inputs], vec![0.0; inputs]);
-        for row in self.rows.chunks_exact(inputs) {
-            for ((mean, power), &x) in mean.iter_mut().zip(&mut power).zip(row) {
-                *mean += f64::from(x) / count;
-                *power += f64::from(x) * f64::from(x) / count;
-            }
-        }
+        let power = self.mean_of(|x| x * x);
         let importance: Vec<f32> = power.iter().map(|&power| power as f32).collect();
         let matrix = int8::quantize(&self.affine.weight, &importance);
-        let back = matrix.dequantized();
+        let bias = self.corrected_bias(&matrix.dequantized());
+        (matrix, bias)
+    }
+
+    /// The mean over the calibration inputs, by column, of a function of a value.
+    fn mean_of(&self, f: impl Fn(f64) -> f64) -> Vec<f64> {
+        let inputs = self.params.inputs;
+        let count = (self.rows.len() / inputs).max(1) as f64;
+        let mut mean = vec![0.0; inputs];
+        for row in self.rows.chunks_exact(inputs) {
+            for (mean, &x) in mean.iter_mut().zip(row) {
+                *mean += f(f64::from(x)) / count;
+            }
+        }
+        mean
+    }
+
+    /// The bias raised by what rounding the weights to `back` takes from the mean output.
+    fn corrected_bias(&self, back: &[f32]) -> Vec<f32> {
+        let inputs = self.params.inputs;
+        let mean = self.mean_of(|x| x);
         let rows = self.affine.weight.chunks_exact(inputs);
         let bias = rows
             .zip(back.chunks_exact(inputs))
@@ -195,8 +216,7 @@ impl<'a> Layer<'a> {
                 let lost: f64 = lost.map(|((w, b), mean)| f64::from(w - b) * mean).sum();
                 (f64::from(bias) + lost) as f32
             });
-        let bias = bias.collect();
-        (matrix, bias)
+        bias.collect()
     }
 
     fn float_outputs(&self) -> Vec<f32> {
@@ -242,10 +262,7 @@ impl<'a> Layer<'a> {
             inputs: self.params.inputs,
             outputs: self.params.outputs,
         };
-        let rows = self.measured.len() / params.inputs;
-        let mut quantized = vec![0; rows * params.row_words()];
-        let shape = quantize_rows::Params { dim: params.inputs };
-        quantize_rows::cpu(self.level, &shape, &self.measured, &mut quantized);
+        let quantized = self.quantized_inputs();
         let mut y = self.room();
         linear_q8::cpu(
             self.level,
@@ -259,5 +276,45 @@ impl<'a> Layer<'a> {
             weight: fidelity(&self.affine.weight, &matrix.dequantized()),
             outputs: fidelity(&self.float_outputs(), &y),
         }
+    }
+
+    fn stand_in_i4(
+        &self,
+        matrix: &Int4Matrix,
+        [weight, scales]: [&Stored<'_>; 2],
+        bias: &[f32],
+    ) -> StandIn {
+        let params = linear_q4::Params {
+            inputs: self.params.inputs,
+            outputs: self.params.outputs,
+            group_size: int4::GROUP,
+        };
+        let quantized = self.quantized_inputs();
+        // Alignment of a byte vector is not promised; a copy's is.
+        let scales: Vec<u16> = bytemuck::pod_collect_to_vec(&scales.bytes);
+        let mut y = self.room();
+        linear_q4::cpu(
+            self.level,
+            &params,
+            &quantized,
+            &weight.bytes,
+            &scales,
+            bias,
+            &mut y,
+        );
+        StandIn {
+            weight: fidelity(&self.affine.weight, &matrix.dequantized()),
+            outputs: fidelity(&self.float_outputs(), &y),
+        }
+    }
+
+    /// The inputs it is measured on, quantised by row.
+    fn quantized_inputs(&self) -> Vec<u32> {
+        let dim = self.params.inputs;
+        let rows = self.measured.len() / dim;
+        let mut quantized = vec![0; rows * quantize_rows::row_words(dim)];
+        let shape = quantize_rows::Params { dim };
+        quantize_rows::cpu(self.level, &shape, &self.measured, &mut quantized);
+        quantized
     }
 }

@@ -2,6 +2,7 @@
 
 mod block;
 mod fold;
+mod int4;
 mod int8;
 mod measure;
 mod migrate;

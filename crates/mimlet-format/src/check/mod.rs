@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod encoder;
+mod ranges;
 mod table;
 mod values;
 
@@ -25,6 +26,7 @@ pub(crate) fn check(
     acceptance::check_acceptance(&manifest.acceptance, manifest.codebook.is_some())?;
     acceptance::check_texts(manifest)?;
     table::check_roles(manifest)?;
+    ranges::check_ranges(manifest)?;
     table::check_storage(manifest)?;
     table::check_places(&manifest.tensors, bytes, manifest_end)?;
     values::check_values(manifest, bytes)

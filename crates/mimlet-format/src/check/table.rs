@@ -2,7 +2,9 @@
 
 use crate::header::ALIGNMENT;
 use crate::roles::{expected_shape, layout_for, required_roles, scale_of, weight_of};
-use crate::{DType, FormatError, Manifest, TensorEntry, TensorRole, stored_length};
+use crate::{
+    DType, FormatError, GROUP_SIZES, Manifest, TensorEntry, TensorRole, group_size, stored_length,
+};
 
 /// Ascending, each once, exactly those the manifest asks for.
 pub(super) fn check_roles(manifest: &Manifest) -> Result<(), FormatError> {
@@ -19,14 +21,14 @@ pub(super) fn check_roles(manifest: &Manifest) -> Result<(), FormatError> {
         let role = entry.role;
         let for_floats = weight_of(role)
             .and_then(|weight| find(entries, weight))
-            .is_some_and(|weight| weight.dtype != DType::I8);
+            .is_some_and(|weight| !is_scaled(weight.dtype));
         if for_floats || !belongs(role, manifest) {
             return Err(FormatError::UnexpectedTensor { role });
         }
     }
     let scales = entries
         .iter()
-        .filter(|entry| entry.dtype == DType::I8)
+        .filter(|entry| is_scaled(entry.dtype))
         .filter_map(|entry| scale_of(entry.role));
     match required_roles(manifest)
         .chain(scales)
@@ -35,6 +37,11 @@ pub(super) fn check_roles(manifest: &Manifest) -> Result<(), FormatError> {
         None => Ok(()),
         Some(role) => Err(FormatError::MissingTensor { role }),
     }
+}
+
+/// Whether weights of this type are integers that a scale gives their size.
+fn is_scaled(dtype: DType) -> bool {
+    matches!(dtype, DType::I8 | DType::I4)
 }
 
 /// The entry of a role in a table sorted by role.
@@ -49,7 +56,7 @@ pub(crate) fn find(entries: &[TensorEntry], role: TensorRole) -> Option<&TensorE
 fn belongs(role: TensorRole, manifest: &Manifest) -> bool {
     match role {
         TensorRole::Block { layer, .. } => layer < manifest.encoder.depth,
-        TensorRole::Centroids => manifest.codebook.is_some(),
+        TensorRole::Centroids | TensorRole::CentroidScale => manifest.codebook.is_some(),
         TensorRole::Golden(tensor) => {
             use crate::GoldenTensor::{Margins, Tokens};
             manifest.codebook.is_some() || !matches!(tensor, Tokens | Margins)
@@ -62,7 +69,11 @@ fn belongs(role: TensorRole, manifest: &Manifest) -> bool {
 pub(super) fn check_storage(manifest: &Manifest) -> Result<(), FormatError> {
     for entry in &manifest.tensors {
         let role = entry.role;
-        let Some(layout) = layout_for(role, entry.dtype) else {
+        let weight = weight_of(role).and_then(|weight| find(&manifest.tensors, weight));
+        // Groups have f16 scales, channels and centroids f32.
+        let suits =
+            weight.is_none_or(|weight| (entry.dtype == DType::F16) == (weight.dtype == DType::I4));
+        let Some(layout) = layout_for(role, entry.dtype).filter(|_| suits) else {
             return Err(FormatError::WrongDType {
                 role,
                 found: entry.dtype,
@@ -76,7 +87,10 @@ pub(super) fn check_storage(manifest: &Manifest) -> Result<(), FormatError> {
             });
         }
         let too_large = || FormatError::TensorTooLarge { role };
-        let shape = expected_shape(role, manifest).ok_or_else(too_large)?;
+        let mut shape = expected_shape(role, manifest).ok_or_else(too_large)?;
+        if let Some(weight) = weight.filter(|weight| weight.dtype == DType::I4) {
+            shape.push(groups(entry, weight));
+        }
         if entry.shape != shape {
             return Err(FormatError::WrongShape {
                 role,
@@ -94,6 +108,17 @@ pub(super) fn check_storage(manifest: &Manifest) -> Result<(), FormatError> {
         }
     }
     Ok(())
+}
+
+/// The groups of an i4 weight by its scale, when there is a group size that gives so many; else
+/// those of the smallest groups. The weight, first in the table, has the shape it must have.
+fn groups(scale: &TensorEntry, weight: &TensorEntry) -> u32 {
+    let inputs = weight.shape.get(1).copied().unwrap_or_default();
+    let stated = scale.shape.get(1).copied();
+    let fits = |groups: &u32| group_size(inputs, *groups).is_some();
+    stated
+        .filter(fits)
+        .unwrap_or(inputs.div_ceil(GROUP_SIZES[0]))
 }
 
 /// In table order, each at the first multiple of the alignment after the one before it, zeros

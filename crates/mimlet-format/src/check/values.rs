@@ -6,7 +6,9 @@
 
 use crate::model::TensorView;
 use crate::roles::{is_weight, weight_of};
-use crate::{FormatError, GoldenTensor, Layout, Manifest, PANEL_COLUMNS, PANEL_ROWS, TensorRole};
+use crate::{
+    DType, FormatError, GoldenTensor, Layout, Manifest, PANEL_COLUMNS, PANEL_ROWS, TensorRole,
+};
 
 /// The tensors lie inside `bytes`, which starts at a multiple of the alignment.
 pub(super) fn check_values(manifest: &Manifest, bytes: &[u8]) -> Result<(), FormatError> {
@@ -19,10 +21,13 @@ pub(super) fn check_values(manifest: &Manifest, bytes: &[u8]) -> Result<(), Form
             let floats = view.f32().unwrap_or_default();
             check_finite(entry.role, floats.iter().copied())?;
             let halves = view.f16_bits().unwrap_or_default();
-            check_finite(entry.role, halves.iter().map(|bits| class_of_half(*bits)))?;
+            check_finite(entry.role, halves.iter().map(|bits| f16_to_f32(*bits)))?;
         }
         if is_magnitude(entry.role) {
-            check_not_negative(entry.role, view.f32().unwrap_or_default())?;
+            let floats = view.f32().unwrap_or_default();
+            check_not_negative(entry.role, floats.iter().copied())?;
+            let halves = view.f16_bits().unwrap_or_default();
+            check_not_negative(entry.role, halves.iter().map(|bits| f16_to_f32(*bits)))?;
         }
         if entry.role == TensorRole::Golden(GoldenTensor::Tokens) {
             let size = manifest
@@ -53,26 +58,36 @@ fn check_finite(role: TensorRole, values: impl Iterator<Item = f32>) -> Result<(
     Ok(())
 }
 
-/// 0 for any finite binary16, else the infinity or NaN it is: all that a finiteness check needs.
-fn class_of_half(bits: u16) -> f32 {
-    const EXPONENT: u16 = 0x7c00;
-    match (bits & EXPONENT == EXPONENT, bits & 0x3ff, bits >> 15) {
-        (false, ..) => 0.0,
-        (true, 0, 0) => f32::INFINITY,
-        (true, 0, _) => f32::NEG_INFINITY,
-        (true, ..) => f32::NAN,
+/// The value of a binary16's bits.
+fn f16_to_f32(bits: u16) -> f32 {
+    let magnitude = match (i32::from(bits >> 10 & 31), f32::from(bits & 0x3ff)) {
+        (31, 0.0) => f32::INFINITY,
+        (31, _) => f32::NAN,
+        (0, fraction) => fraction * power_of_two(-24),
+        (exponent, fraction) => (1024.0 + fraction) * power_of_two(exponent - 25),
+    };
+    if bits >> 15 == 0 {
+        magnitude
+    } else {
+        -magnitude
     }
 }
 
-fn check_not_negative(role: TensorRole, values: &[f32]) -> Result<(), FormatError> {
-    match values.iter().position(|value| *value < 0.0) {
-        None => Ok(()),
-        Some(index) => Err(FormatError::Negative {
-            role,
-            index: index as u64,
-            found: values[index],
-        }),
+/// `2^exponent`, a normal number.
+fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits((exponent + 127).cast_unsigned() << 23)
+}
+
+fn check_not_negative(
+    role: TensorRole,
+    values: impl Iterator<Item = f32>,
+) -> Result<(), FormatError> {
+    for (index, found) in (0..).zip(values) {
+        if found < 0.0 {
+            return Err(FormatError::Negative { role, index, found });
+        }
     }
+    Ok(())
 }
 
 fn check_tokens(tokens: &[u32], size: u32) -> Result<(), FormatError> {
@@ -95,11 +110,17 @@ fn check_lanes(view: &TensorView<'_, '_>) -> Result<(), FormatError> {
     let rows = n.next_multiple_of(PANEL_ROWS);
     let columns = match layout {
         Layout::Panel16x4 => k.next_multiple_of(PANEL_COLUMNS),
+        Layout::Panel16x8 => k.next_multiple_of(2 * PANEL_COLUMNS),
         Layout::RowMajor | Layout::Panel16 => k,
     };
     let zero = |row, column| {
-        let size = view.entry.dtype.size();
-        let start = (layout.position(k, row, column) * size) as usize;
+        let position = layout.position(k, row, column);
+        if view.entry.dtype == DType::I4 {
+            let byte = view.bytes[(position / 2) as usize];
+            return byte >> (4 * (position % 2)) & 0xf == 0;
+        }
+        let size = view.entry.dtype.bits() / 8;
+        let start = (position * size) as usize;
         view.bytes[start..start + size as usize]
             .iter()
             .all(|byte| *byte == 0)

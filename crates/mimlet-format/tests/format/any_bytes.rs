@@ -1,7 +1,7 @@
 //! No bytes whatever make the reader panic, and none but a writer's are believed.
 
 use crate::forge::{self, HEADER_LEN};
-use mimlet_format::{AlignedBytes, Codebook, Model, TensorRole, expected_shape};
+use mimlet_format::{AlignedBytes, Codebook, Model, TensorRole, expected_shape, stored_length};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -11,15 +11,14 @@ fn use_all(file: &[u8]) {
         return;
     };
     for view in model.tensors() {
-        let elements = view.entry.layout.stored_elements(&view.entry.shape);
-        assert_eq!(
-            elements.unwrap() * view.entry.dtype.size(),
-            view.bytes.len() as u64
-        );
+        let entry = view.entry;
+        let length = stored_length(&entry.shape, entry.dtype, entry.layout);
+        assert_eq!(length, Some(view.bytes.len() as u64));
         let views = [
             view.f32().is_some(),
             view.f16_bits().is_some(),
             view.i8().is_some(),
+            view.i4().is_some(),
             view.u8().is_some(),
             view.u32().is_some(),
         ];

@@ -102,6 +102,7 @@ fn the_worked_positions_hold() {
         ("RowMajor", Layout::RowMajor),
         ("Panel16", Layout::Panel16),
         ("Panel16x4", Layout::Panel16x4),
+        ("Panel16x8", Layout::Panel16x8),
     ] {
         let stored = layout.stored_elements(&[n, k]).unwrap();
         let at = [(0, 5), (3, 2), (16, 0), (16, 5)]

@@ -2,26 +2,27 @@
 //! that the checks behind the hash are reached.
 
 use mimlet_format::{
-    AcceptanceTest, Activation, AlignedBytes, BlockTensor, Codebook, CodebookSpace, DType,
-    Distance, EncoderConfig, FormatError, GoldenTensor, Layout, LinearPart, Manifest, Model,
-    ModelWriter, Preprocess, Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
-    expected_shape, layout_for, required_roles, scale_of,
+    AcceptanceTest, Activation, ActivationRange, AlignedBytes, BlockTensor, Codebook,
+    CodebookSpace, DType, Distance, EncoderConfig, FormatError, GoldenTensor, Layout, LinearPart,
+    Manifest, Model, ModelWriter, Preprocess, Provenance, Resample, Scheme, TensorEntry,
+    TensorRole, Thresholds, expected_shape, layout_for, ranged_roles, required_roles, scale_of,
+    stored_length,
 };
 
 /// Where the manifest starts.
 pub(crate) const HEADER_LEN: usize = 64;
 
 /// A manifest without tensors. Sizes are odd where they may be, so that panels have padding:
-/// 24 x 16 pixels, patch 8, 6 patches, dim 10, hidden 19, 2 blocks, 5 centroids, 2 images.
+/// 24 x 16 pixels, patch 8, 6 patches, dim 10, hidden 70, 2 blocks, 5 centroids, 2 images.
 pub(crate) fn manifest() -> Manifest {
-    Manifest {
+    let mut manifest = Manifest {
         encoder: EncoderConfig {
             image_size: [24, 16],
             patch_size: 8,
             embed_dim: 10,
             depth: 2,
             num_heads: 2,
-            mlp_dim: 19,
+            mlp_dim: 70,
             register_tokens: 1,
             layer_norm_eps: 1e-6,
             activation: Activation::Gelu,
@@ -55,25 +56,39 @@ pub(crate) fn manifest() -> Manifest {
             producer: "mimlet-format tests".into(),
             source: "forge.rs".into(),
             source_hash: [7; 32],
-            scheme: Scheme::Int8,
+            scheme: Scheme::Mixed,
             licence: Some("MIT OR Apache-2.0".into()),
         },
+        ranges: Vec::new(),
         tensors: Vec::new(),
-    }
+    };
+    manifest.ranges = ranges(&manifest);
+    manifest
 }
 
-/// The element type each tensor of the sample has: bytes for block 0, f32 and f16 for block 1.
+/// Ranges of every layer, no two the same.
+fn ranges(manifest: &Manifest) -> Vec<ActivationRange> {
+    let range = |(index, role): (u16, TensorRole)| ActivationRange {
+        role,
+        max_input: f32::from(index),
+        max_output: f32::from(index) + 0.5,
+    };
+    (0..).zip(ranged_roles(manifest)).map(range).collect()
+}
+
+/// The element type each tensor of the sample has: bytes and 4-bit integers for block 0, f32 and f16
+/// for block 1.
 pub(crate) fn dtype(role: TensorRole) -> DType {
     use BlockTensor::{Fc1, Fc2, Proj, Qkv};
+    use LinearPart::{Scale, Weight};
     match role {
-        TensorRole::Block {
-            layer,
-            tensor: Qkv(LinearPart::Weight) | Fc1(LinearPart::Weight),
-        } => [DType::I8, DType::F32][layer as usize % 2],
-        TensorRole::Block {
-            layer,
-            tensor: Proj(LinearPart::Weight) | Fc2(LinearPart::Weight),
-        } => [DType::I8, DType::F16][layer as usize % 2],
+        TensorRole::Block { layer, tensor } => match (tensor, layer % 2) {
+            (Qkv(Weight) | Proj(Weight), 0) => DType::I8,
+            (Fc1(Weight) | Fc2(Weight), 0) => DType::I4,
+            (Fc1(Scale) | Fc2(Scale), 0) | (Proj(Weight) | Fc2(Weight), _) => DType::F16,
+            _ => DType::F32,
+        },
+        TensorRole::Centroids => DType::I8,
         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
         TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
@@ -84,7 +99,8 @@ pub(crate) fn dtype(role: TensorRole) -> DType {
 /// Every role of the sample's file, scales included, in table order.
 pub(crate) fn roles(manifest: &Manifest) -> Vec<TensorRole> {
     let mut roles: Vec<_> = required_roles(manifest).collect();
-    let scales = roles.iter().filter(|role| dtype(**role) == DType::I8);
+    let is_scaled = |dtype| matches!(dtype, DType::I8 | DType::I4);
+    let scales = roles.iter().filter(|role| is_scaled(dtype(**role)));
     let scales: Vec<_> = scales.filter_map(|role| scale_of(*role)).collect();
     roles.extend(scales);
     roles.sort();
@@ -104,6 +120,7 @@ fn element(role: TensorRole, dtype: DType, index: u64) -> Vec<u8> {
             small.wrapping_neg()
         }],
         DType::U8 => vec![small],
+        DType::I4 => vec![small % 15 + 1],
         DType::U32 => {
             assert_eq!(role, TensorRole::Golden(GoldenTensor::Tokens));
             ((index % 5) as u32).to_le_bytes().to_vec()
@@ -113,45 +130,67 @@ fn element(role: TensorRole, dtype: DType, index: u64) -> Vec<u8> {
 
 /// A tensor's bytes, stored as its layout says, padding zero.
 pub(crate) fn content(role: TensorRole, dtype: DType, layout: Layout, shape: &[u32]) -> Vec<u8> {
-    let size = dtype.size() as usize;
-    let mut bytes = vec![0; layout.stored_elements(shape).unwrap() as usize * size];
-    let columns = if layout == Layout::RowMajor {
-        u32::try_from(bytes.len() / size).unwrap()
-    } else {
-        shape[1]
-    };
-    let rows = if layout == Layout::RowMajor {
-        1
-    } else {
-        shape[0]
+    let mut bytes = vec![0; stored_length(shape, dtype, layout).unwrap() as usize];
+    let (rows, columns) = match (layout, shape) {
+        (Layout::RowMajor, _) => (1, shape.iter().product()),
+        (_, &[rows, columns]) => (rows, columns),
+        _ => unreachable!("panels are of matrices"),
     };
     for row in 0..rows {
         for column in 0..columns {
-            let at = layout.position(columns, row, column) as usize * size;
+            let at = layout.position(columns, row, column);
             let index = u64::from(row) * u64::from(columns) + u64::from(column);
-            bytes[at..at + size].copy_from_slice(&element(role, dtype, index));
+            put(&mut bytes, dtype, at, &element(role, dtype, index));
         }
     }
     bytes
 }
 
+/// Overwrites the element at an index. Of a 4-bit integer the low half of `element` counts.
+pub(crate) fn put(bytes: &mut [u8], dtype: DType, at: u64, element: &[u8]) {
+    let start = (at * dtype.bits() / 8) as usize;
+    if dtype != DType::I4 {
+        bytes[start..start + element.len()].copy_from_slice(element);
+        return;
+    }
+    let shift = at % 2 * 4;
+    bytes[start] = bytes[start] & !(0xf << shift) | element[0] << shift;
+}
+
+/// The shape of a tensor of the sample. Groups are of 32.
+pub(crate) fn shape(role: TensorRole, manifest: &Manifest) -> Vec<u32> {
+    let shape = expected_shape(role, manifest).unwrap();
+    let is_scale = |weight: &TensorRole| scale_of(*weight) == Some(role);
+    let weight = roles(manifest).into_iter().find(is_scale);
+    match weight.filter(|weight| dtype(*weight) == DType::I4) {
+        None => shape,
+        Some(weight) => {
+            let weight = expected_shape(weight, manifest).unwrap();
+            vec![weight[0], weight[1].div_ceil(32)]
+        }
+    }
+}
+
 /// A writer with everything but tensors.
 pub(crate) fn writer(manifest: &Manifest) -> ModelWriter<'static> {
+    let ranges = ranges(manifest);
     let manifest = manifest.clone();
-    ModelWriter::new(
+    let mut writer = ModelWriter::new(
         manifest.encoder,
         manifest.preprocess,
         manifest.codebook,
         manifest.acceptance,
         manifest.provenance,
-    )
+    );
+    writer.ranges(ranges);
+    writer
 }
 
 /// Adds the sample's tensor of a role.
 pub(crate) fn add(writer: &mut ModelWriter<'static>, role: TensorRole) {
     let dtype = dtype(role);
     let layout = layout_for(role, dtype).unwrap();
-    let shape = expected_shape(role, writer.manifest()).unwrap();
+    let shape = shape(role, writer.manifest());
     writer.tensor(
         role,
         dtype,

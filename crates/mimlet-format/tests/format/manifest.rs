@@ -319,6 +319,47 @@ fn texts_hold_no_control_characters() {
 }
 
 #[test]
+fn ranges_are_of_every_layer_in_order_or_of_none() {
+    let none = forge(|manifest| manifest.ranges.clear());
+    mimlet_format::Model::parse(&none).unwrap();
+    // The patch embedding, two norms and four linear layers in each of two blocks, the last norm.
+    let expected = 14;
+    let short = forge(|manifest| drop(manifest.ranges.pop()));
+    let count = |found| FormatError::RangeCount { found, expected };
+    assert_refused(&short, &count(13));
+    let long = forge(|manifest| {
+        let last = manifest.ranges[13].clone();
+        manifest.ranges.push(last);
+    });
+    assert_refused(&long, &count(15));
+    let swapped = forge(|manifest| manifest.ranges.swap(3, 4));
+    let honest = forge::manifest().ranges;
+    let error = FormatError::RangeRole {
+        index: 3,
+        found: honest[4].role,
+        expected: honest[3].role,
+    };
+    assert_refused(&swapped, &error);
+}
+
+#[test]
+fn ranges_are_magnitudes() {
+    let bad = [-0.5, NAN, INF, -INF];
+    assert_number(
+        |manifest, value| manifest.ranges[13].max_input = value as f32,
+        "ranges.max_input",
+        "finite and not negative",
+        &bad,
+    );
+    assert_number(
+        |manifest, value| manifest.ranges[0].max_output = value as f32,
+        "ranges.max_output",
+        "finite and not negative",
+        &bad,
+    );
+}
+
+#[test]
 fn the_largest_sizes_do_not_overflow() {
     let encoder = EncoderConfig {
         image_size: [MAX_IMAGE_SIDE, MAX_IMAGE_SIDE],

@@ -2,13 +2,14 @@
 
 use crate::forge::{self, assert_refused, entry, forge};
 use mimlet_format::{
-    BlockTensor, DType, FormatError, GoldenTensor, Layout, LinearPart, Manifest, NormPart,
-    TensorEntry, TensorRole, expected_shape, stored_length,
+    BlockTensor, DType, FormatError, GoldenTensor, Layout, LinearPart, Manifest, Model, NormPart,
+    TensorEntry, TensorRole, group_size, stored_length,
 };
 
 const QKV: TensorRole = block(0, BlockTensor::Qkv(LinearPart::Weight));
 const QKV_SCALE: TensorRole = block(0, BlockTensor::Qkv(LinearPart::Scale));
 const TOKEN_TABLE: TensorRole = TensorRole::TokenTable;
+const CENTROID_SCALE: TensorRole = TensorRole::CentroidScale;
 const TOKENS: TensorRole = TensorRole::Golden(GoldenTensor::Tokens);
 const MARGINS: TensorRole = TensorRole::Golden(GoldenTensor::Margins);
 
@@ -94,11 +95,14 @@ fn tokens_come_with_a_codebook_only() {
     };
     let role = TensorRole::Centroids;
     assert_refused(&without(&[]), &FormatError::UnexpectedTensor { role });
-    let role = TOKENS;
+    let role = CENTROID_SCALE;
     let file = without(&[TensorRole::Centroids]);
     assert_refused(&file, &FormatError::UnexpectedTensor { role });
+    let role = TOKENS;
+    let file = without(&[TensorRole::Centroids, CENTROID_SCALE]);
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
     let role = MARGINS;
-    let file = without(&[TensorRole::Centroids, TOKENS]);
+    let file = without(&[TensorRole::Centroids, CENTROID_SCALE, TOKENS]);
     assert_refused(&file, &FormatError::UnexpectedTensor { role });
 }
 
@@ -117,11 +121,65 @@ fn scales_come_with_bytes_only() {
     let file = forge(|manifest| entry(manifest, QKV).dtype = DType::F32);
     let role = QKV_SCALE;
     assert_refused(&file, &FormatError::UnexpectedTensor { role });
+    let file = forge(|manifest| entry(manifest, TensorRole::Centroids).dtype = DType::F16);
+    let role = CENTROID_SCALE;
+    assert_refused(&file, &FormatError::UnexpectedTensor { role });
+}
+
+/// The element types of scales for groups and for channels, exchanged.
+#[test]
+fn groups_have_scales_of_f16_and_channels_of_f32() {
+    for (tensor, found) in [
+        (BlockTensor::Qkv as fn(_) -> _, DType::F16),
+        (BlockTensor::Fc1, DType::F32),
+        (BlockTensor::Fc2, DType::F32),
+    ] {
+        let role = block(0, tensor(LinearPart::Scale));
+        let file = forge(|manifest| entry(manifest, role).dtype = found);
+        assert_refused(&file, &FormatError::WrongDType { role, found });
+    }
+}
+
+/// 70 inputs are three groups of up to 32 or two of up to 64, and nothing else.
+#[test]
+fn groups_are_of_32_or_64_inputs() {
+    let role = block(0, BlockTensor::Fc2(LinearPart::Scale));
+    let with = |groups: u32| {
+        let manifest = forge::manifest();
+        let mut writer = forge::writer(&manifest);
+        for other in forge::roles(&manifest) {
+            if other != role {
+                forge::add(&mut writer, other);
+            }
+        }
+        let bytes = vec![0; 16 * groups as usize * 2];
+        writer.tensor(role, DType::F16, Layout::Panel16, &[10, groups], bytes);
+        writer.finish()
+    };
+    for (groups, size) in [(3, 32), (2, 64)] {
+        Model::parse(&with(groups).unwrap()).unwrap();
+        assert_eq!(group_size(70, groups), Some(size));
+    }
+    for groups in [0, 1, 4, 70] {
+        let error = FormatError::WrongShape {
+            role,
+            found: vec![10, groups],
+            expected: vec![10, 3],
+        };
+        assert_eq!(with(groups).unwrap_err(), error);
+    }
 }
 
 // How each is stored.
 
-const DTYPES: [DType; 5] = [DType::F32, DType::F16, DType::I8, DType::U8, DType::U32];
+const DTYPES: [DType; 6] = [
+    DType::F32,
+    DType::F16,
+    DType::I8,
+    DType::U8,
+    DType::U32,
+    DType::I4,
+];
 
 #[test]
 fn an_element_type_is_one_the_role_allows() {
@@ -132,14 +190,15 @@ fn an_element_type_is_one_the_role_allows() {
             && !role.to_string().contains("norm");
         let allowed: &[DType] = match role {
             TensorRole::PatchEmbedWeight => &[DType::F32, DType::F16],
-            _ if is_linear_weight => &[DType::F32, DType::F16, DType::I8],
+            TensorRole::Centroids => &[DType::F32, DType::F16, DType::I8],
+            _ if is_linear_weight => &[DType::F32, DType::F16, DType::I8, DType::I4],
             _ => &[honest.dtype],
         };
         for found in DTYPES.into_iter().filter(|dtype| !allowed.contains(dtype)) {
             let file = forge(|manifest| {
                 entry(manifest, role).dtype = found;
-                // Else the scale is what is found first.
-                let scale = mimlet_format::scale_of(role);
+                // Else the scale, too much or too little, is what is found first.
+                let scale = mimlet_format::scale_of(role).filter(|_| found != DType::I4);
                 manifest.tensors.retain(|entry| Some(entry.role) != scale);
             });
             assert_refused(&file, &FormatError::WrongDType { role, found });
@@ -151,7 +210,12 @@ fn an_element_type_is_one_the_role_allows() {
 fn a_layout_is_the_one_of_role_and_element_type() {
     for honest in entries() {
         let (role, expected) = (honest.role, honest.layout);
-        for found in [Layout::RowMajor, Layout::Panel16, Layout::Panel16x4] {
+        for found in [
+            Layout::RowMajor,
+            Layout::Panel16,
+            Layout::Panel16x4,
+            Layout::Panel16x8,
+        ] {
             if found != expected {
                 let file = forge(|manifest| entry(manifest, role).layout = found);
                 let error = FormatError::WrongLayout {
@@ -177,6 +241,8 @@ fn a_shape_is_the_one_the_configuration_implies() {
                 shapes.push(shape);
             }
         }
+        // The groups of 64 that the sample might have had: its length tells.
+        shapes.retain(|shape| (&shape[..], &expected[..]) != (&[10, 2], &[10, 3]));
         for found in shapes {
             let file = forge(|manifest| entry(manifest, role).shape.clone_from(&found));
             let error = FormatError::WrongShape {
@@ -227,7 +293,7 @@ fn a_size_past_any_address_is_refused() {
 fn resize(manifest: &mut Manifest) {
     let roles: Vec<_> = manifest.tensors.iter().map(|entry| entry.role).collect();
     for role in roles {
-        let shape = expected_shape(role, manifest).unwrap();
+        let shape = forge::shape(role, manifest);
         let entry = entry(manifest, role);
         entry.length = stored_length(&shape, entry.dtype, entry.layout).unwrap_or(u64::MAX);
         entry.shape = shape;
@@ -235,10 +301,10 @@ fn resize(manifest: &mut Manifest) {
 }
 
 /// The document's table of shapes, worked out by hand for the sample: 24 x 16 pixels in patches of
-/// 8, one register, dim 10, hidden 19, 5 centroids, 2 images.
+/// 8, one register, dim 10, hidden 70, 5 centroids, 2 images.
 #[test]
 fn shapes_are_those_of_the_document() {
-    let shapes: [(&str, &[u32]); 20] = [
+    let shapes: [(&str, &[u32]); 23] = [
         ("patch_embed.weight", &[10, 192]),
         ("token_table", &[8, 10]),
         ("blocks.0.norm1.weight", &[10]),
@@ -248,12 +314,15 @@ fn shapes_are_those_of_the_document() {
         ("blocks.1.attn.proj.weight", &[10, 10]),
         ("blocks.1.attn.proj.bias", &[10]),
         ("blocks.1.norm2.bias", &[10]),
-        ("blocks.0.mlp.fc1.weight", &[19, 10]),
-        ("blocks.0.mlp.fc1.scale", &[19]),
-        ("blocks.0.mlp.fc2.weight", &[10, 19]),
+        ("blocks.0.attn.proj.scale", &[10]),
+        ("blocks.0.mlp.fc1.weight", &[70, 10]),
+        ("blocks.0.mlp.fc1.scale", &[70, 1]),
+        ("blocks.0.mlp.fc2.weight", &[10, 70]),
+        ("blocks.0.mlp.fc2.scale", &[10, 3]),
         ("blocks.0.mlp.fc2.bias", &[10]),
         ("norm.weight", &[10]),
         ("codebook.centroids", &[5, 10]),
+        ("codebook.scale", &[5]),
         ("golden.images", &[2, 24, 16, 3]),
         ("golden.class_features", &[2, 10]),
         ("golden.patch_features", &[2, 6, 10]),

@@ -8,8 +8,8 @@ use mimlet_format::{
 /// The sample with element `index` of a tensor overwritten and the hash made good.
 fn with_element(entry: &TensorEntry, index: u64, element: &[u8]) -> AlignedBytes {
     let mut file = forge::sample();
-    let at = (entry.offset + index * entry.dtype.size()) as usize;
-    file[at..at + element.len()].copy_from_slice(element);
+    let start = entry.offset as usize;
+    forge::put(&mut file[start..], entry.dtype, index, element);
     forge::seal(&mut file);
     file
 }
@@ -20,7 +20,8 @@ fn entry(role: TensorRole) -> TensorEntry {
 
 /// Whether a tensor is one of the matrices that are not searched for NaN.
 fn is_weight(entry: &TensorEntry) -> bool {
-    entry.layout != Layout::RowMajor && entry.role != TensorRole::Centroids
+    let name = entry.role.to_string();
+    entry.layout != Layout::RowMajor && !name.ends_with(".scale") && !name.starts_with("codebook")
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn numbers_outside_the_weights_are_finite() {
     let mut checked = 0;
     for entry in entries.iter().filter(|entry| !is_weight(entry)) {
         let elements = entry.layout.stored_elements(&entry.shape).unwrap();
-        // The last centroid lies in the middle of its panel: stay off the padding lanes.
+        // The last scale lies in the middle of its panel: stay off the padding lanes.
         let last = match entry.layout {
             Layout::RowMajor => elements - 1,
             layout => layout.position(entry.shape[1], entry.shape[0] - 1, entry.shape[1] - 1),
@@ -61,6 +62,7 @@ fn panel_padding_is_zero() {
             Layout::RowMajor => continue,
             Layout::Panel16 => [n.next_multiple_of(16), k],
             Layout::Panel16x4 => [n.next_multiple_of(16), k.next_multiple_of(4)],
+            Layout::Panel16x8 => [n.next_multiple_of(16), k.next_multiple_of(8)],
         };
         let role = entry.role;
         let mut lanes = vec![(n, 0), (rows - 1, k - 1), (rows - 1, columns - 1)];
@@ -70,11 +72,14 @@ fn panel_padding_is_zero() {
                 continue;
             }
             let index = entry.layout.position(k, row, column);
-            // The last byte alone: none of an element's bytes may differ from zero.
-            let last = (index + 1) * entry.dtype.size() - 1;
-            let mut file = forge::sample();
-            file[(entry.offset + last) as usize] = 1;
-            forge::seal(&mut file);
+            // The top bit alone: none of an element's bits may differ from zero.
+            let top: &[u8] = match entry.dtype {
+                DType::F32 | DType::U32 => &[0, 0, 0, 0x80],
+                DType::F16 => &[0, 0x80],
+                DType::I8 | DType::U8 => &[0x80],
+                DType::I4 => &[0x8],
+            };
+            let file = with_element(&entry, index, top);
             assert_refused(&file, &FormatError::NonZeroLane { role });
             columns_beside += u32::from(column >= k);
         }
@@ -84,17 +89,54 @@ fn panel_padding_is_zero() {
 
 #[test]
 fn scales_and_margins_are_not_negative() {
+    let mut checked = 0;
     for entry in forge::table().tensors {
         let role = entry.role;
         let name = role.to_string();
         if name.ends_with(".scale") || name == "golden.margins" {
-            let found = -1.0_f32;
-            let file = with_element(&entry, 1, &found.to_le_bytes());
-            let index = 1;
+            // The least of either type.
+            let (found, element) = match entry.dtype {
+                DType::F16 => (-(-24.0_f32).exp2(), vec![0x01, 0x80]),
+                _ => (-1e-45, (-1e-45_f32).to_le_bytes().to_vec()),
+            };
+            let file = with_element(&entry, 1, &element);
+            let (index, found) = (1, found);
             assert_refused(&file, &FormatError::Negative { role, index, found });
-            Model::parse(&with_element(&entry, 1, &0.0_f32.to_le_bytes())).unwrap();
+            Model::parse(&with_element(&entry, 1, &vec![0; element.len()])).unwrap();
+            checked += 1;
         }
     }
+    assert_eq!(checked, 6);
+}
+
+/// Unlike a byte that a reader casts, a half must be told from others by its bits.
+#[test]
+fn centroids_in_half_precision_are_finite() {
+    let shape = [5, 10];
+    let role = TensorRole::Centroids;
+    let with = |bits: u16| {
+        let manifest = forge::manifest();
+        let mut writer = forge::writer(&manifest);
+        let others = forge::roles(&manifest).into_iter();
+        for other in others.filter(|other| !other.to_string().starts_with("codebook")) {
+            forge::add(&mut writer, other);
+        }
+        let mut bytes = forge::content(role, DType::F16, Layout::Panel16, &shape);
+        bytes[6..8].copy_from_slice(&bits.to_le_bytes());
+        writer.tensor(role, DType::F16, Layout::Panel16, &shape, bytes);
+        writer.finish()
+    };
+    for bits in [0x0001, 0x7bff, 0xfbff] {
+        with(bits).unwrap();
+    }
+    let not_finite = |found| FormatError::NotFinite {
+        role,
+        index: 3,
+        found,
+    };
+    assert_eq!(with(0x7c00).unwrap_err(), not_finite(f32::INFINITY));
+    assert_eq!(with(0xfc00).unwrap_err(), not_finite(f32::NEG_INFINITY));
+    assert!(with(0x7c01).is_err());
 }
 
 #[test]

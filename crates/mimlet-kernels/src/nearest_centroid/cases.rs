@@ -1,40 +1,40 @@
-//! Odd sizes, one centroid, exact ties, a row on its centroid, rows skipped.
+//! Odd sizes, one centroid, exact ties, a row on its centroid, rows skipped, narrow centroids.
 
-use super::{Params, call, cpu, reference};
+use super::{Centroids, Params, Storage, call, cpu, reference};
 use crate::case::{
-    Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32, unwritten_u32,
+    Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
+    unwritten_u32,
 };
 use crate::panel::{len16, pack16};
+use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// The examples of nearest centroid.
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = [
+    let shapes = [
         (1, 1, 1),
         (3, 37, 50),
         (64, 128, 64),
         (196, 192, 100),
         (5, 768, 17),
+        (33, 129, 33),
         (2, 8, 1),
-    ]
-    .map(random)
-    .into();
+    ];
+    let mut cases: Vec<Case> = shapes.map(random).into();
+    cases.extend(shapes.map(random_halves));
+    cases.extend(shapes.map(random_bytes));
     // Centroids 0 and 18 are equal, and so are 1 and 2: the first of each pair wins.
     let mut centroids = Stream::new(0x1a).values(20 * 4, 1.0);
     centroids.copy_within(0..4, 18 * 4);
     centroids.copy_within(4..8, 8);
     let x = [&centroids[0..4], &centroids[8..12]].concat();
-    cases.push(case(
-        "ties",
-        Params {
-            dim: 4,
-            centroids: 20,
-        },
-        &x,
-        &centroids,
-    ));
+    let params = Params {
+        dim: 4,
+        centroids: 20,
+    };
+    cases.push(floats("ties", params, &x, &centroids));
     cases
 }
 
@@ -43,13 +43,63 @@ fn random((rows, dim, centroids): (usize, usize, usize)) -> Case {
     let matrix = stream.values(centroids * dim, 1.0);
     let x = stream.values(rows * dim, 1.0);
     let name = format!("{rows} rows of {dim}, {centroids} centroids");
-    case(&name, Params { dim, centroids }, &x, &matrix)
+    floats(&name, Params { dim, centroids }, &x, &matrix)
 }
 
-fn case(name: &str, params: Params, x: &[f32], centroids: &[f32]) -> Case {
-    let rows = x.len() / params.dim;
+/// Centroids in f32.
+fn floats(name: &str, params: Params, x: &[f32], centroids: &[f32]) -> Case {
     let mut packed = vec![0.0; len16(params.centroids, params.dim)];
     pack16(params.centroids, params.dim, centroids, &mut packed);
+    let buffer = Values::F32(packed.clone());
+    let stored = (Storage::F32, buffer, Centroids::F32(&packed));
+    case(name, params, x, centroids, stored)
+}
+
+/// Centroids in f16.
+fn random_halves((rows, dim, centroids): (usize, usize, usize)) -> Case {
+    let mut stream = Stream::new(0x1e);
+    let weight = FloatWeight::random(&mut stream, centroids, dim, true);
+    let x = stream.values(rows * dim, 1.0);
+    let name = format!("{rows} rows of {dim}, {centroids} centroids in f16");
+    let stored = (Storage::F16, weight.buffer(), Centroids::F16(&weight.f16));
+    case(&name, Params { dim, centroids }, &x, &weight.matrix, stored)
+}
+
+/// Centroids in bytes, -128 among them, every third with a scale of zero.
+fn random_bytes((rows, dim, centroids): (usize, usize, usize)) -> Case {
+    let mut stream = Stream::new(0x1f);
+    let bytes: Vec<i8> = (0..centroids * dim)
+        .map(|_| (stream.bits() >> 56) as u8 as i8)
+        .collect();
+    let scale = |centroid| match centroid % 3 {
+        2 => 0.0,
+        _ => 0.008 + 0.002 * stream.signed(),
+    };
+    let scales: Vec<f32> = (0..centroids).map(scale).collect();
+    let widened = bytes.iter().enumerate();
+    let widened: Vec<f32> = widened
+        .map(|(index, &byte)| f32::from(byte) * scales[index / dim])
+        .collect();
+    let x = stream.values(rows * dim, 1.0);
+    let mut packed = vec![0; len16(centroids, dim)];
+    pack16(centroids, dim, &bytes, &mut packed);
+    let mut words: Vec<u32> = bytemuck::allocation::pod_collect_to_vec(&packed);
+    words.extend(scales.iter().map(|scale| scale.to_bits()));
+    let name = format!("{rows} rows of {dim}, {centroids} centroids in bytes");
+    let stored = Centroids::I8(&packed, &scales);
+    let stored = (Storage::I8, Values::U32(words), stored);
+    case(&name, Params { dim, centroids }, &x, &widened, stored)
+}
+
+/// A case of centroids as values, as a GPU's buffer and as the CPU takes them.
+fn case(
+    name: &str,
+    params: Params,
+    x: &[f32],
+    centroids: &[f32],
+    (storage, buffer, stored): (Storage, Values, Centroids<'_>),
+) -> Case {
+    let rows = x.len() / params.dim;
     let mut tokens = vec![0; rows];
     let mut distances = vec![0.0; 2 * rows];
     reference(&params, x, centroids, &mut tokens, &mut distances);
@@ -62,11 +112,11 @@ fn case(name: &str, params: Params, x: &[f32], centroids: &[f32]) -> Case {
     };
     let exact = Tolerance::Exact;
     Case {
-        name: name.into(),
-        call: call(&params, 2, rows as u32),
+        name: name.to_owned(),
+        call: call(&params, storage, 2, rows as u32),
         buffers: vec![
             Values::F32(padded),
-            Values::F32(packed.clone()),
+            buffer,
             unwritten_u32(rows),
             unwritten_f32(2 * rows),
         ],
@@ -87,7 +137,7 @@ fn case(name: &str, params: Params, x: &[f32], centroids: &[f32]) -> Case {
         cpu: at_each_level(|level| {
             let mut tokens = vec![u32::MAX; rows];
             let mut distances = vec![f32::NAN; 2 * rows];
-            cpu(level, &params, x, &packed, &mut tokens, &mut distances);
+            cpu(level, &params, x, stored, &mut tokens, &mut distances);
             vec![Values::U32(tokens), Values::F32(distances)]
         }),
     }

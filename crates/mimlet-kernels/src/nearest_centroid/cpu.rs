@@ -3,9 +3,16 @@
 //! Distances are sums of squared differences rather than `|c|^2 - 2 x c`: the latter loses most of
 //! its digits when a row lies close to its centroid, which is where near-ties are.
 
-use super::Params;
+use super::{Centroids, Params};
+use crate::math::f16_to_f32;
 use crate::panel::WIDTH;
 use crate::simd::Level;
+
+/// Rows that share each widened panel.
+const BLOCK: usize = 32;
+
+/// Columns widened at a time: 8 KB of stack.
+const WIDENED: usize = 128;
 
 /// Writes each row's token to `tokens` `[rows]` and the distances to its best and second-best
 /// centroid to `distances` `[rows, 2]`; `x` is `[rows, dim]`, `centroids` `Panel16 [centroids, dim]`.
@@ -13,56 +20,123 @@ pub fn cpu(
     level: Level,
     params: &Params,
     x: &[f32],
-    centroids: &[f32],
+    centroids: Centroids<'_>,
     tokens: &mut [u32],
     distances: &mut [f32],
 ) {
-    let outputs = tokens.iter_mut().zip(distances.chunks_exact_mut(2));
+    let outputs = tokens
+        .chunks_mut(BLOCK)
+        .zip(distances.chunks_mut(2 * BLOCK));
     level.vectorize(
         #[inline(always)]
         || {
-            for (x, (token, distances)) in x.chunks_exact(params.dim).zip(outputs) {
-                let found = nearest(params, x, centroids);
-                *token = found.token;
-                distances[0] = libm::sqrtf(found.best);
-                distances[1] = libm::sqrtf(found.second);
+            for (x, (tokens, distances)) in x.chunks(BLOCK * params.dim).zip(outputs) {
+                let found = nearest(params, &x[..tokens.len() * params.dim], centroids);
+                let outputs = tokens.iter_mut().zip(distances.chunks_exact_mut(2));
+                for ((token, distances), found) in outputs.zip(found) {
+                    *token = found.token;
+                    distances[0] = libm::sqrtf(found.best);
+                    distances[1] = libm::sqrtf(found.second);
+                }
             }
         },
     );
 }
 
 /// The two smallest squared distances and the token of the smallest.
+#[derive(Clone, Copy)]
 struct Nearest {
     token: u32,
     best: f32,
     second: f32,
 }
 
+/// The nearest centroids of at most [`BLOCK`] rows.
 #[inline(always)]
-fn nearest(params: &Params, x: &[f32], centroids: &[f32]) -> Nearest {
-    let mut found = Nearest {
+fn nearest(params: &Params, x: &[f32], centroids: Centroids<'_>) -> [Nearest; BLOCK] {
+    let mut found = [Nearest {
         token: 0,
         best: f32::MAX,
         second: f32::MAX,
-    };
-    for (panel, centroids) in centroids.chunks_exact(WIDTH * params.dim).enumerate() {
-        let mut squared = [0.0f32; WIDTH];
-        for (&x, centroids) in x.iter().zip(centroids.chunks_exact(WIDTH)) {
-            for (squared, centroid) in squared.iter_mut().zip(centroids) {
-                let difference = x - centroid;
-                *squared += difference * difference;
+    }; BLOCK];
+    let mut widened = [0.0; WIDENED * WIDTH];
+    for first in (0..params.centroids).step_by(WIDTH) {
+        let mut squared = [[0.0f32; WIDTH]; BLOCK];
+        for skip in (0..params.dim).step_by(WIDENED) {
+            let columns = WIDENED.min(params.dim - skip);
+            let start = first * params.dim + skip * WIDTH;
+            let weights = centroids.widen(first, start, &mut widened[..columns * WIDTH]);
+            for (x, squared) in x.chunks_exact(params.dim).zip(&mut squared) {
+                add_squares(&x[skip..][..columns], weights, squared);
             }
         }
-        let present = WIDTH.min(params.centroids - panel * WIDTH);
-        for (lane, &squared) in squared[..present].iter().enumerate() {
-            if squared < found.best {
-                found.second = found.best;
-                found.best = squared;
-                found.token = (panel * WIDTH + lane) as u32;
-            } else if squared < found.second {
-                found.second = squared;
-            }
+        let present = WIDTH.min(params.centroids - first);
+        let rows = x.len() / params.dim;
+        for (found, squared) in found[..rows].iter_mut().zip(&squared) {
+            found.take(first, &squared[..present]);
         }
     }
     found
+}
+
+/// Adds the squared differences of a row's columns from those of sixteen centroids.
+#[inline(always)]
+fn add_squares(x: &[f32], centroids: &[f32], squared: &mut [f32; WIDTH]) {
+    let mut sums = *squared;
+    for (&x, centroids) in x.iter().zip(centroids.chunks_exact(WIDTH)) {
+        for (sum, centroid) in sums.iter_mut().zip(centroids) {
+            let difference = x - centroid;
+            *sum += difference * difference;
+        }
+    }
+    *squared = sums;
+}
+
+impl Nearest {
+    /// Considers the centroids from `first` on.
+    #[inline(always)]
+    fn take(&mut self, first: usize, squared: &[f32]) {
+        for (lane, &squared) in squared.iter().enumerate() {
+            if squared < self.best {
+                self.second = self.best;
+                self.best = squared;
+                self.token = (first + lane) as u32;
+            } else if squared < self.second {
+                self.second = squared;
+            }
+        }
+    }
+}
+
+impl<'a> Centroids<'a> {
+    /// The values of a panel from element `start` on as f32, as many as `room` holds; `first` is the
+    /// panel's first centroid.
+    #[inline(always)]
+    fn widen<'r>(self, first: usize, start: usize, room: &'r mut [f32]) -> &'r [f32]
+    where
+        'a: 'r,
+    {
+        match self {
+            Self::F32(values) => &values[start..][..room.len()],
+            Self::F16(bits) => {
+                for (value, &bits) in room.iter_mut().zip(&bits[start..]) {
+                    *value = f16_to_f32(bits);
+                }
+                room
+            }
+            Self::I8(bytes, scales) => {
+                let mut lanes = [0.0; WIDTH];
+                for (lane, &scale) in lanes.iter_mut().zip(&scales[first..]) {
+                    *lane = scale;
+                }
+                let columns = room.chunks_exact_mut(WIDTH);
+                for (column, bytes) in columns.zip(bytes[start..].chunks_exact(WIDTH)) {
+                    for ((value, &byte), scale) in column.iter_mut().zip(bytes).zip(&lanes) {
+                        *value = f32::from(byte) * scale;
+                    }
+                }
+                room
+            }
+        }
+    }
 }

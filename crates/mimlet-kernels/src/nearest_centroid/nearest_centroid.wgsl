@@ -4,10 +4,12 @@
 override FIRST: u32;
 override DIM: u32;
 override CENTROIDS: u32;
+// Width of a centroid's values: 32 or 16 for floats, 8 for bytes with a scale for each centroid.
+override BITS: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-// Panel16: [ceil(CENTROIDS / 16)][DIM][16].
-@group(0) @binding(1) var<storage, read> centroids: array<f32>;
+// Panel16: [ceil(CENTROIDS / 16)][DIM][16] values of BITS, then the scales of bytes.
+@group(0) @binding(1) var<storage, read> centroids: array<u32>;
 @group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
 // Distance to the best centroid and to the second-best.
 @group(0) @binding(3) var<storage, read_write> distances: array<f32>;
@@ -17,6 +19,27 @@ var<workgroup> second: array<f32, 64>;
 var<workgroup> token: array<u32, 64>;
 
 const LARGEST: f32 = 0x1.fffffep+127f;
+
+// A value by its index in the panels; `scale` is its centroid's, for bytes.
+fn value(index: u32, scale: f32) -> f32 {
+    if BITS == 32u {
+        return bitcast<f32>(centroids[index]);
+    }
+    if BITS == 16u {
+        let pair = unpack2x16float(centroids[index / 2u]);
+        return select(pair.x, pair.y, index % 2u == 1u);
+    }
+    let word = bitcast<i32>(centroids[index / 4u]);
+    return f32((word << (24u - index % 4u * 8u)) >> 24u) * scale;
+}
+
+// The scale of a centroid's bytes; 1 for floats.
+fn scale_of(centroid: u32) -> f32 {
+    if BITS != 8u {
+        return 1.0;
+    }
+    return bitcast<f32>(centroids[(CENTROIDS + 15u) / 16u * 4u * DIM + centroid]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -30,9 +53,10 @@ fn main(
     var found = lane;
     for (var centroid = lane; centroid < CENTROIDS; centroid += 64u) {
         let column = centroid / 16u * DIM * 16u + centroid % 16u;
+        let scale = scale_of(centroid);
         var squared = 0.0;
         for (var k = 0u; k < DIM; k += 1u) {
-            let difference = x[start + k] - centroids[column + k * 16u];
+            let difference = x[start + k] - value(column + k * 16u, scale);
             squared += difference * difference;
         }
         if squared < nearest {

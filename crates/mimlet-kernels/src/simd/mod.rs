@@ -9,9 +9,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64_q4;
 
 mod level;
+mod q4;
 mod q8;
 
 pub use level::Level;
+pub(crate) use q4::{CHUNK, Q4Chunk, q4_rows};
 pub(crate) use q8::{Q8Rows, q8_rows};

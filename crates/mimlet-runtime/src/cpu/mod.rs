@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use mimlet_format::Model;
 use mimlet_kernels::Level;
+pub(crate) use weights::centroids_of;
+
 use threads::Threads;
 use weights::Weights;
 use workspace::Workspace;

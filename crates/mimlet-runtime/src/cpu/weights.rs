@@ -1,7 +1,8 @@
 //! The tensors of each step, found once.
 
 use crate::plan::{PlanError, Step};
-use mimlet_format::{DType, Model, TensorRole};
+use mimlet_format::{DType, Model, TensorRole, TensorView};
+use mimlet_kernels::nearest_centroid::Centroids;
 use mimlet_kernels::panel::Panels;
 
 /// The tensors of a step, in the file's memory.
@@ -13,10 +14,12 @@ pub(super) enum Weights<'m> {
     Float(Panels<'m>, &'m [f32]),
     /// Byte weights, scales and biases.
     Bytes(&'m [i8], [&'m [f32]; 2]),
+    /// 4-bit weights, bits of their groups' f16 scales, and biases.
+    Nibbles(&'m [u8], &'m [u16], &'m [f32]),
     /// Gain and offset.
     Norm(&'m [f32], &'m [f32]),
     /// Centroids.
-    Centroids(&'m [f32]),
+    Centroids(Centroids<'m>),
 }
 
 impl<'m> Weights<'m> {
@@ -45,26 +48,65 @@ impl<'m> Weights<'m> {
             Step::LayerNorm { weight, bias, .. } => {
                 Self::Norm(floats(model, weight)?, floats(model, bias)?)
             }
-            Step::NearestCentroid { centroids, .. } => Self::Centroids(floats(model, centroids)?),
+            Step::LinearQ4 {
+                weight,
+                scale,
+                bias,
+                ..
+            } => Self::Nibbles(
+                nibbles(model, weight)?,
+                halves(model, scale)?,
+                floats(model, bias)?,
+            ),
+            Step::NearestCentroid { .. } => Self::Centroids(centroids_of(model)?),
             _ => Self::None,
         })
     }
 }
 
-fn floats<'m>(model: &Model<'m>, role: TensorRole) -> Result<&'m [f32], PlanError> {
+/// A model's centroids.
+pub(crate) fn centroids_of<'m>(model: &Model<'m>) -> Result<Centroids<'m>, PlanError> {
+    let role = TensorRole::Centroids;
     let tensor = model.tensor(role).ok_or(PlanError::MissingTensor(role))?;
-    tensor.f32().ok_or(PlanError::UnsupportedStorage(
-        role,
-        "something else than f32",
-    ))
+    Ok(match tensor.entry.dtype {
+        DType::I8 => Centroids::I8(
+            bytes(model, role)?,
+            floats(model, TensorRole::CentroidScale)?,
+        ),
+        DType::F16 => Centroids::F16(halves(model, role)?),
+        _ => Centroids::F32(floats(model, role)?),
+    })
+}
+
+/// A tensor's elements as `view` gives them; `otherwise` is what they are when it does not.
+fn stored<'m, T>(
+    model: &Model<'m>,
+    role: TensorRole,
+    otherwise: &'static str,
+    view: impl Fn(&TensorView<'_, 'm>) -> Option<&'m [T]>,
+) -> Result<&'m [T], PlanError> {
+    let tensor = model.tensor(role).ok_or(PlanError::MissingTensor(role))?;
+    view(&tensor).ok_or(PlanError::UnsupportedStorage(role, otherwise))
+}
+
+fn floats<'m>(model: &Model<'m>, role: TensorRole) -> Result<&'m [f32], PlanError> {
+    stored(model, role, "something else than f32", |tensor| {
+        tensor.f32()
+    })
+}
+
+fn halves<'m>(model: &Model<'m>, role: TensorRole) -> Result<&'m [u16], PlanError> {
+    stored(model, role, "something else than f16", |tensor| {
+        tensor.f16_bits()
+    })
 }
 
 fn bytes<'m>(model: &Model<'m>, role: TensorRole) -> Result<&'m [i8], PlanError> {
-    let tensor = model.tensor(role).ok_or(PlanError::MissingTensor(role))?;
-    tensor.i8().ok_or(PlanError::UnsupportedStorage(
-        role,
-        "something else than i8",
-    ))
+    stored(model, role, "something else than i8", |tensor| tensor.i8())
+}
+
+fn nibbles<'m>(model: &Model<'m>, role: TensorRole) -> Result<&'m [u8], PlanError> {
+    stored(model, role, "something else than i4", |tensor| tensor.i4())
 }
 
 fn panels<'m>(model: &Model<'m>, role: TensorRole) -> Result<Panels<'m>, PlanError> {

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::mem;
 use mimlet_format::AlignedBytes;
 use mimlet_kernels::{
-    Level, attention, gelu, layer_norm, linear, linear_q8, nearest_centroid, patch_embed, patchify,
-    quantize_rows, residual,
+    Level, attention, gelu, layer_norm, linear, linear_q4, linear_q8, nearest_centroid,
+    patch_embed, patchify, quantize_rows, residual,
 };
 
 /// Floats on a cache line.
@@ -186,6 +186,26 @@ impl Workspace {
                         let words = y.len() / params.outputs * params.row_words();
                         let x = &x[first * params.row_words()..][..words];
                         linear_q8::cpu(level, params, x, weight, channels, y);
+                    });
+                });
+            }
+            (
+                &Step::LinearQ4 {
+                    ref params,
+                    rows,
+                    x,
+                    y,
+                    ..
+                },
+                Weights::Nibbles(weight, scales, bias),
+            ) => {
+                self.write(y, |workspace, y| {
+                    let x = &workspace.buffers[x.0].words;
+                    let y = &mut y[..rows as usize * params.outputs];
+                    threads.rows(y, params.outputs, |first, y| {
+                        let words = y.len() / params.outputs * params.row_words();
+                        let x = &x[first * params.row_words()..][..words];
+                        linear_q4::cpu(level, params, x, weight, scales, bias, y);
                     });
                 });
             }

@@ -4,11 +4,11 @@ use super::{BufferId, BufferSpec, Plan, PlanError, Step, rows_of};
 use alloc::vec::Vec;
 use mimlet_format::{
     BlockTensor, Codebook, CodebookSpace, DType, EncoderConfig, LinearPart, Manifest, NormPart,
-    TensorEntry, TensorRole,
+    TensorEntry, TensorRole, group_size,
 };
+use mimlet_kernels::nearest_centroid::{self, Storage};
 use mimlet_kernels::{
-    attention, layer_norm, linear, linear_q8, nearest_centroid, patch_embed, patchify,
-    quantize_rows,
+    attention, layer_norm, linear, linear_q4, linear_q8, patch_embed, patchify, quantize_rows,
 };
 
 /// Plans an encoder: see [`Plan::new`].
@@ -59,7 +59,7 @@ struct BlockBuffers {
     wide: BufferId,
     /// `[tokens, embed_dim]`: what is added to the residual stream.
     branch: BufferId,
-    /// Quantised rows of either width; without byte weights it is empty.
+    /// Quantised rows of either width; without integer weights it is empty.
     quantized: BufferId,
 }
 
@@ -113,15 +113,15 @@ impl<'a> Builder<'a> {
         BufferId(self.buffers.len() - 1)
     }
 
-    fn dtype(&self, role: TensorRole) -> Result<DType, PlanError> {
-        let entry = self
-            .manifest
-            .tensors
-            .iter()
-            .find(|entry| entry.role == role);
-        entry
-            .map(|entry| entry.dtype)
+    fn entry(&self, role: TensorRole) -> Result<&TensorEntry, PlanError> {
+        let mut entries = self.manifest.tensors.iter();
+        entries
+            .find(|entry| entry.role == role)
             .ok_or(PlanError::MissingTensor(role))
+    }
+
+    fn dtype(&self, role: TensorRole) -> Result<DType, PlanError> {
+        self.entry(role).map(|entry| entry.dtype)
     }
 
     /// Whether a float weight is stored in half precision.
@@ -173,12 +173,11 @@ impl<'a> Builder<'a> {
     fn block_buffers(&mut self) -> BlockBuffers {
         let (tokens, dim) = (self.config.tokens(), self.config.embed_dim as usize);
         let mlp_dim = self.config.mlp_dim as usize;
-        let bytes = self
-            .manifest
-            .tensors
-            .iter()
-            .any(|entry| entry.dtype == DType::I8);
-        let row_words = if bytes {
+        let multiplies_bytes = |entry: &TensorEntry| {
+            matches!(entry.role, TensorRole::Block { .. })
+                && matches!(entry.dtype, DType::I8 | DType::I4)
+        };
+        let row_words = if self.manifest.tensors.iter().any(multiplies_bytes) {
             quantize_rows::row_words(dim.max(mlp_dim))
         } else {
             0
@@ -290,26 +289,8 @@ impl<'a> Builder<'a> {
         let [weight, bias, scale] =
             [LinearPart::Weight, LinearPart::Bias, LinearPart::Scale].map(|part| layer.role(part));
         self.dtype(bias)?;
-        if self.dtype(weight)? == DType::I8 {
-            self.dtype(scale)?;
-            let params = quantize_rows::Params { dim: inputs };
-            self.steps.push(Step::QuantizeRows {
-                params,
-                rows,
-                x,
-                quantized,
-            });
-            let params = linear_q8::Params { inputs, outputs };
-            self.steps.push(Step::LinearQ8 {
-                params,
-                rows,
-                x: quantized,
-                weight,
-                scale,
-                bias,
-                y,
-            });
-        } else {
+        let dtype = self.dtype(weight)?;
+        if !matches!(dtype, DType::I8 | DType::I4) {
             let params = linear::Params {
                 inputs,
                 outputs,
@@ -323,8 +304,55 @@ impl<'a> Builder<'a> {
                 bias,
                 y,
             });
+            return Ok(());
         }
+        let params = quantize_rows::Params { dim: inputs };
+        self.steps.push(Step::QuantizeRows {
+            params,
+            rows,
+            x,
+            quantized,
+        });
+        let x = quantized;
+        self.steps.push(if dtype == DType::I8 {
+            self.dtype(scale)?;
+            Step::LinearQ8 {
+                params: linear_q8::Params { inputs, outputs },
+                rows,
+                x,
+                weight,
+                scale,
+                bias,
+                y,
+            }
+        } else {
+            let group_size = self.group_size(scale, layer.inputs)?;
+            Step::LinearQ4 {
+                params: linear_q4::Params {
+                    inputs,
+                    outputs,
+                    group_size,
+                },
+                rows,
+                x,
+                weight,
+                scale,
+                bias,
+                y,
+            }
+        });
         Ok(())
+    }
+
+    /// Inputs that share a scale, by the number of scales.
+    fn group_size(&self, scale: TensorRole, inputs: u32) -> Result<usize, PlanError> {
+        let groups = self.entry(scale)?.shape.get(1).copied();
+        let size = groups.and_then(|groups| group_size(inputs, groups));
+        size.map(|size| size as usize)
+            .ok_or(PlanError::UnsupportedStorage(
+                scale,
+                "groups of neither 32 nor 64",
+            ))
     }
 
     fn residual(&mut self, branch: BufferId, x: BufferId) {
@@ -338,7 +366,13 @@ impl<'a> Builder<'a> {
         patches: BufferId,
         features: BufferId,
     ) -> Result<(BufferId, BufferId), PlanError> {
-        self.dtype(TensorRole::Centroids)?;
+        let storage = match self.dtype(TensorRole::Centroids)? {
+            DType::I8 => Storage::I8,
+            DType::F16 => Storage::F16,
+            _ => Storage::F32,
+        };
+        let scale = (storage == Storage::I8).then_some(TensorRole::CentroidScale);
+        scale.map(|scale| self.dtype(scale)).transpose()?;
         let rows = self.config.patches();
         let (first, dim) = rows_of(codebook.space, self.config);
         let x = match codebook.space {
@@ -354,10 +388,12 @@ impl<'a> Builder<'a> {
         let centroids = TensorRole::Centroids;
         self.steps.push(Step::NearestCentroid {
             params,
+            storage,
             first,
             rows,
             x,
             centroids,
+            scale,
             tokens,
             distances,
         });

@@ -3,7 +3,7 @@
 use super::BufferId;
 use mimlet_format::TensorRole;
 use mimlet_kernels::{
-    Call, WgslKernel, attention, gelu, layer_norm, linear, linear_q8, nearest_centroid,
+    Call, WgslKernel, attention, gelu, layer_norm, linear, linear_q4, linear_q8, nearest_centroid,
     patch_embed, patchify, quantize_rows, residual,
 };
 
@@ -91,6 +91,23 @@ pub enum Step {
         /// Written.
         y: BufferId,
     },
+    /// Linear layer on 4-bit weights.
+    LinearQ4 {
+        /// Shape.
+        params: linear_q4::Params,
+        /// Rows.
+        rows: u32,
+        /// Read: quantised rows.
+        x: BufferId,
+        /// Weight.
+        weight: TensorRole,
+        /// Scale per output channel and group of inputs.
+        scale: TensorRole,
+        /// Bias.
+        bias: TensorRole,
+        /// Written.
+        y: BufferId,
+    },
     /// Multi-head self-attention.
     Attention {
         /// Shape.
@@ -120,6 +137,8 @@ pub enum Step {
     NearestCentroid {
         /// Shape.
         params: nearest_centroid::Params,
+        /// Type of the centroids.
+        storage: nearest_centroid::Storage,
         /// Rows of x left out at the front.
         first: u32,
         /// Rows.
@@ -128,6 +147,8 @@ pub enum Step {
         x: BufferId,
         /// Centroids.
         centroids: TensorRole,
+        /// Scale per centroid, of those in bytes.
+        scale: Option<TensorRole>,
         /// Written: u32 tokens.
         tokens: BufferId,
         /// Written: best and second-best distances.
@@ -146,6 +167,7 @@ impl Step {
             Self::QuantizeRows { .. } => &quantize_rows::KERNEL,
             Self::Linear { .. } => &linear::KERNEL,
             Self::LinearQ8 { .. } => &linear_q8::KERNEL,
+            Self::LinearQ4 { .. } => &linear_q4::KERNEL,
             Self::Attention { .. } => &attention::KERNEL,
             Self::Gelu { .. } => &gelu::KERNEL,
             Self::Residual { .. } => &residual::KERNEL,
@@ -163,15 +185,17 @@ impl Step {
             Self::QuantizeRows { params, rows, .. } => quantize_rows::call(params, *rows),
             Self::Linear { params, rows, .. } => linear::call(params, *rows),
             Self::LinearQ8 { params, rows, .. } => linear_q8::call(params, *rows),
+            Self::LinearQ4 { params, rows, .. } => linear_q4::call(params, *rows),
             Self::Attention { params, .. } => attention::call(params),
             Self::Gelu { len, .. } => gelu::call(*len),
             Self::Residual { len, .. } => residual::call(*len),
             Self::NearestCentroid {
                 params,
+                storage,
                 first,
                 rows,
                 ..
-            } => nearest_centroid::call(params, *first, *rows),
+            } => nearest_centroid::call(params, *storage, *first, *rows),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod acceptance;
 mod oracle;
 mod random_model;
+mod store;
 
 use mimlet_format::{CodebookSpace, DType, Model};
 use mimlet_kernels::Level;
@@ -30,8 +31,15 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn features_and_tokens_equal_the_oracles() {
-    for (dtype, tolerance) in [(DType::F32, 2e-5), (DType::F16, 2e-3), (DType::I8, 0.15)] {
-        let random = RandomModel::new(dtype, CodebookSpace::Features);
+    let space = CodebookSpace::Features;
+    let one_type = |dtype| (format!("{dtype}"), RandomModel::new(dtype, space));
+    for ((name, random), tolerance) in [
+        (one_type(DType::F32), 2e-5),
+        (one_type(DType::F16), 2e-3),
+        (one_type(DType::I8), 0.15),
+        (one_type(DType::I4), 0.5),
+        (("mixed".into(), RandomModel::mixed(space)), 0.5),
+    ] {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
         let expected = oracle::encode(&random);
@@ -41,9 +49,9 @@ fn features_and_tokens_equal_the_oracles() {
             .max(largest_difference(&encoding.patches, &expected.patches));
         assert!(
             difference <= tolerance,
-            "{dtype:?}: {difference} above {tolerance}"
+            "{name}: {difference} above {tolerance}"
         );
-        if dtype == DType::F32 {
+        if name == "f32" {
             assert_eq!(encoding.tokens, expected.tokens);
             assert!(largest_difference(&encoding.margins, &expected.margins) <= 1e-4);
         }
@@ -64,8 +72,14 @@ fn a_pixel_codebook_tokenises_the_image_itself() {
 
 #[test]
 fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
-    for dtype in [DType::F32, DType::F16, DType::I8] {
-        let random = RandomModel::new(dtype, CodebookSpace::Features);
+    let space = CodebookSpace::Features;
+    let one_type = |dtype| RandomModel::new(dtype, space);
+    let types = [DType::F32, DType::F16, DType::I8, DType::I4].map(one_type);
+    for (index, random) in types
+        .into_iter()
+        .chain([RandomModel::mixed(space)])
+        .enumerate()
+    {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
         let expected = encoder(&model, Level::BASELINE, 1)
@@ -79,7 +93,7 @@ fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
                 let encoding = encoder.encode(&random.image).unwrap();
                 assert_eq!(
                     *encoding, expected,
-                    "{dtype:?}, {level:?}, {threads} threads"
+                    "model {index}, {level:?}, {threads} threads"
                 );
             }
         }

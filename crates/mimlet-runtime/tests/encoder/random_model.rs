@@ -4,12 +4,12 @@
 use mimlet_format::{
     AcceptanceTest, Activation, AlignedBytes, BlockTensor, Codebook, CodebookSpace, DType,
     Distance, EncoderConfig, GoldenTensor, Layout, LinearPart, ModelWriter, NormPart, Preprocess,
-    Provenance, Resample, Scheme, TensorRole, Thresholds, expected_shape, layout_for,
-    required_roles, scale_of,
+    Provenance, Resample, Scheme, TensorRole, Thresholds, expected_shape, required_roles,
 };
 use mimlet_kernels::case::Stream;
-use mimlet_kernels::panel;
 use std::collections::BTreeMap;
+
+use crate::store::store;
 
 /// The model's float weights by role, row-major, and an image for it.
 pub(crate) struct RandomModel {
@@ -19,7 +19,8 @@ pub(crate) struct RandomModel {
     pub(crate) image: Vec<f32>,
     /// Golden images, u8 `[images, height, width, 3]`.
     pub(crate) golden: Vec<u8>,
-    dtype: DType,
+    /// Element type of the weights; `None` for one of each in every block.
+    dtype: Option<DType>,
 }
 
 /// Golden images in the file.
@@ -35,14 +36,24 @@ pub(crate) struct Golden {
 }
 
 impl RandomModel {
+    /// Weights of one type, as far as their roles may be that.
     pub(crate) fn new(dtype: DType, space: CodebookSpace) -> Self {
+        Self::stored(Some(dtype), space)
+    }
+
+    /// Weights of every type in each block.
+    pub(crate) fn mixed(space: CodebookSpace) -> Self {
+        Self::stored(None, space)
+    }
+
+    fn stored(dtype: Option<DType>, space: CodebookSpace) -> Self {
         let encoder = EncoderConfig {
             image_size: [16, 40],
             patch_size: 8,
             embed_dim: 36,
             depth: 2,
             num_heads: 3,
-            mlp_dim: 50,
+            mlp_dim: 70,
             register_tokens: 1,
             layer_norm_eps: 1e-6,
             activation: Activation::Gelu,
@@ -137,44 +148,22 @@ impl RandomModel {
             if matches!(role, TensorRole::Golden(_)) {
                 continue;
             }
-            let shape = expected_shape(role, &manifest).unwrap();
-            let scale = scale_of(role).filter(|_| self.dtype == DType::I8);
-            if let Some(scale) = scale {
-                let (quantized, scales) = quantize(values, shape[1] as usize);
-                let [n, k] = [shape[0] as usize, shape[1] as usize];
-                let mut packed = vec![0i8; panel::len16x4(n, k)];
-                panel::pack16x4(n, k, &quantized, &mut packed);
-                let packed: Vec<u8> = packed.iter().map(|byte| byte.cast_unsigned()).collect();
-                writer.tensor(role, DType::I8, Layout::Panel16x4, &shape, packed);
-                writer.tensor(
-                    scale,
-                    DType::F32,
-                    Layout::RowMajor,
-                    &shape[..1],
-                    bytes(&scales),
-                );
-                continue;
-            }
-            let is_half = self.dtype != DType::F32 && layout_for(role, DType::F16).is_some();
-            let dtype = if is_half { DType::F16 } else { DType::F32 };
-            let layout = layout_for(role, dtype).unwrap();
-            let values = match layout {
-                Layout::RowMajor => values.clone(),
-                _ => {
-                    let [n, k] = [shape[0] as usize, shape[1] as usize];
-                    let mut packed = vec![0.0; panel::len16(n, k)];
-                    panel::pack16(n, k, values, &mut packed);
-                    packed
-                }
-            };
-            let bytes = if is_half {
-                half(&values)
-            } else {
-                bytes(&values)
-            };
-            writer.tensor(role, dtype, layout, &shape, bytes);
+            store(&mut writer, role, values, self.dtype_of(role));
         }
         writer.finish().unwrap()
+    }
+
+    fn dtype_of(&self, role: TensorRole) -> DType {
+        use BlockTensor::{Fc1, Fc2, Proj};
+        self.dtype.unwrap_or(match role {
+            TensorRole::Block { tensor, .. } => match tensor {
+                Proj(_) => DType::F32,
+                Fc1(_) => DType::I8,
+                Fc2(_) => DType::F16,
+                _ => DType::I4,
+            },
+            _ => DType::F32,
+        })
     }
 
     fn any_result(&self) -> Golden {
@@ -216,11 +205,8 @@ impl RandomModel {
                 producer: "test".into(),
                 source: "seed 5".into(),
                 source_hash: [0; 32],
-                scheme: match self.dtype {
-                    DType::F16 => Scheme::F16,
-                    DType::I8 => Scheme::Int8,
-                    _ => Scheme::F32,
-                },
+                // Decides nothing.
+                scheme: Scheme::F32,
                 licence: None,
             },
         )
@@ -236,18 +222,6 @@ fn is_gain(role: TensorRole) -> bool {
                 ..
             }
     )
-}
-
-/// Signed bytes by the largest magnitude of each row of `columns` values, and the rows' scales.
-fn quantize(matrix: &[f32], columns: usize) -> (Vec<i8>, Vec<f32>) {
-    let mut bytes = Vec::new();
-    let mut scales = Vec::new();
-    for row in matrix.chunks(columns) {
-        let scale = row.iter().fold(0.0f32, |largest, v| largest.max(v.abs())) / 127.0;
-        bytes.extend(row.iter().map(|v| (v / scale).round_ties_even() as i8));
-        scales.push(scale);
-    }
-    (bytes, scales)
 }
 
 /// The role of a linear layer's bias beside its weight.

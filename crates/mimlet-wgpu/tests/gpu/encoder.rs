@@ -31,7 +31,12 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn features_and_tokens_are_those_of_the_cpu() {
-    for (dtype, tolerance) in [(DType::F32, 2e-5), (DType::F16, 2e-5), (DType::I8, 0.1)] {
+    for (dtype, tolerance) in [
+        (DType::F32, 2e-5),
+        (DType::F16, 2e-5),
+        (DType::I8, 0.1),
+        (DType::I4, 0.1),
+    ] {
         for space in [CodebookSpace::Features, CodebookSpace::Pixels] {
             let file = random_model(dtype, space);
             let model = Model::parse(&file).unwrap();

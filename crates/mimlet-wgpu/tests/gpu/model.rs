@@ -49,10 +49,12 @@ pub(crate) fn random(dtype: DType, space: CodebookSpace, encoder: EncoderConfig)
     let mut stream = Stream::new(0x21);
     let roles: Vec<TensorRole> = required_roles(writer.manifest()).collect();
     for role in roles {
-        let scale = scale_of(role).filter(|_| dtype == DType::I8);
-        add(&mut writer, role, storage(role, dtype), &mut stream);
-        if let Some(scale) = scale {
-            add(&mut writer, scale, DType::F32, &mut stream);
+        let stored = storage(role, dtype);
+        add(&mut writer, role, stored, &mut stream);
+        match (scale_of(role), stored) {
+            (Some(scale), DType::I8) => add(&mut writer, scale, DType::F32, &mut stream),
+            (Some(scale), DType::I4) => add_group_scale(&mut writer, role, scale, &mut stream),
+            _ => {}
         }
     }
     writer.finish().unwrap()
@@ -64,6 +66,7 @@ fn storage(role: TensorRole, dtype: DType) -> DType {
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
         TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
         TensorRole::PatchEmbedWeight if dtype == DType::F16 => DType::F16,
+        TensorRole::Centroids if dtype == DType::I4 => DType::I8,
         role if scale_of(role).is_some() => dtype,
         _ => DType::F32,
     }
@@ -74,7 +77,16 @@ fn add(writer: &mut ModelWriter<'_>, role: TensorRole, dtype: DType, stream: &mu
     let shape = expected_shape(role, writer.manifest()).unwrap();
     let elements = shape.iter().product::<u32>() as usize;
     let bytes = match (role, dtype) {
-        (TensorRole::Golden(_), _) => vec![0; elements * dtype.size() as usize],
+        (TensorRole::Golden(_), _) => vec![0; elements * dtype.bits() as usize / 8],
+        (_, DType::I4) => {
+            let values: Vec<i8> = (0..elements)
+                .map(|_| (stream.bits() >> 60) as i8 - 8)
+                .collect();
+            let [n, k] = [shape[0], shape[1]].map(|side| side as usize);
+            let mut packed = vec![0; panel::len16x8(n, k)];
+            panel::pack16x8(n, k, &values, &mut packed);
+            packed
+        }
         (_, DType::I8) => {
             let bytes: Vec<i8> = (0..elements)
                 .map(|_| (stream.signed() * 127.9) as i8)
@@ -93,6 +105,29 @@ fn add(writer: &mut ModelWriter<'_>, role: TensorRole, dtype: DType, stream: &mu
     writer.tensor(role, dtype, layout, &shape, bytes);
 }
 
+/// Adds the scales of an i4 weight: of groups of 64 for the MLP's second layer, of 32 elsewhere.
+fn add_group_scale(
+    writer: &mut ModelWriter<'_>,
+    weight: TensorRole,
+    scale: TensorRole,
+    stream: &mut Stream,
+) {
+    let shape = expected_shape(weight, writer.manifest()).unwrap();
+    let size = match scale {
+        TensorRole::Block {
+            tensor: BlockTensor::Fc2(_),
+            ..
+        } => 64,
+        _ => 32,
+    };
+    let shape = [shape[0], shape[1].div_ceil(size)];
+    // From 2^-6 to 2^-5.
+    let bits = |_| 0x2400 + (stream.bits() >> 54) as u16;
+    let scales: Vec<u16> = (0..shape[0] * shape[1]).map(bits).collect();
+    let bytes = stored(&scales, &shape, Layout::Panel16);
+    writer.tensor(scale, DType::F16, Layout::Panel16, &shape, bytes);
+}
+
 /// Bytes of a row-major tensor in a layout.
 fn stored<T: bytemuck::Pod + Default>(elements: &[T], shape: &[u32], layout: Layout) -> Vec<u8> {
     let &[n, k] = shape else {
@@ -100,7 +135,7 @@ fn stored<T: bytemuck::Pod + Default>(elements: &[T], shape: &[u32], layout: Lay
     };
     let (n, k) = (n as usize, k as usize);
     let packed = match layout {
-        Layout::RowMajor => elements.to_vec(),
+        Layout::RowMajor | Layout::Panel16x8 => elements.to_vec(),
         Layout::Panel16 => {
             let mut packed = vec![T::zeroed(); panel::len16(n, k)];
             panel::pack16(n, k, elements, &mut packed);
@@ -140,6 +175,7 @@ fn value(role: TensorRole, stream: &mut Stream) -> f32 {
                 | Fc2(LinearPart::Scale),
             ..
         } => 0.002 + 0.001 * signed,
+        TensorRole::CentroidScale => 0.008 + 0.002 * signed,
         TensorRole::Centroids | TensorRole::TokenTable => signed,
         _ => 0.2 * signed,
     }

@@ -1,0 +1,69 @@
+//! Linear layer on 4-bit weights with one scale per output channel and group of inputs, activations
+//! in bytes with one scale per row, as [`crate::quantize_rows`] makes them:
+//! `y = row_scale * sum_g (group_scale_g * sum_{k in g} x_k w_k) + b`. The inner sum is exact in
+//! i32, the outer one runs in f32 over the groups in order.
+//!
+//! Groups of 32 or 64 are the blocks of GGML's `Q4_0` and of GPTQ's `group_size` (Frantar et al.
+//! 2022, arXiv 2210.17323); weights -8 to 7, without a zero point.
+
+#[cfg(feature = "cases")]
+pub(crate) mod cases;
+mod cpu;
+mod reference;
+
+use crate::op::{Access, Call, WgslKernel};
+use alloc::vec;
+
+pub use cpu::cpu;
+pub use reference::reference;
+
+/// Shape of a linear layer with 4-bit weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params {
+    /// Values in an input row.
+    pub inputs: usize,
+    /// Values in an output row.
+    pub outputs: usize,
+    /// Inputs that share a scale: 32 or 64. The last group may be short.
+    pub group_size: usize,
+}
+
+impl Params {
+    /// Words in a quantised input row: four bytes each, then the scale.
+    #[must_use]
+    pub fn row_words(&self) -> usize {
+        crate::quantize_rows::row_words(self.inputs)
+    }
+
+    /// Groups of inputs, and scales of an output.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.inputs.div_ceil(self.group_size)
+    }
+}
+
+/// Bindings: x `[rows, row_words]` from `quantize_rows`; weight `Panel16x8 [outputs, inputs]` as
+/// words of eight halves; group scales `Panel16 [outputs, groups]` in f16, two a word, and after them
+/// the biases `[outputs]`; y `[rows, outputs]`. Each invocation computes 4 rows x 4 outputs; a
+/// workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
+pub static KERNEL: WgslKernel = WgslKernel {
+    name: "linear_q4",
+    source: include_str!("linear_q4.wgsl"),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+};
+
+/// The dispatch over `rows` rows.
+#[must_use]
+pub fn call(params: &Params, rows: u32) -> Call {
+    Call {
+        constants: vec![
+            ("ROWS", f64::from(rows)),
+            ("INPUTS", params.inputs as f64),
+            ("OUTPUTS", params.outputs as f64),
+            ("GROUP", params.group_size as f64),
+        ],
+        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
+    }
+}
