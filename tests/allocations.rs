@@ -12,7 +12,7 @@ fn allocations(run: impl FnOnce()) -> u64 {
 
 #[test]
 fn encoding_allocates_nothing_after_the_first_image() {
-    for scheme in [Scheme::F32, Scheme::F16, Scheme::Int8] {
+    for scheme in [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4] {
         for bytes in [timm::packed(scheme), tiny::packed(scheme)] {
             let file = model_file(bytes);
             let model = file.model();

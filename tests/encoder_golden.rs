@@ -67,7 +67,7 @@ fn a_photo_becomes_timms_pixels_within_one_level() {
 
 #[test]
 fn every_scheme_passes_its_own_acceptance_test() {
-    for scheme in [Scheme::F32, Scheme::F16, Scheme::Int8] {
+    for scheme in [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4] {
         let file = model_file(timm::packed(scheme));
         let model = file.model();
         let verdict = acceptance::run(&model, &mut encoder_on_cpu(&model, 2)).unwrap();

@@ -7,7 +7,7 @@ use mimlet_tests::timm::{self, PHOTOS, TOLERANCE, largest_difference};
 use mimlet_tests::{Agreement, encoder_on_cpu, model_file, shapes, tiny};
 use mimlet_wgpu::{Adapters, Choice, Gpu, Requirements, WgpuBackend};
 
-const SCHEMES: [Scheme; 3] = [Scheme::F32, Scheme::F16, Scheme::Int8];
+const SCHEMES: [Scheme; 4] = [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4];
 
 /// A token may differ from the CPU's when the CPU's two best centroids are nearer than this.
 const TIE: f32 = 1e-3;

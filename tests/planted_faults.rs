@@ -42,7 +42,7 @@ fn each_half(bytes: &mut [u8], change: fn(u16) -> u16) {
     }
 }
 
-/// Changes 32-bit floats, or signed bytes as the numbers they are.
+/// Changes 32-bit floats, or signed integers as the numbers they are.
 fn each_number(dtype: DType, bytes: &mut [u8], change: fn(f32) -> f32) {
     match dtype {
         DType::F32 => {
@@ -54,6 +54,15 @@ fn each_number(dtype: DType, bytes: &mut [u8], change: fn(f32) -> f32) {
             for byte in bytes {
                 let value = change(f32::from(byte.cast_signed()));
                 *byte = (value as i8).cast_unsigned();
+            }
+        }
+        DType::I4 => {
+            let changed = |half: u8| {
+                let value = change(f32::from((half << 4).cast_signed() >> 4));
+                (value.clamp(-8.0, 7.0) as i8).cast_unsigned() & 0xf
+            };
+            for byte in bytes {
+                *byte = changed(*byte) | changed(*byte >> 4) << 4;
             }
         }
         other => panic!("no fault for {other}"),
@@ -84,7 +93,7 @@ fn is_weight(role: TensorRole) -> bool {
 
 #[test]
 fn rebuilding_without_a_fault_changes_nothing() {
-    for scheme in [Scheme::F32, Scheme::Int8] {
+    for scheme in [Scheme::F32, Scheme::Int8, Scheme::Int4] {
         let file = model_file(tiny::packed(scheme));
         let same = model_file(rebuilt(&file.model(), |_, _| {}).unwrap());
         assert_eq!(same.model().hash(), file.model().hash());
@@ -100,11 +109,15 @@ fn a_fault_in_any_tensor_of_a_float_file_fails_the_acceptance_test() {
     }
 }
 
-/// Losing half of a small bias moves features less than bytes may; a matrix or a scale does
+/// Losing half of a small bias moves features less than integers may; a matrix or a scale does
 /// not hide.
 #[test]
-fn a_fault_in_any_matrix_or_scale_of_a_byte_file_fails_the_acceptance_test() {
-    for bytes in [timm::packed(Scheme::Int8), tiny::packed(Scheme::Int8)] {
+fn a_fault_in_any_matrix_or_scale_of_an_integer_file_fails_the_acceptance_test() {
+    let schemes = [Scheme::Int8, Scheme::Int4];
+    for bytes in schemes
+        .map(|scheme| [timm::packed(scheme), tiny::packed(scheme)])
+        .concat()
+    {
         let file = model_file(bytes);
         let looked_at = |entry: &TensorEntry| {
             entry.shape.len() == 2 || entry.role.to_string().ends_with("scale")

@@ -6,7 +6,7 @@ use mimlet_runtime::{CpuBackend, Encoder, Encoding, Plan};
 use mimlet_tests::timm::{self, PHOTOS};
 use mimlet_tests::{encoder_on_cpu, model_file, tiny};
 
-const SCHEMES: [Scheme; 3] = [Scheme::F32, Scheme::F16, Scheme::Int8];
+const SCHEMES: [Scheme; 4] = [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4];
 
 /// Every bit of an encoding.
 fn bits(encoding: &Encoding) -> Vec<u32> {

@@ -23,6 +23,7 @@ fn write() -> io::Result<()> {
         ("f32", Scheme::F32),
         ("f16", Scheme::F16),
         ("int8", Scheme::Int8),
+        ("int4", Scheme::Int4),
     ] {
         let file = folder.join(format!("tiny-{name}.mim"));
         if file.exists() {

@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         manifest.acceptance,
         manifest.provenance,
     );
+    writer.ranges(manifest.ranges);
     for view in model.tensors() {
         let e = view.entry;
         writer.tensor(e.role, e.dtype, e.layout, &e.shape, view.bytes);

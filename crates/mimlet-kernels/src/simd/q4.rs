@@ -69,10 +69,12 @@ impl Q4Chunk {
             *target = scale;
         }
         match level.kind() {
+            Kind::Baseline => {}
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => {}
             // SAFETY: a `Level` of this kind exists only on a machine with AVX-512 and VNNI.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => unsafe { super::x86_64_q4::start_avx512(self) },
-            _ => {}
         }
     }
 

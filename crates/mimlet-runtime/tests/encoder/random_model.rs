@@ -9,9 +9,9 @@ use mimlet_format::{
 use mimlet_kernels::case::Stream;
 use std::collections::BTreeMap;
 
-use crate::store::store;
+use crate::store::{rounded, store};
 
-/// The model's float weights by role, row-major, and an image for it.
+/// The model's float weights by role, row-major, as its file rounds them, and an image for it.
 pub(crate) struct RandomModel {
     pub(crate) encoder: EncoderConfig,
     pub(crate) codebook: Codebook,
@@ -97,6 +97,9 @@ impl RandomModel {
             );
             if is_gain(role) {
                 values.iter_mut().for_each(|value| *value += 1.0);
+            }
+            if !matches!(role, TensorRole::Golden(_)) {
+                values = rounded(role, &shape, values, model.dtype_of(role));
             }
             model.tensors.insert(role, values);
         }

@@ -6,8 +6,42 @@ use mimlet_format::{
 };
 use mimlet_kernels::panel;
 
-/// Adds a tensor as `dtype` when its role may be that, with the scale it then has; else in f16 when
-/// `dtype` is narrow and the role may be that; else in f32.
+/// How a role is stored when `dtype` is asked for: as that where the role may be, else in f16 when
+/// `dtype` is narrow and the role may be that, else in f32.
+fn storage(role: TensorRole, dtype: DType) -> (DType, Layout) {
+    let wanted: &[DType] = match dtype {
+        DType::F32 => &[DType::F32],
+        _ => &[dtype, DType::F16, DType::F32],
+    };
+    let as_type = |&dtype| Some((dtype, layout_for(role, dtype)?));
+    wanted.iter().find_map(as_type).unwrap()
+}
+
+/// The values that a file holds of these when it stores them.
+pub(crate) fn rounded(role: TensorRole, shape: &[u32], values: Vec<f32>, dtype: DType) -> Vec<f32> {
+    let columns = shape[shape.len() - 1] as usize;
+    let scaled = |(values, scales): (Vec<i8>, Vec<f32>), group: usize| -> Vec<f32> {
+        let rows = values.chunks(columns).flat_map(|row| row.chunks(group));
+        let groups = rows.zip(scales);
+        groups
+            .flat_map(|(group, scale)| group.iter().map(move |&v| f32::from(v) * scale))
+            .collect()
+    };
+    match storage(role, dtype).0 {
+        DType::I4 => {
+            let group = group_size(role);
+            scaled(quantize_groups(&values, columns, group), group)
+        }
+        DType::I8 => scaled(quantize_rows(&values, columns), columns),
+        DType::F16 => values
+            .iter()
+            .map(|&v| half::f16::from_f32(v).to_f32())
+            .collect(),
+        _ => values,
+    }
+}
+
+/// Adds a tensor, stored as [`rounded`] says, and the scale it then has.
 pub(crate) fn store(
     writer: &mut ModelWriter<'static>,
     role: TensorRole,
@@ -15,12 +49,7 @@ pub(crate) fn store(
     dtype: DType,
 ) {
     let shape = expected_shape(role, writer.manifest()).unwrap();
-    let wanted = [dtype, DType::F16, DType::F32];
-    let wanted = &wanted[if dtype == DType::F32 { 2 } else { 0 }..];
-    let storage = wanted
-        .iter()
-        .find_map(|&dtype| Some((dtype, layout_for(role, dtype)?)));
-    let (dtype, layout) = storage.unwrap();
+    let (dtype, layout) = storage(role, dtype);
     if layout == Layout::RowMajor {
         writer.tensor(role, dtype, layout, &shape, bytes(values));
         return;
@@ -61,7 +90,7 @@ impl Matrix<'_> {
         role: TensorRole,
         layout: Layout,
     ) -> Vec<u8> {
-        let (values, scales) = quantize(self.values, self.k, 127.0);
+        let (values, scales) = quantize_rows(self.values, self.k);
         let mut packed;
         if layout == Layout::Panel16 {
             packed = vec![0; panel::len16(self.n, self.k)];
@@ -76,27 +105,11 @@ impl Matrix<'_> {
         bytes(&packed)
     }
 
-    /// 4-bit integers by the largest magnitude of each group, of 64 in the MLP's second layer and of
-    /// 32 elsewhere; adds the groups' scales.
+    /// 4-bit integers by the largest magnitude of each group; adds the groups' scales.
     fn nibbles(&self, writer: &mut ModelWriter<'static>, role: TensorRole) -> Vec<u8> {
-        let size = match role {
-            TensorRole::Block {
-                tensor: BlockTensor::Fc2(LinearPart::Weight),
-                ..
-            } => 64,
-            _ => 32,
-        };
-        let (mut values, mut scales) = (Vec::new(), Vec::new());
-        for row in self.values.chunks(self.k) {
-            for group in row.chunks(size) {
-                // Scales in half precision, as the file has them.
-                let largest = group.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
-                let scale = half::f16::from_f32(largest / 7.0);
-                let steps = group.iter().map(|v| v / scale.to_f32());
-                values.extend(steps.map(|v| v.round_ties_even().clamp(-8.0, 7.0) as i8));
-                scales.push(scale.to_bits());
-            }
-        }
+        let (values, scales) = quantize_groups(self.values, self.k, group_size(role));
+        let bits = |scale: &f32| half::f16::from_f32(*scale).to_bits();
+        let scales: Vec<u16> = scales.iter().map(bits).collect();
         let groups = scales.len() / self.n;
         let mut packed_scales = vec![0; panel::len16(self.n, groups)];
         panel::pack16(self.n, groups, &scales, &mut packed_scales);
@@ -110,17 +123,43 @@ impl Matrix<'_> {
     }
 }
 
-/// Integers up to `largest` by the largest magnitude of each row of `columns` values, and the rows'
+/// Inputs that share a scale: 64 in the MLP's second layer, 32 elsewhere.
+fn group_size(role: TensorRole) -> usize {
+    match role {
+        TensorRole::Block {
+            tensor: BlockTensor::Fc2(LinearPart::Weight),
+            ..
+        } => 64,
+        _ => 32,
+    }
+}
+
+/// Integers up to 127 by the largest magnitude of each row of `columns` values, and the rows'
 /// scales.
-fn quantize(matrix: &[f32], columns: usize, largest: f32) -> (Vec<i8>, Vec<f32>) {
-    let mut integers = Vec::new();
-    let mut scales = Vec::new();
+fn quantize_rows(matrix: &[f32], columns: usize) -> (Vec<i8>, Vec<f32>) {
+    let (mut integers, mut scales) = (Vec::new(), Vec::new());
     for row in matrix.chunks(columns) {
-        let scale = row.iter().fold(0.0_f32, |most, v| most.max(v.abs())) / largest;
+        let scale = largest(row) / 127.0;
         integers.extend(row.iter().map(|v| (v / scale).round_ties_even() as i8));
         scales.push(scale);
     }
     (integers, scales)
+}
+
+/// Integers up to 7 by the largest magnitude of each group of a row's columns, and the groups'
+/// scales, which f16 holds.
+fn quantize_groups(matrix: &[f32], columns: usize, size: usize) -> (Vec<i8>, Vec<f32>) {
+    let (mut integers, mut scales) = (Vec::new(), Vec::new());
+    for group in matrix.chunks(columns).flat_map(|row| row.chunks(size)) {
+        let scale = half::f16::from_f32(largest(group) / 7.0).to_f32();
+        integers.extend(group.iter().map(|v| (v / scale).round_ties_even() as i8));
+        scales.push(scale);
+    }
+    (integers, scales)
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
 }
 
 fn bytes<T: bytemuck::NoUninit>(values: &[T]) -> Vec<u8> {

@@ -1,15 +1,16 @@
 //! Manifest to plan.
 
+mod linear;
+
 use super::{BufferId, BufferSpec, Plan, PlanError, Step, rows_of};
 use alloc::vec::Vec;
+use linear::Layer;
 use mimlet_format::{
-    BlockTensor, Codebook, CodebookSpace, DType, EncoderConfig, LinearPart, Manifest, NormPart,
-    TensorEntry, TensorRole, group_size,
+    BlockTensor, Codebook, CodebookSpace, DType, EncoderConfig, Manifest, NormPart, TensorEntry,
+    TensorRole,
 };
 use mimlet_kernels::nearest_centroid::{self, Storage};
-use mimlet_kernels::{
-    attention, layer_norm, linear, linear_q4, linear_q8, patch_embed, patchify, quantize_rows,
-};
+use mimlet_kernels::{attention, layer_norm, patch_embed, patchify, quantize_rows};
 
 /// Plans an encoder: see [`Plan::new`].
 pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
@@ -31,7 +32,8 @@ pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
         .tensors
         .iter()
         .filter(weights)
-        .max_by_key(|entry| entry.length);
+        .map(|entry| (entry.role, bound_bytes(entry, manifest)))
+        .max_by_key(|(_, bytes)| *bytes);
     Ok(Plan {
         config: manifest.encoder.clone(),
         image: builder.image,
@@ -43,12 +45,21 @@ pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
             .filter(weights)
             .map(|entry| entry.length)
             .sum(),
-        largest_tensor: largest.map_or((TensorRole::PatchEmbedWeight, 0), |entry| {
-            (entry.role, entry.length)
-        }),
+        largest_tensor: largest.unwrap_or((TensorRole::PatchEmbedWeight, 0)),
         buffers: builder.buffers,
         steps: builder.steps,
     })
+}
+
+/// Bytes that a kernel binds for a tensor: centroids together with their scales. Other pairs, which
+/// are vectors, are smaller than the weights beside them.
+fn bound_bytes(entry: &TensorEntry, manifest: &Manifest) -> u64 {
+    let scale = match entry.role {
+        TensorRole::Centroids => TensorRole::CentroidScale,
+        _ => return entry.length,
+    };
+    let scale = manifest.tensors.iter().find(|other| other.role == scale);
+    entry.length + scale.map_or(0, |scale| scale.length)
 }
 
 /// The buffers every block works on.
@@ -61,23 +72,6 @@ struct BlockBuffers {
     branch: BufferId,
     /// Quantised rows of either width; without integer weights it is empty.
     quantized: BufferId,
-}
-
-/// A linear layer of a block: its tensors and its widths.
-struct Layer {
-    layer: u32,
-    tensor: fn(LinearPart) -> BlockTensor,
-    inputs: u32,
-    outputs: u32,
-}
-
-impl Layer {
-    fn role(&self, part: LinearPart) -> TensorRole {
-        TensorRole::Block {
-            layer: self.layer,
-            tensor: (self.tensor)(part),
-        }
-    }
 }
 
 struct Builder<'a> {
@@ -275,84 +269,6 @@ impl<'a> Builder<'a> {
             y,
         });
         Ok(())
-    }
-
-    fn linear(
-        &mut self,
-        layer: &Layer,
-        x: BufferId,
-        y: BufferId,
-        quantized: BufferId,
-    ) -> Result<(), PlanError> {
-        let rows = self.config.tokens();
-        let (inputs, outputs) = (layer.inputs as usize, layer.outputs as usize);
-        let [weight, bias, scale] =
-            [LinearPart::Weight, LinearPart::Bias, LinearPart::Scale].map(|part| layer.role(part));
-        self.dtype(bias)?;
-        let dtype = self.dtype(weight)?;
-        if !matches!(dtype, DType::I8 | DType::I4) {
-            let params = linear::Params {
-                inputs,
-                outputs,
-                half: self.is_half(weight)?,
-            };
-            self.steps.push(Step::Linear {
-                params,
-                rows,
-                x,
-                weight,
-                bias,
-                y,
-            });
-            return Ok(());
-        }
-        let params = quantize_rows::Params { dim: inputs };
-        self.steps.push(Step::QuantizeRows {
-            params,
-            rows,
-            x,
-            quantized,
-        });
-        let x = quantized;
-        self.steps.push(if dtype == DType::I8 {
-            self.dtype(scale)?;
-            Step::LinearQ8 {
-                params: linear_q8::Params { inputs, outputs },
-                rows,
-                x,
-                weight,
-                scale,
-                bias,
-                y,
-            }
-        } else {
-            let group_size = self.group_size(scale, layer.inputs)?;
-            Step::LinearQ4 {
-                params: linear_q4::Params {
-                    inputs,
-                    outputs,
-                    group_size,
-                },
-                rows,
-                x,
-                weight,
-                scale,
-                bias,
-                y,
-            }
-        });
-        Ok(())
-    }
-
-    /// Inputs that share a scale, by the number of scales.
-    fn group_size(&self, scale: TensorRole, inputs: u32) -> Result<usize, PlanError> {
-        let groups = self.entry(scale)?.shape.get(1).copied();
-        let size = groups.and_then(|groups| group_size(inputs, groups));
-        size.map(|size| size as usize)
-            .ok_or(PlanError::UnsupportedStorage(
-                scale,
-                "groups of neither 32 nor 64",
-            ))
     }
 
     fn residual(&mut self, branch: BufferId, x: BufferId) {
