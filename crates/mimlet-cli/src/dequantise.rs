@@ -8,16 +8,16 @@ use mimlet_kernels::f16_to_f32;
 pub(crate) fn values(model: &Model<'_>, view: &TensorView<'_, '_>) -> Vec<f32> {
     let scales = Scales::of(model, view);
     match view.entry.dtype {
-        DType::F32 => row_major(view, |at, ..| element(view.f32(), at)),
-        DType::F16 => row_major(view, |at, ..| f16_to_f32(element(view.f16_bits(), at))),
+        DType::F32 => row_major(view, |at, _, _| element(view.f32(), at)),
+        DType::F16 => row_major(view, |at, _, _| f16_to_f32(element(view.f16_bits(), at))),
         DType::I8 => row_major(view, |at, row, column| {
             f32::from(element(view.i8(), at)) * scales.at(row, column)
         }),
         DType::I4 => row_major(view, |at, row, column| {
             f32::from(half_byte(view.bytes, at)) * scales.at(row, column)
         }),
-        DType::U8 => row_major(view, |at, ..| f32::from(element(view.u8(), at))),
-        DType::U32 => row_major(view, |at, ..| element(view.u32(), at) as f32),
+        DType::U8 => row_major(view, |at, _, _| f32::from(element(view.u8(), at))),
+        DType::U32 => row_major(view, |at, _, _| element(view.u32(), at) as f32),
     }
 }
 

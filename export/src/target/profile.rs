@@ -29,7 +29,7 @@ pub struct Target {
     /// Element types that weights may have.
     pub weights: Vec<WeightType>,
     /// How weights are stored for it when nobody says otherwise.
-    #[serde(with = "SchemeName")]
+    #[serde(with = "SchemeName", default = "usual_scheme")]
     pub scheme: Scheme,
     /// Milliseconds that an image may take; for reports, no check depends on it.
     pub latency_budget_ms: Option<u32>,
@@ -37,6 +37,11 @@ pub struct Target {
     pub cpu: Option<CpuProfile>,
     /// What its GPU offers; absent when there is none to use.
     pub gpu: Option<GpuLimits>,
+}
+
+/// For a target that does not say.
+fn usual_scheme() -> Scheme {
+    Scheme::Int8
 }
 
 /// [`Scheme`], as a target's file and the command line spell it.
@@ -208,7 +213,7 @@ impl Target {
         let preferred = WeightType::of_scheme(self.scheme);
         if !self.weights.contains(&preferred) {
             return Err(format!(
-                "scheme stores weights as {preferred}, which weights does not list"
+                "scheme stores weights as {preferred}, which weights does not list; state another scheme"
             ));
         }
         let sizes = [

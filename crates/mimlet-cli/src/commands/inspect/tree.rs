@@ -98,7 +98,12 @@ impl fmt::Display for Tree {
             }
         }
         let room = width.saturating_sub(self.columns(&shown) + 2).min(BAR);
-        let bar = if room >= SHORTEST_BAR { room } else { 0 };
+        let shares = !self.view.ranges && !self.view.hashes;
+        let bar = if shares && room >= SHORTEST_BAR {
+            room
+        } else {
+            0
+        };
         let total = self.lines.first().map_or(0, |line| line.bytes);
         let heading = Line {
             label: String::new(),
