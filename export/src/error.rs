@@ -1,5 +1,6 @@
 //! Why a checkpoint was not turned into a file.
 
+use crate::target::{Refusal, in_a_line};
 use mimlet_format::{DType, FormatError, TensorRole};
 use mimlet_runtime::{EncodeError, PlanError};
 use std::io;
@@ -132,24 +133,16 @@ pub enum ExportError {
     /// The packed file breaks a rule of the format.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// The packed file has no plan, or its plan does not fit the target.
+    /// The packed file has no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The plan does not fit the target.
-    #[error("target {target}: {source}")]
-    Target {
-        /// The target's name.
-        target: String,
-        /// Which limit.
-        source: PlanError,
-    },
-    /// The packed file is no use on the target for a reason other than its plan.
-    #[error("target {target}: {reason}")]
+    /// The model exceeds limits of the target.
+    #[error("target {target}: {}", in_a_line(refusals))]
     TargetRefuses {
         /// The target's name.
         target: String,
-        /// What exceeds which limit.
-        reason: String,
+        /// What exceeds which limit, at least one.
+        refusals: Vec<Refusal>,
     },
     /// A golden image could not be run.
     #[error(transparent)]

@@ -6,7 +6,9 @@ use crate::pack::{Draft, scheme_name, threads};
 use crate::report::{LayerReport, Report, ThresholdsReport, VerdictReport};
 use crate::tensors::{self, Tensors};
 use crate::thresholds::Measured;
-use crate::{ExportError, FloatCodebook, FloatModel, GoldenImage, Target, quantize, thresholds};
+use crate::{
+    ExportError, FloatCodebook, FloatModel, GoldenImage, Shape, Target, quantize, thresholds,
+};
 use mimlet_format::{AlignedBytes, Model, NormPart, Preprocess, Scheme, TensorRole, Thresholds};
 use mimlet_runtime::Encoder;
 use std::fmt;
@@ -55,6 +57,23 @@ impl ExportOptions<'_> {
         }
     }
 
+    /// The shape of the file to be made, before any weight is stored.
+    fn shape(&self, model: &FloatModel, codebook: Option<&FloatCodebook>) -> Shape {
+        let codebook = codebook.map(FloatCodebook::entry);
+        let mut shape = Shape::new(model.encoder.clone(), codebook, self.scheme);
+        shape.golden_images = shape.golden_images.min(self.golden.len() as u32);
+        shape.half_patch_embedding = self.patch_embedding() != Scheme::F32;
+        shape
+    }
+
+    /// How the patch embedding is stored: by the scheme, but in f32 for a target without f16.
+    fn patch_embedding(&self) -> Scheme {
+        match &self.target {
+            Some(target) if !target.takes_f16() => Scheme::F32,
+            _ => self.scheme,
+        }
+    }
+
     fn report_progress(&self, stage: &str, share: f32) {
         if let Some(progress) = self.progress {
             progress(stage, share);
@@ -98,6 +117,14 @@ pub fn export(
     if let Some(codebook) = codebook {
         codebook.check(&model.encoder, &options.preprocess)?;
     }
+    let shape = options.shape(model, codebook);
+    if let Some(target) = options
+        .target
+        .as_ref()
+        .filter(|_| options.scheme != Scheme::Mixed)
+    {
+        target.admits(&shape)?;
+    }
     let classes = options.class_names.len();
     let choice = Choice::of(&options.golden, model.encoder.image_size, classes)?;
     let (draft, layers, answers) = draft(model, codebook, options, &choice)?;
@@ -129,6 +156,10 @@ pub fn export(
         wide_margin_share: codebook.map(|_| wide_share(&answers, thresholds.wide_margin)),
         thresholds: ThresholdsReport::from(&thresholds),
         target: options.target.as_ref().map(|target| target.name.clone()),
+        target_largest_image: options
+            .target
+            .as_ref()
+            .and_then(|target| target.largest_image(&shape)),
         ignored: model.ignored.clone(),
         notes: codebook
             .and_then(|codebook| codebook.note(model))
@@ -151,7 +182,7 @@ fn draft<'m>(
     let table = TensorRole::TokenTable;
     tensors.insert(
         TensorRole::PatchEmbedWeight,
-        quantize::patch_embedding(model, options.scheme)?,
+        quantize::patch_embedding(model, options.patch_embedding())?,
     );
     let shape = [encoder.tokens(), encoder.embed_dim];
     tensors.insert(table, tensors::floats(model.weights.get(table), &shape));

@@ -45,4 +45,4 @@ pub use import::{ImportOptions, import};
 pub use model::{FloatModel, FloatWeights, IMAGENET_MEAN, IMAGENET_STD, PreprocessHints};
 pub use random_model::{Arch, random, random_codebook};
 pub use report::{LayerReport, Report, ThresholdsReport, VerdictReport};
-pub use target::{GpuLimits, Target, WeightType};
+pub use target::{CpuProfile, GpuLimits, Refusal, Shape, Simd, Target, WeightType};

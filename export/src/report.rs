@@ -38,6 +38,8 @@ pub struct Report {
     pub wide_margin_share: Option<f64>,
     /// The target that the plan was held to.
     pub target: Option<String>,
+    /// Side of the largest square image, pixels, at which the encoder would fit the target.
+    pub target_largest_image: Option<u32>,
     /// Names of the checkpoint's tensors that were left out.
     pub ignored: Vec<String>,
     /// What a reader should know and may want to mend.

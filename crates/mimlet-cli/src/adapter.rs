@@ -28,17 +28,6 @@ pub(crate) struct AdapterLimits {
     pub(crate) max_workgroups: u32,
 }
 
-impl AdapterLimits {
-    /// Whether each of them is at least another's: whatever runs there runs here.
-    pub(crate) fn reach(&self, other: &Self) -> bool {
-        self.max_binding_bytes >= other.max_binding_bytes
-            && self.max_storage_buffers >= other.max_storage_buffers
-            && self.max_workgroup_bytes >= other.max_workgroup_bytes
-            && self.max_invocations >= other.max_invocations
-            && self.max_workgroups >= other.max_workgroups
-    }
-}
-
 impl From<DeviceLimits> for AdapterLimits {
     fn from(limits: DeviceLimits) -> Self {
         Self {

@@ -49,11 +49,9 @@ pub(crate) fn write(
             Report::written(destination.path(), exported)
         }
         // These are checks that failed, not bad input.
-        Err(
-            error @ (ExportError::Rejected { .. }
-            | ExportError::Target { .. }
-            | ExportError::TargetRefuses { .. }),
-        ) => Report::refused(destination.path(), &error),
+        Err(error @ (ExportError::Rejected { .. } | ExportError::TargetRefuses { .. })) => {
+            Report::refused(destination.path(), &error)
+        }
         Err(error) => return Err(error.into()),
     };
     output.print(&report)?;
@@ -108,7 +106,10 @@ impl fmt::Display for Report {
             )
             .fact("accepted", accepted(report));
         if let Some(target) = &report.target {
-            facts.fact("target", format!("fits {target}"));
+            let up_to = report.target_largest_image.map_or(String::new(), |side| {
+                format!(", as it would up to {side} x {side} pixels")
+            });
+            facts.fact("target", format!("fits {target}{up_to}"));
         }
         if let Some(worst) = &report.worst_layer {
             let found = report.layers.iter().find(|layer| layer.tensor == *worst);

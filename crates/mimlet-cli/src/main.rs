@@ -7,6 +7,7 @@
 mod adapter;
 mod backend;
 mod commands;
+mod dequantise;
 mod destination;
 mod error;
 mod exported;
@@ -18,6 +19,7 @@ mod output;
 mod progress;
 mod scheme;
 mod table;
+mod terminal;
 mod units;
 mod verdict;
 
@@ -31,6 +33,7 @@ use crate::output::{Outcome, stderr_line};
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Different) => ExitCode::from(1),
         Ok(Outcome::Failed(reason)) => {
             stderr_line(&format!("failed: {reason}"));
             ExitCode::from(1)

@@ -12,6 +12,8 @@ use crate::error::Error;
 pub(crate) enum Outcome {
     /// All is well: exit code 0.
     Good,
+    /// What was compared differs, as the report says: exit code 1, as diff(1)'s.
+    Different,
     /// A check failed, for this reason: exit code 1.
     Failed(String),
 }

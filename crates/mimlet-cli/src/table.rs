@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::terminal::wrapped;
+
 /// How the cells of a column line up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -81,6 +83,23 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The facts in lines of at most `width` columns; what is longer goes on under its value.
+    pub(crate) fn within(&self, width: usize) -> String {
+        let names = self.0.rows.iter().map(|[name, _]| name.chars().count());
+        let indent = names.max().unwrap_or(0) + 2;
+        let mut text = String::new();
+        for [name, value] in &self.0.rows {
+            let mut start = format!("{name:<indent$}");
+            for line in wrapped(value, width.saturating_sub(indent)) {
+                text += &format!("{start}{line}\n");
+                start = " ".repeat(indent);
+            }
+        }
+        text
+    }
+}
+
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -90,6 +109,14 @@ impl fmt::Display for Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_facts_go_on_under_their_value() {
+        let mut facts = Facts::new();
+        facts.fact("a", "one two three").fact("name", "x");
+        let expected = "a     one two\n      three\nname  x\n";
+        assert_eq!(facts.within(13), expected);
+    }
 
     #[test]
     fn columns_line_up() {

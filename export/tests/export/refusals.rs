@@ -323,21 +323,43 @@ fn a_model_beyond_a_target_is_refused_by_the_limit() {
         export(&model, None, &options).unwrap_err().to_string()
     };
     target.memory_bytes = Some(1 << 10);
-    assert!(refusal(target).contains("RAM"));
+    assert!(refusal(target).contains("memory_bytes allows 1,024 bytes"));
     let mut target = Target::named("downlevel").unwrap();
     target.gpu.as_mut().unwrap().max_storage_buffers = 3;
-    assert!(refusal(target.clone()).contains("storage buffers"));
-    target.weights = vec![
-        mimlet_export::WeightType::F32,
-        mimlet_export::WeightType::F16,
-    ];
-    assert!(refusal(target).contains("i8"));
+    assert!(refusal(target.clone()).contains("gpu.max_storage_buffers allows 3"));
+    target.weights = vec![mimlet_export::WeightType::F32];
+    assert!(refusal(target).contains("blocks.0.attn.qkv.weight and"));
     assert!(
         Target::named("toaster")
             .unwrap_err()
             .to_string()
             .contains("raspberry-pi-5")
     );
+}
+
+#[test]
+fn a_target_without_f16_gets_its_patch_embedding_in_f32() {
+    let model = import(&timm(), &options()).unwrap();
+    let mut options = ExportOptions::new(Scheme::Int8, model.preprocess.resolve([64, 64]));
+    options.golden = synthetic_golden([64, 64], 2, 1);
+    let stored = |options: &ExportOptions<'_>| {
+        let exported = export(&model, None, options).unwrap();
+        let parsed = mimlet_format::Model::parse(&exported.bytes).unwrap();
+        let patch_embedding = parsed.tensor(TensorRole::PatchEmbedWeight).unwrap();
+        (
+            patch_embedding.entry.dtype,
+            exported.report.target_largest_image,
+        )
+    };
+    assert_eq!(stored(&options), (mimlet_format::DType::F16, None));
+    let mut target = Target::named("cortex-m7").unwrap();
+    target
+        .weights
+        .retain(|&dtype| dtype != mimlet_export::WeightType::F16);
+    options.target = Some(target);
+    let (dtype, largest) = stored(&options);
+    assert_eq!(dtype, mimlet_format::DType::F32);
+    assert!(largest >= Some(64), "{largest:?}");
 }
 
 #[test]

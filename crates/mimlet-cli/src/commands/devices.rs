@@ -1,19 +1,24 @@
 //! `mimlet devices`: what can run models here.
 
+mod machine;
+mod standing;
+
 use std::fmt;
-use std::thread::available_parallelism;
 
 use clap::Args;
 use mimlet_export::Target;
-use mimlet_kernels::Level;
 use serde::Serialize;
 
-use crate::adapter::{AdapterInfo, AdapterLimits};
+use crate::adapter::AdapterInfo;
 use crate::error::Error;
 use crate::gpu;
 use crate::output::{Outcome, Output};
 use crate::table::{Align, Facts, Table};
-use crate::units::{bytes, count};
+use crate::terminal::Canvas;
+use crate::units::{bytes, count, or_dash};
+
+use machine::Machine;
+use standing::Standing;
 
 /// Arguments of `mimlet devices`.
 #[derive(Debug, Args)]
@@ -22,21 +27,16 @@ pub(crate) struct DevicesArgs {}
 /// What `mimlet devices` prints.
 #[derive(Debug, Serialize)]
 struct Report {
-    cpu: Cpu,
+    cpu: Machine,
     /// Whether this build can use GPUs at all.
     gpu_support: bool,
     adapters: Vec<Fitted>,
-    targets: Vec<Profile>,
+    targets: Vec<Standing>,
+    #[serde(skip)]
+    canvas: Canvas,
 }
 
-#[derive(Debug, Serialize)]
-struct Cpu {
-    /// The instructions its kernels use.
-    level: &'static str,
-    threads: usize,
-}
-
-/// A GPU, with the targets whose limits it reaches: a file exported for one of them runs on it.
+/// A GPU, with the targets whose GPU it has all of: a file exported for one of them runs on it.
 #[derive(Debug, Serialize)]
 struct Fitted {
     #[serde(flatten)]
@@ -44,82 +44,96 @@ struct Fitted {
     targets: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Profile {
-    name: String,
-    summary: String,
-}
-
 impl DevicesArgs {
-    /// Prints the CPU, the GPUs and the targets.
+    /// Prints the CPU, the GPUs and the targets that they stand for.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
         let targets: Vec<Target> = Target::bundled().collect();
-        let fitted = |info: AdapterInfo| Fitted {
-            targets: targets
-                .iter()
-                .filter(|target| reaches(&info.limits, target))
-                .map(|target| target.name.clone())
-                .collect(),
-            info,
-        };
+        let machine = Machine::here();
+        let adapters: Vec<AdapterInfo> = gpu::adapters()
+            .iter()
+            .map(|adapter| adapter.info())
+            .collect();
         output.print(&Report {
-            cpu: Cpu {
-                level: Level::detect().name(),
-                threads: available_parallelism().map_or(1, usize::from),
-            },
             gpu_support: cfg!(feature = "gpu"),
-            adapters: gpu::adapters()
-                .iter()
-                .map(|adapter| fitted(adapter.info()))
-                .collect(),
             targets: targets
                 .iter()
-                .map(|target| Profile {
-                    name: target.name.clone(),
-                    summary: target.summary.clone(),
+                .map(|target| Standing::of(target, &machine, &adapters))
+                .collect(),
+            adapters: adapters
+                .into_iter()
+                .map(|info| Fitted {
+                    targets: targets
+                        .iter()
+                        .filter(|target| target.gpu.is_some())
+                        .filter(|target| standing::gpu_lacks(target, &info).is_empty())
+                        .map(|target| target.name.clone())
+                        .collect(),
+                    info,
                 })
                 .collect(),
+            cpu: machine,
+            canvas: Canvas::stdout(),
         })?;
         Ok(Outcome::Good)
     }
 }
 
-/// Whether a GPU offers all that the target's does; never for a target without a GPU.
-fn reaches(limits: &AdapterLimits, target: &Target) -> bool {
-    target.gpu.is_some() && limits.reach(&target.limits().into())
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let threads = count(self.cpu.threads as u64, "thread");
-        writeln!(f, "cpu  {}, {threads}", self.cpu.level)?;
+        let mut facts = Facts::new();
+        let simd: Vec<String> = self.cpu.simd.iter().map(ToString::to_string).collect();
+        facts
+            .fact(
+                "cpu",
+                format!(
+                    "{}, {}, {} RAM",
+                    self.cpu.level,
+                    count(self.cpu.threads as u64, "thread"),
+                    or_dash(self.cpu.ram_bytes, bytes)
+                ),
+            )
+            .fact("instructions", listed(&simd));
         if self.adapters.is_empty() {
-            let why = if self.gpu_support {
-                "none found; its driver may be missing"
-            } else {
-                "this build has no GPU support"
-            };
-            writeln!(f, "gpu  {why}")?;
+            facts.fact(
+                "gpu",
+                if self.gpu_support {
+                    "none found; its driver may be missing"
+                } else {
+                    "this build has no GPU support"
+                },
+            );
         }
+        write!(f, "{}", facts.within(self.canvas.width))?;
         for adapter in &self.adapters {
-            writeln!(f, "\n{}", adapter.facts())?;
+            write!(f, "\n{}", adapter.facts().within(self.canvas.width))?;
         }
-        let mut table = Table::new([("target", Align::Left), ("what it is", Align::Left)]);
+        let mut table = Table::new([
+            ("target", Align::Left),
+            ("CPU", Align::Left),
+            ("GPU", Align::Left),
+        ]);
         for target in &self.targets {
-            table.row([target.name.clone(), target.summary.clone()]);
+            let verdict = |lacks: &[String]| match lacks {
+                [] => "fits".to_string(),
+                lacks => lacks.join(", "),
+            };
+            table.row([
+                target.name.clone(),
+                verdict(&target.cpu_lacks),
+                match &target.gpu_lacks {
+                    None => "-".to_string(),
+                    Some(lacks) => verdict(lacks),
+                },
+            ]);
         }
         write!(f, "\n{table}")
     }
 }
 
 impl Fitted {
-    fn facts(&self) -> String {
+    fn facts(&self) -> Facts {
         let (info, limits) = (&self.info, &self.info.limits);
-        let listed = |names: &[&str]| match names {
-            [] => "none".to_string(),
-            names => names.join(", "),
-        };
-        let targets: Vec<&str> = self.targets.iter().map(String::as_str).collect();
+        let features: Vec<String> = info.features.iter().map(ToString::to_string).collect();
         let mut facts = Facts::new();
         facts
             .fact("gpu", &info.name)
@@ -137,8 +151,15 @@ impl Fitted {
                     limits.max_workgroups
                 ),
             )
-            .fact("features", listed(&info.features))
-            .fact("fits", listed(&targets));
-        facts.to_string().trim_end().to_string()
+            .fact("features", listed(&features))
+            .fact("fits", listed(&self.targets));
+        facts
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "none".to_string(),
+        names => names.join(", "),
     }
 }

@@ -2,12 +2,13 @@
 
 mod images;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mimlet_export::{
     ExportOptions, FloatModel, ImportOptions, Target, import, read_codebook, synthetic_golden,
 };
+use mimlet_format::Scheme;
 use mimlet_image::Preprocessor;
 
 use crate::destination::Destination;
@@ -43,9 +44,9 @@ pub(crate) struct ExportArgs {
     /// [default: synthetic images]
     #[arg(long, value_name = "DIR")]
     calibrate: Option<PathBuf>,
-    /// How the weights are stored
-    #[arg(long, value_enum, default_value_t = SchemeName::Int8)]
-    scheme: SchemeName,
+    /// How the weights are stored [default: as the target prefers, else int8]
+    #[arg(long, value_enum)]
+    scheme: Option<SchemeName>,
     /// Refuse a file that this device cannot run: a name that `mimlet devices` knows, or a .toml
     /// file
     #[arg(long, value_name = "TARGET")]
@@ -86,13 +87,18 @@ impl ExportArgs {
     /// Imports, quantises, packs and verifies; writes nothing that fails its own test.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
         let destination = Destination::new(&self.output)?;
-        let target = self.target.as_deref().map(target).transpose()?;
+        let target = self.target.as_deref().map(Target::find).transpose()?;
         let model = self.import()?;
         let codebook = self.codebook.as_deref().map(read_codebook).transpose()?;
         let size = model.encoder.image_size;
         let preprocess = model.preprocess.resolve(size);
         let preprocessor = Preprocessor::new(&preprocess, size)?;
-        let mut options = ExportOptions::new(self.scheme.into(), preprocess);
+        let scheme = match (self.scheme, &target) {
+            (Some(scheme), _) => scheme.into(),
+            (None, Some(target)) => target.scheme,
+            (None, None) => Scheme::Int8,
+        };
+        let mut options = ExportOptions::new(scheme, preprocess);
         options.target = target;
         match &self.calibrate {
             Some(folder) => {
@@ -122,18 +128,4 @@ impl ExportArgs {
         hints.std = self.std.or(hints.std);
         Ok(model)
     }
-}
-
-/// A bundled target by its name, or a file.
-fn target(name: &str) -> Result<Target, Error> {
-    let path = Path::new(name);
-    let is_file = path.components().count() > 1
-        || path
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-    Ok(if is_file {
-        Target::read(path)?
-    } else {
-        Target::named(name)?
-    })
 }

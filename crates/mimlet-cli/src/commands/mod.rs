@@ -4,6 +4,7 @@ mod bench;
 #[cfg(feature = "demo")]
 mod demo;
 mod devices;
+mod diff;
 mod encode;
 mod export;
 mod inspect;
@@ -19,7 +20,7 @@ use crate::output::{Outcome, Output};
 /// Export masked-image-modelling encoders to one quantised file, and run, check and time it on any
 /// device.
 ///
-/// Exit codes: 0 good, 1 a check failed, 2 bad input.
+/// Exit codes: 0 good, 1 a check failed or files differ, 2 bad input.
 #[derive(Debug, Parser)]
 #[command(name = "mimlet", version)]
 pub(crate) struct Cli {
@@ -41,6 +42,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Show what is in a .mim file
     Inspect(inspect::InspectArgs),
+    /// Show what differs between two .mim files, and how far their outputs are apart
+    Diff(diff::DiffArgs),
     /// Turn images into features or tokens
     Encode(encode::EncodeArgs),
     /// Measure how well tokens and classes align
@@ -63,6 +66,7 @@ impl Cli {
             Command::New(args) => args.run(output),
             Command::Export(args) => args.run(output),
             Command::Inspect(args) => args.run(output),
+            Command::Diff(args) => args.run(output),
             Command::Encode(args) => args.run(output),
             Command::Tcas(args) => args.run(output),
             Command::Verify(args) => args.run(output),

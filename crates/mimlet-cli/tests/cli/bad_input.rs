@@ -14,7 +14,12 @@ fn model_that_is_missing_or_no_model() {
         "no model at all, but long enough for a header, which is sixty-four bytes",
     )
     .unwrap();
-    for command in [&["inspect"][..], &["verify"], &["bench"]] {
+    for command in [
+        &["inspect"][..],
+        &["verify"],
+        &["bench"],
+        &["diff", "tiny.mim"],
+    ] {
         refused(
             folder.path(),
             &[command, &["nowhere.mim"]].concat(),

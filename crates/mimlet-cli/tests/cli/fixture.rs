@@ -30,6 +30,8 @@ pub(crate) fn mimlet(folder: &Path, arguments: &[&str]) -> Run {
     let output: Output = Command::new(env!("CARGO_BIN_EXE_mimlet"))
         .args(arguments)
         .current_dir(folder)
+        // What is printed depends on neither the terminal nor its width.
+        .env("COLUMNS", "80")
         // Without it a Vulkan layer of Mesa complains on stderr.
         .env("XDG_RUNTIME_DIR", folder)
         .output()
@@ -115,7 +117,7 @@ fn made() -> &'static TempDir {
         let folder = made.path();
         write_photos(&folder.join("photos"));
         fs::write(folder.join("tiny.safetensors"), checkpoint()).unwrap();
-        fs::write(folder.join("codebook.safetensors"), codebook()).unwrap();
+        fs::write(folder.join("codebook.safetensors"), codebook(99)).unwrap();
         let common = [
             "export",
             "tiny.safetensors",
@@ -207,9 +209,9 @@ fn checkpoint() -> Vec<u8> {
     serialize(views, None).unwrap()
 }
 
-/// Five centroids over the features.
-fn codebook() -> Vec<u8> {
-    let data = bytes(&numbers(99, 5 * DIM, 1.0));
+/// Five centroids over the features, other ones for each seed.
+pub(crate) fn codebook(seed: u64) -> Vec<u8> {
+    let data = bytes(&numbers(seed, 5 * DIM, 1.0));
     let view = TensorView::new(Dtype::F32, vec![5, DIM], &data).unwrap();
     let metadata = [("space".to_string(), "features".to_string())].into();
     serialize([("centers", view)], Some(metadata)).unwrap()

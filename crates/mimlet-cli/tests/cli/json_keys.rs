@@ -1,6 +1,8 @@
 //! The keys of every command's JSON: scripts rely on them.
 
-use crate::fixture::{DIM, PATCHES, folder, json, keys};
+use serde_json::Value;
+
+use crate::fixture::{DIM, PATCHES, folder, json, keys, mimlet};
 
 #[test]
 fn export_reports_the_file_and_the_report() {
@@ -52,6 +54,7 @@ fn inspect_lists_everything() {
     let report = json(folder.path(), &["inspect", "tiny.mim"]);
     let expected = [
         "acceptance",
+        "activations",
         "bytes",
         "codebook",
         "config",
@@ -60,6 +63,7 @@ fn inspect_lists_everything() {
         "memory",
         "preprocess",
         "provenance",
+        "targets",
         "tensors",
         "version",
     ];
@@ -67,13 +71,66 @@ fn inspect_lists_everything() {
     assert_eq!(report["config"]["embed_dim"], DIM);
     assert_eq!(report["acceptance"]["class_names"][1], "light");
     let tensors = report["tensors"].as_array().unwrap();
-    let expected = ["bytes", "dtype", "layout", "offset", "role", "shape"];
+    let expected = [
+        "bytes", "dtype", "hash", "layout", "offset", "range", "role", "shape",
+    ];
     assert!(tensors.iter().all(|tensor| keys(tensor) == expected));
+    let expected = [
+        "max",
+        "mean_abs",
+        "min",
+        "not_finite",
+        "scale",
+        "values",
+        "zeros",
+    ];
+    assert_eq!(keys(&tensors[0]["range"]), expected);
+    assert_eq!(tensors[0]["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(keys(&report["targets"][0]), ["fits", "name", "refusals"]);
     assert!(
         tensors
             .iter()
             .any(|tensor| tensor["role"] == "blocks.0.attn.qkv.weight")
     );
+}
+
+#[test]
+fn diff_compares_fields_tensors_and_outputs() {
+    let folder = folder();
+    let run = mimlet(folder.path(), &["diff", "plain.mim", "tiny.mim", "--json"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let expected = [
+        "a",
+        "b",
+        "equal",
+        "fields",
+        "no_outputs",
+        "outputs",
+        "tensors",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!(keys(&report["a"]), ["bytes", "file", "hash"]);
+    assert_eq!(keys(&report["fields"][0]), ["a", "b", "field"]);
+    let expected = [
+        "a",
+        "b",
+        "cosine",
+        "max_change",
+        "rescaled_channels",
+        "role",
+        "snr_db",
+        "status",
+    ];
+    assert_eq!(keys(&report["tensors"][0]), expected);
+    let expected = [
+        "class_cosine",
+        "images",
+        "images_of",
+        "patch_cosine",
+        "tokens",
+    ];
+    assert_eq!(keys(&report["outputs"]), expected);
 }
 
 #[test]
@@ -230,7 +287,12 @@ fn devices_lists_adapters_and_targets() {
     let folder = folder();
     let report = json(folder.path(), &["devices"]);
     assert_eq!(keys(&report), ["adapters", "cpu", "gpu_support", "targets"]);
-    assert_eq!(keys(&report["cpu"]), ["level", "threads"]);
+    assert_eq!(
+        keys(&report["cpu"]),
+        ["level", "ram_bytes", "simd", "threads"]
+    );
+    let expected = ["cpu_lacks", "fits", "gpu_lacks", "name", "summary"];
+    assert_eq!(keys(&report["targets"][0]), expected);
     let expected = [
         "driver",
         "driver_info",

@@ -2,9 +2,12 @@
 
 mod bad_images;
 mod bad_input;
+mod diff;
 mod encode;
 mod fixture;
+mod inspect;
 mod json_keys;
+mod snapshot;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tcas;
