@@ -8,6 +8,7 @@ mod encode;
 mod export;
 mod inspect;
 mod new;
+mod pick;
 mod tcas;
 mod verify;
 
@@ -39,6 +40,8 @@ enum Command {
     New(new::NewArgs),
     /// Turn a checkpoint into a verified .mim file
     Export(export::ExportArgs),
+    /// Take from a sweep the file that meets your bounds
+    Pick(pick::PickArgs),
     /// Show what is in a .mim file
     Inspect(inspect::InspectArgs),
     /// Turn images into features or tokens
@@ -62,6 +65,7 @@ impl Cli {
             Command::Demo(args) => args.run(output),
             Command::New(args) => args.run(output),
             Command::Export(args) => args.run(output),
+            Command::Pick(args) => args.run(output),
             Command::Inspect(args) => args.run(output),
             Command::Encode(args) => args.run(output),
             Command::Tcas(args) => args.run(output),
