@@ -37,35 +37,39 @@ impl SizeReport {
         let mut sizes = Self::default();
         let (mut stored, mut elements) = (0, 0);
         for entry in &manifest.tensors {
-            let bytes = element_count(entry) * entry.dtype.size();
+            let bits = element_count(entry) * entry.dtype.bits();
+            let bytes = bits.div_ceil(8);
+            sizes.stored_bits += bits;
             stored += bytes;
-            match entry.role {
-                TensorRole::PatchEmbedWeight => {
-                    elements += element_count(entry);
-                    sizes.weights += bytes;
-                }
-                TensorRole::TokenTable => sizes.positions += bytes,
-                TensorRole::FinalNorm(_) => sizes.norms += bytes,
-                TensorRole::Centroids => sizes.codebook += bytes,
-                TensorRole::Golden(_) => sizes.golden += bytes,
-                TensorRole::Block { tensor, .. } => match linear_part(tensor) {
-                    Some(LinearPart::Weight) => {
-                        elements += element_count(entry);
-                        sizes.weights += bytes;
-                    }
-                    Some(LinearPart::Scale) => sizes.scales += bytes,
-                    Some(LinearPart::Bias) | None => sizes.norms += bytes,
-                },
+            let part = sizes.part(entry.role);
+            *part += bytes;
+            if is_weight(entry.role) {
+                elements += element_count(entry);
             }
         }
         let first = manifest.tensors.iter().map(|entry| entry.offset).min();
         sizes.manifest = first.unwrap_or(file_bytes);
         // A checked file has no overlaps: what is left lies between.
         sizes.padding = file_bytes - sizes.manifest - stored;
-        sizes.stored_bits = stored * 8;
-        sizes.overhead = file_bytes as f64 / stored.max(1) as f64;
+        sizes.overhead = (file_bytes * 8) as f64 / sizes.stored_bits.max(1) as f64;
         sizes.float_bytes = file_bytes - sizes.weights - sizes.scales + 4 * elements;
         sizes
+    }
+
+    /// Where a tensor counts.
+    fn part(&mut self, role: TensorRole) -> &mut u64 {
+        match role {
+            TensorRole::PatchEmbedWeight => &mut self.weights,
+            TensorRole::TokenTable => &mut self.positions,
+            TensorRole::FinalNorm(_) => &mut self.norms,
+            TensorRole::Centroids | TensorRole::CentroidScale => &mut self.codebook,
+            TensorRole::Golden(_) => &mut self.golden,
+            TensorRole::Block { tensor, .. } => match linear_part(tensor) {
+                Some(LinearPart::Weight) => &mut self.weights,
+                Some(LinearPart::Scale) => &mut self.scales,
+                Some(LinearPart::Bias) | None => &mut self.norms,
+            },
+        }
     }
 
     /// The parts with their names, the largest first, those that are empty left out.
@@ -83,6 +87,15 @@ impl SizeReport {
         parts.retain(|(_, bytes)| *bytes > 0);
         parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         parts
+    }
+}
+
+/// Whether a tensor would be in f32 if the weights were.
+fn is_weight(role: TensorRole) -> bool {
+    match role {
+        TensorRole::PatchEmbedWeight => true,
+        TensorRole::Block { tensor, .. } => linear_part(tensor) == Some(LinearPart::Weight),
+        _ => false,
     }
 }
 

@@ -21,7 +21,7 @@ impl Candidate {
             name: scheme_name(scheme).to_owned(),
             scheme,
         };
-        [Scheme::F32, Scheme::F16, Scheme::Int8]
+        [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4]
             .into_iter()
             .map(plain)
             .collect()

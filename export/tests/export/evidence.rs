@@ -110,10 +110,10 @@ fn a_file_s_parts_are_the_file() {
         .tensors()
         .map(|tensor| {
             let sides = tensor.entry.shape.iter().map(|&side| u64::from(side));
-            sides.product::<u64>() * tensor.entry.dtype.size()
+            sides.product::<u64>() * tensor.entry.dtype.bits()
         })
         .sum();
-    assert_eq!(sizes.stored_bits, 8 * stored);
+    assert_eq!(sizes.stored_bits, stored);
     let parts = sizes.weights
         + sizes.scales
         + sizes.norms
@@ -123,7 +123,7 @@ fn a_file_s_parts_are_the_file() {
         + sizes.manifest
         + sizes.padding;
     assert_eq!(parts, exported.bytes.len() as u64);
-    assert_eq!(sizes.overhead, parts as f64 / stored as f64);
+    assert_eq!(sizes.overhead, (8 * parts) as f64 / stored as f64);
     // Three blocks of qkv, proj, fc1 and fc2 in bytes, and the patch embedding in halves.
     assert_eq!(sizes.weights, 3 * 12 * 64 * 64 + 2 * 64 * 192);
     assert_eq!(

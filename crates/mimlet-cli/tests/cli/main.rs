@@ -5,6 +5,7 @@ mod bad_input;
 mod encode;
 mod fixture;
 mod json_keys;
+mod sweeps;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tcas;
