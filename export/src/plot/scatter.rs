@@ -93,19 +93,21 @@ pub(crate) fn scatters(ground: Ground, title: &str, panels: &[Scatter]) -> Marku
     let description = names.join("; ");
     drawing(ground, HEIGHT, [title, &description], |svg| {
         let width = WIDTH / panels.len().max(1) as f64;
+        // One scale for all, so that heights compare.
+        let lowest = panels.iter().map(Scatter::lowest).fold(1.0, f64::min);
         for (index, panel) in panels.iter().enumerate() {
             let left = index as f64 * width;
             let shift = format!("translate({} 0)", at(left));
             svg.element("g", &[("transform", &shift)], |group| {
-                panel.draw(group, width);
+                panel.draw(group, width, lowest);
             });
         }
     })
 }
 
 impl Scatter {
-    fn draw(&self, svg: &mut Markup, width: f64) {
-        let chart = self.chart(width);
+    fn draw(&self, svg: &mut Markup, width: f64, lowest: f64) {
+        let chart = self.chart(width, lowest);
         let (scale, unit) = self.measure.scale();
         chart.y_grid(svg, |tick| chart.y.name(tick) + unit);
         chart.x_ticks(svg, |tick| chart.x.name(tick));
@@ -120,14 +122,15 @@ impl Scatter {
             let y = chart.y.place(bound * scale);
             svg.line("bound", [chart.x.from, y], [chart.x.to, y]);
             // To the precision of f32, which thresholds have.
-            let text = format!("at least {}{unit}", (bound * scale * 1e4).round() / 1e4);
+            let steps = 1e6 / scale;
+            let text = format!("at least {}{unit}", (bound * scale * steps).round() / steps);
             svg.label([chart.x.to, y + 15.0], Anchor::End, "alert", text);
         }
         self.draw_points(svg, &chart, &front);
     }
 
-    fn chart(&self, width: f64) -> Chart {
-        let (scale, _) = self.measure.scale();
+    /// The lowest quality to be shown.
+    fn lowest(&self) -> f64 {
         let qualities = self.points.iter().map(|point| point.quality);
         let lowest = qualities
             .chain(self.bound)
@@ -135,7 +138,11 @@ impl Scatter {
             // Some room even where all are perfect.
             .fold(0.9999, f64::min);
         // Room below the lowest for what is written there.
-        let lowest = lowest - 0.12 * (1.0 - lowest);
+        lowest - 0.12 * (1.0 - lowest)
+    }
+
+    fn chart(&self, width: f64, lowest: f64) -> Chart {
+        let (scale, _) = self.measure.scale();
         let highest = self
             .points
             .iter()

@@ -1,6 +1,6 @@
 //! A sweep as a page and as a picture.
 
-use super::{Latency, Point, Quality, Sweep};
+use super::{Bounds, Latency, Point, Preference, Quality, Sweep, pick};
 use crate::figures::{byte_unit, bytes, cosine, milliseconds, percent};
 use crate::markup::Markup;
 use crate::page::{Column, Fact, Heading, Row, Tile, page as whole_page};
@@ -53,32 +53,31 @@ fn head(main: &mut Markup, sweep: &Sweep) {
 
 /// The best of those that passed, by three measures.
 fn tiles(sweep: &Sweep) -> Vec<Tile> {
-    let best = |name, cost: &dyn Fn(&Point) -> Option<f64>, show: &dyn Fn(&Point) -> String| {
-        let points = sweep
-            .passed()
-            .filter_map(|point| Some((cost(point)?, point)));
-        let (_, point) = points.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    let best = |name, preference, show: &dyn Fn(&Point) -> String| {
+        let picked = pick(sweep, &Bounds::default(), preference)?;
         Some(Tile {
             name,
-            value: point.name.clone(),
-            note: show(point),
+            value: picked.point.name.clone(),
+            note: show(picked.point),
             is_met: true,
         })
     };
-    let quality = |point: &Point| point.quality(sweep.quality);
+    let quality = |point: &Point| {
+        let quality = point.quality(sweep.quality);
+        quality.map_or_else(dash, |quality| measure(sweep).name(quality))
+    };
+    let time = |point: &Point| point.p50_ms().map_or_else(dash, milliseconds);
     let tiles = [
-        best(
-            "Smallest",
-            &|point| point.bytes.map(|bytes| bytes as f64),
-            &size,
-        ),
-        best("Fastest", &Point::p50_ms, &|point| {
-            point.p50_ms().map_or_else(dash, milliseconds)
+        best("Smallest", Preference::Smallest, &|point| {
+            format!("{}, {}", size(point), quality(point))
+        }),
+        best("Fastest", Preference::Fastest, &|point| {
+            format!("{}, {}", time(point), quality(point))
         }),
         best(
             "Closest to the float model",
-            &|point| quality(point).map(|quality| -quality),
-            &|point| quality(point).map_or_else(dash, |q| measure(sweep).name(q)),
+            Preference::Closest,
+            &|point| format!("{}, {}", quality(point), size(point)),
         ),
     ];
     tiles.into_iter().flatten().collect()
@@ -175,14 +174,14 @@ fn all(main: &mut Markup, sweep: &Sweep) {
                 .to_owned(),
     };
     let columns = [
-        Column::Text("stored as"),
+        Column::Text("scheme"),
         Column::Number("size"),
         Column::Number("tokens kept"),
         Column::Number("lowest cosine"),
         Column::Number("all threads"),
         Column::Number("1 thread"),
         Column::Code("worst layer"),
-        Column::Text("nothing beats its"),
+        Column::Text("front"),
     ];
     main.section(&heading, |section| {
         let rows: Vec<Row> = sweep.points.iter().map(|point| row(point, sweep)).collect();
@@ -209,7 +208,7 @@ fn row(point: &Point, sweep: &Sweep) -> Row {
     let worst = point.report.as_ref().and_then(|r| r.worst_layer.as_ref());
     Row {
         class: match (point.passed, point.on_size_front || point.on_latency_front) {
-            (false, _) => "missed",
+            (false, _) => "refused",
             (true, true) => "front",
             (true, false) => "beaten",
         },

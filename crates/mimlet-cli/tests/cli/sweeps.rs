@@ -60,7 +60,7 @@ fn sweep(folder: &Path) -> Value {
 }
 
 #[test]
-fn a_sweep_compares_and_pick_takes_one() {
+fn a_sweep_leaves_files_pages_and_a_comparison() {
     let folder = folder();
     let folder = folder.path();
     let report = sweep(folder);
@@ -98,7 +98,13 @@ fn a_sweep_compares_and_pick_takes_one() {
     ] {
         assert!(folder.join("swept").join(name).is_file(), "{name}");
     }
+}
 
+#[test]
+fn a_pick_is_a_copy_or_a_reason() {
+    let folder = folder();
+    let folder = folder.path();
+    sweep(folder);
     let picked = json(
         folder,
         &["pick", "swept", "--min-agreement", "0.9", "-o", "p.mim"],

@@ -52,8 +52,7 @@ fn verdict(report: &Report) -> String {
     let images = count(report.golden_images as u64, "golden image");
     if !report.passed() {
         return format!(
-            "On {images} the packed model does not do what the float model does. No file was \
-             written."
+            "On {images} the packed model strays too far from the float model. No file was written."
         );
     }
     let smaller = smaller(report).map_or(String::new(), |ratio| {
