@@ -1,7 +1,8 @@
 //! Why a checkpoint was not turned into a file.
 
+use crate::report::Report;
 use crate::target::{Refusal, in_a_line};
-use mimlet_format::{DType, FormatError, TensorRole};
+use mimlet_format::{DType, FormatError, OpenError, TensorRole};
 use mimlet_runtime::{EncodeError, PlanError};
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +14,14 @@ pub enum ExportError {
     /// A file cannot be read.
     #[error("{path}: cannot be read: {source}", path = path.display())]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// What the system says.
@@ -130,6 +139,9 @@ pub enum ExportError {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// A packed file cannot be opened, or is damaged.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The packed file breaks a rule of the format.
     #[error(transparent)]
     Format(#[from] FormatError),
@@ -158,13 +170,51 @@ pub enum ExportError {
         scheme: &'static str,
         /// What was not reached, a sentence each.
         failures: Vec<String>,
+        /// What is known of the file that was not written; `None` when its outputs are no numbers.
+        report: Option<Box<Report>>,
     },
 }
 
 impl ExportError {
+    /// Whether the model was understood and the packed file missed what was asked of it: a check
+    /// that failed, where all else is bad input.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected { .. } | Self::TargetRefuses { .. }
+        )
+    }
+
+    /// What was not reached, a sentence each; of most errors, the error itself.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        match self {
+            Self::Rejected { failures, .. } => failures.clone(),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// What is known of a file that was not written.
+    #[must_use]
+    pub fn into_report(self) -> Option<Report> {
+        match self {
+            Self::Rejected { report, .. } => report.map(|report| *report),
+            _ => None,
+        }
+    }
+
     /// For `map_err` on a failed read of `path`.
     pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// For `map_err` on a failed write of `path`.
+    pub(crate) fn writing(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Write {
             path: path.to_owned(),
             source,
         }

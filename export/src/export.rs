@@ -3,7 +3,7 @@
 use crate::choice::Choice;
 use crate::float_run::{Answer, Centroids, FloatRun};
 use crate::pack::{Draft, scheme_name, threads};
-use crate::report::{LayerReport, Report, ThresholdsReport, VerdictReport};
+use crate::report::{LayerReport, OriginReport, Report, ThresholdsReport, VerdictReport, worst};
 use crate::tensors::{self, Tensors};
 use crate::thresholds::Measured;
 use crate::{
@@ -136,22 +136,24 @@ pub fn export(
     };
     options.report_progress("verify", 0.0);
     let bytes = draft.seal(thresholds.clone())?;
-    let (plan, verdict) = draft.verify(&bytes)?;
+    let proof = draft.verify(&bytes)?;
     options.report_progress("verify", 1.0);
     let report = Report {
         name: model.name.clone(),
         scheme: scheme_name(options.scheme),
         bytes: bytes.len() as u64,
-        hash: blake3::Hash::from(Model::parse(&bytes)?.hash())
-            .to_hex()
-            .to_string(),
-        weight_bytes: plan.weight_bytes(),
-        activation_bytes: plan.activation_bytes(),
+        origin: OriginReport::of(model),
+        hash: proof.hash,
+        sizes: proof.sizes,
+        weight_bytes: proof.plan.weight_bytes(),
+        activation_bytes: proof.plan.activation_bytes(),
         golden_images: choice.golden,
         calibration_images: choice.calibration.len(),
-        worst_layer: worst(&layers),
+        worst_layer: worst(&layers).map(|layer| layer.tensor.clone()),
         layers,
-        verdict: VerdictReport::from(&verdict),
+        verdict: VerdictReport::from(&proof.verdict),
+        images: proof.images,
+        margins: proof.margins,
         float_tcas,
         wide_margin_share: codebook.map(|_| wide_share(&answers, thresholds.wide_margin)),
         thresholds: ThresholdsReport::from(&thresholds),
@@ -167,7 +169,19 @@ pub fn export(
             .collect(),
         seconds: start.elapsed().as_secs_f64(),
     };
-    Ok(Exported { bytes, report })
+    judged(bytes, report)
+}
+
+/// The file, if it passed.
+fn judged(bytes: AlignedBytes, report: Report) -> Result<Exported, ExportError> {
+    if report.passed() {
+        return Ok(Exported { bytes, report });
+    }
+    Err(ExportError::Rejected {
+        scheme: report.scheme,
+        failures: report.verdict.failures.clone(),
+        report: Some(Box::new(report)),
+    })
 }
 
 /// Runs the float model over the chosen images and stores each block on the way.
@@ -238,6 +252,7 @@ fn own_thresholds(
         return Err(ExportError::Rejected {
             scheme: scheme_name(draft.options.scheme),
             failures: vec!["its features are not finite".to_owned()],
+            report: None,
         });
     }
     let is_random = draft.model.source_hash == [0; 32];
@@ -254,16 +269,6 @@ fn own_thresholds(
     Ok(thresholds)
 }
 
-/// The layer with the lowest signal-to-noise ratio of its outputs.
-fn worst(layers: &[LayerReport]) -> Option<String> {
-    let noisy = layers
-        .iter()
-        .filter_map(|layer| layer.output_snr_db.map(|snr| (snr, &layer.tensor)));
-    noisy
-        .min_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, tensor)| tensor.clone())
-}
-
 /// Share of golden patches with a wide margin.
 fn wide_share(answers: &[Answer], wide_margin: f32) -> f64 {
     let margins = answers.iter().flat_map(|answer| &answer.margins);
@@ -275,7 +280,7 @@ fn wide_share(answers: &[Answer], wide_margin: f32) -> f64 {
 mod tests {
     use super::{Choice, ExportOptions, draft, own_thresholds};
     use crate::random_model::small;
-    use crate::{ExportError, FloatModel, export, random_codebook, synthetic_golden};
+    use crate::{FloatModel, export, random_codebook, synthetic_golden};
     use mimlet_format::{BlockTensor, LinearPart, Model, Scheme, TensorRole};
     use mimlet_runtime::Encoder;
 
@@ -295,7 +300,7 @@ mod tests {
         let (mut draft, _, answers) = draft(&model, None, &options, &choice).unwrap();
         let thresholds = own_thresholds(&draft, &choice, &answers, None).unwrap();
         let sound = draft.seal(thresholds.clone()).unwrap();
-        draft.verify(&sound).unwrap();
+        assert!(draft.verify(&sound).unwrap().verdict.passed());
         let scale = TensorRole::Block {
             layer: 1,
             tensor: BlockTensor::Fc1(LinearPart::Scale),
@@ -306,9 +311,11 @@ mod tests {
             scale.copy_from_slice(&(value * 3.0).to_le_bytes());
         }
         let faulty = draft.seal(thresholds).unwrap();
-        let error = draft.verify(&faulty).unwrap_err();
-        assert!(matches!(error, ExportError::Rejected { .. }), "{error}");
-        assert!(error.to_string().contains("cosine"), "{error}");
+        let failures = draft.verify(&faulty).unwrap().verdict.failures;
+        assert!(
+            failures.iter().any(|failure| failure.contains("cosine")),
+            "{failures:?}"
+        );
     }
 
     #[test]

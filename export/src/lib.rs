@@ -24,15 +24,20 @@ mod choice;
 mod codebook;
 mod error;
 mod export;
+mod figures;
 mod float_run;
 mod golden;
 mod import;
+mod markup;
 mod model;
 mod pack;
+mod page;
+mod plot;
 mod quantize;
 mod random;
 mod random_model;
 mod report;
+pub mod sweep;
 mod target;
 mod tensors;
 mod thresholds;
@@ -44,5 +49,8 @@ pub use golden::{GoldenImage, synthetic_golden};
 pub use import::{ImportOptions, import};
 pub use model::{FloatModel, FloatWeights, IMAGENET_MEAN, IMAGENET_STD, PreprocessHints};
 pub use random_model::{Arch, random, random_codebook};
-pub use report::{LayerReport, Report, ThresholdsReport, VerdictReport};
+pub use report::{
+    Flip, ImageReport, LayerReport, MarginReport, OriginReport, Report, SizeReport,
+    ThresholdsReport, VerdictReport,
+};
 pub use target::{CpuProfile, GpuLimits, Refusal, Shape, Simd, Target, WeightType};

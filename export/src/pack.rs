@@ -2,6 +2,7 @@
 
 use crate::float_run::Answer;
 use crate::model::FloatModel;
+use crate::report::{Evidence, ImageReport, MarginReport, SizeReport};
 use crate::tensors::{self, Tensors};
 use crate::{ExportError, ExportOptions, FloatCodebook};
 use mimlet_format::{
@@ -10,6 +11,9 @@ use mimlet_format::{
 };
 use mimlet_runtime::acceptance::{self, Verdict};
 use mimlet_runtime::{Encoder, Plan};
+
+/// What writes the files.
+pub(crate) const PRODUCER: &str = concat!("mimlet-export ", env!("CARGO_PKG_VERSION"));
 
 /// A scheme's name, as options and reports have it.
 pub(crate) fn scheme_name(scheme: Scheme) -> &'static str {
@@ -92,7 +96,7 @@ impl Draft<'_> {
         };
         let provenance = Provenance {
             name: model.name.clone(),
-            producer: concat!("mimlet-export ", env!("CARGO_PKG_VERSION")).to_owned(),
+            producer: PRODUCER.to_owned(),
             source: model.source.clone(),
             source_hash: model.source_hash,
             scheme: self.options.scheme,
@@ -112,24 +116,37 @@ impl Draft<'_> {
     /// Parses a sealed file, holds it to the target and runs its acceptance test.
     ///
     /// # Errors
-    /// [`ExportError::Rejected`] when it does not pass; otherwise as parsing, planning and running
-    /// do.
-    pub(crate) fn verify(&self, bytes: &[u8]) -> Result<(Plan, Verdict), ExportError> {
+    /// As parsing, planning and running do; a test that is not passed is in the proof.
+    pub(crate) fn verify(&self, bytes: &[u8]) -> Result<Proof, ExportError> {
         let model = Model::parse(bytes)?;
         let plan = Plan::new(model.manifest())?;
         if let Some(target) = &self.options.target {
             target.fits(model.manifest(), &plan, bytes.len() as u64)?;
         }
         let mut encoder = Encoder::on_cpu(&model, threads())?;
-        let verdict = acceptance::run(&model, &mut encoder)?;
-        if verdict.passed() {
-            return Ok((plan, verdict));
-        }
-        Err(ExportError::Rejected {
-            scheme: scheme_name(self.options.scheme),
-            failures: verdict.failures,
+        let mut evidence = Evidence::new(&model);
+        let verdict = acceptance::run_seen(&model, &mut encoder, |found| evidence.see(found))?;
+        let (images, margins) = evidence.reports();
+        Ok(Proof {
+            hash: blake3::Hash::from(model.hash()).to_hex().to_string(),
+            sizes: SizeReport::of(model.manifest(), bytes.len() as u64),
+            plan,
+            verdict,
+            images,
+            margins,
         })
     }
+}
+
+/// What a sealed file turned out to be when it was parsed back and run.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub(crate) hash: String,
+    pub(crate) plan: Plan,
+    pub(crate) sizes: SizeReport,
+    pub(crate) verdict: Verdict,
+    pub(crate) images: Vec<ImageReport>,
+    pub(crate) margins: Option<MarginReport>,
 }
 
 /// An array of all answers.

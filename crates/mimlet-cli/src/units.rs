@@ -15,6 +15,39 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A number of bytes as people write it: `1500000`, `12MB` (of 1000 x 1000), `1.5MiB` (of 1024 x
+/// 1024).
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let letters = text
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(letters);
+    let size = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1.0),
+        "k" | "kb" => Some(1e3),
+        "m" | "mb" => Some(1e6),
+        "g" | "gb" => Some(1e9),
+        "kib" => Some(1024.0),
+        "mib" => Some(1024.0 * 1024.0),
+        "gib" => Some(1024.0 * 1024.0 * 1024.0),
+        _ => None,
+    };
+    let number = number
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| *number >= 0.0);
+    match (number, size) {
+        // Beyond what u64 holds it saturates: no bound at all.
+        (Some(number), Some(size)) => Ok((number * size) as u64),
+        _ => Err("give bytes, such as 1500000, 12MB or 1.5MiB".to_string()),
+    }
+}
+
 /// Milliseconds with three significant digits, or seconds from ten of them on.
 pub(crate) fn milliseconds(ms: f64) -> String {
     match ms {
@@ -63,6 +96,22 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(bytes(value), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_are_read_with_units_of_both_kinds() {
+        let cases = [
+            ("1500000", 1_500_000),
+            ("12MB", 12_000_000),
+            ("1.5MiB", 1_572_864),
+            ("2 k", 2000),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "MB", "-1", "12 parsecs", "NaN"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
         }
     }
 

@@ -48,11 +48,24 @@ impl Verdict {
 /// [`EncodeError`] when the backend fails. A backend that gives wrong results is no error but a
 /// verdict that has not passed.
 pub fn run(model: &Model<'_>, encoder: &mut Encoder<'_>) -> Result<Verdict, EncodeError> {
+    run_seen(model, encoder, |_| {})
+}
+
+/// As [`run`], with each golden image's encoding shown to `see`, in order.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_seen(
+    model: &Model<'_>,
+    encoder: &mut Encoder<'_>,
+    mut see: impl FnMut(&Encoding),
+) -> Result<Verdict, EncodeError> {
     let golden = Golden::of(model);
     let test = &model.manifest().acceptance;
     let mut tally = Tally::new(model);
     for image in 0..test.images as usize {
         let encoding = encoder.encode_pixels(part(golden.images, test, image))?;
+        see(encoding);
         tally.features(
             part(golden.class, test, image),
             part(golden.patches, test, image),

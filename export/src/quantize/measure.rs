@@ -2,23 +2,23 @@
 
 /// Signal, noise and likeness of two arrays of one shape.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Fidelity {
+pub(crate) struct Fidelity {
     /// `10 log10(sum a^2 / sum (a - b)^2)`; `None` when the arrays are equal.
-    pub(super) snr_db: Option<f64>,
+    pub(crate) snr_db: Option<f64>,
     /// `a b / (|a| |b|)`; 1 when both are zero.
-    pub(super) cosine: f64,
+    pub(crate) cosine: f64,
 }
 
 impl Fidelity {
     /// Nothing is lost.
-    pub(super) const EXACT: Self = Self {
+    pub(crate) const EXACT: Self = Self {
         snr_db: None,
         cosine: 1.0,
     };
 }
 
 /// Compares an array with what stands for it.
-pub(super) fn fidelity(original: &[f32], stand_in: &[f32]) -> Fidelity {
+pub(crate) fn fidelity(original: &[f32], stand_in: &[f32]) -> Fidelity {
     let (mut signal, mut noise, mut dot, mut power) = (0.0, 0.0, 0.0, 0.0);
     for (&a, &b) in original.iter().zip(stand_in) {
         let (a, b) = (f64::from(a), f64::from(b));

@@ -8,3 +8,4 @@ mod measure;
 mod migrate;
 
 pub(crate) use block::{patch_embedding, quantize_block};
+pub(crate) use measure::fidelity;

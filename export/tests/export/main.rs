@@ -5,6 +5,12 @@ mod checkpoint;
 #[cfg(test)]
 mod codebooks;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod timm;
+#[cfg(test)]
+mod well_formed;

@@ -1,19 +1,20 @@
 //! `mimlet export`: a checkpoint to a verified file.
 
 mod images;
+mod sweep;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use mimlet_export::{
-    ExportOptions, FloatModel, ImportOptions, Target, import, read_codebook, synthetic_golden,
+    ExportOptions, FloatCodebook, FloatModel, ImportOptions, Target, import, read_codebook,
+    synthetic_golden,
 };
 use mimlet_format::Scheme;
 use mimlet_image::Preprocessor;
 
-use crate::destination::Destination;
 use crate::error::Error;
-use crate::exported;
+use crate::exported::{self, Place};
 use crate::output::{Outcome, Output};
 use crate::scheme::SchemeName;
 
@@ -65,8 +66,22 @@ pub(crate) struct ExportArgs {
     /// The model's name [default: the checkpoint's file name]
     #[arg(long)]
     name: Option<String>,
-    /// The .mim file to write
-    #[arg(short, long, value_name = "FILE")]
+    /// Try every way to store the weights, or those named, time those that pass, and leave files,
+    /// pages and a comparison in the folder OUTPUT; `mimlet pick` takes one
+    #[arg(
+        long,
+        value_name = "SCHEMES",
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ',',
+        conflicts_with_all = ["scheme", "report"]
+    )]
+    sweep: Option<Vec<String>>,
+    /// Also write what the export found out: a page (.html) or data (.json); may be given twice
+    #[arg(long, value_name = "FILE")]
+    report: Vec<PathBuf>,
+    /// The .mim file to write; with --sweep the folder
+    #[arg(short, long, value_name = "OUTPUT")]
     output: PathBuf,
 }
 
@@ -86,13 +101,29 @@ fn colours(text: &str) -> Result<[f32; 3], String> {
 impl ExportArgs {
     /// Imports, quantises, packs and verifies; writes nothing that fails its own test.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
-        let destination = Destination::new(&self.output)?;
-        let target = self.target.as_deref().map(Target::find).transpose()?;
+        if let Some(names) = &self.sweep {
+            let candidates = sweep::candidates(names)?;
+            let model = self.import()?;
+            let (codebook, options) = self.rest(&model)?;
+            let made = (&model, codebook.as_ref(), options);
+            return sweep::run(made, &candidates, &self.output, output);
+        }
+        let place = Place::new(&self.output, &self.report)?;
         let model = self.import()?;
+        let (codebook, options) = self.rest(&model)?;
+        exported::write(&model, codebook.as_ref(), options, &place, output)
+    }
+
+    /// The codebook, and how to export.
+    fn rest(
+        &self,
+        model: &FloatModel,
+    ) -> Result<(Option<FloatCodebook>, ExportOptions<'static>), Error> {
         let codebook = self.codebook.as_deref().map(read_codebook).transpose()?;
         let size = model.encoder.image_size;
         let preprocess = model.preprocess.resolve(size);
         let preprocessor = Preprocessor::new(&preprocess, size)?;
+        let target = self.target.as_deref().map(Target::find).transpose()?;
         let scheme = match (self.scheme, &target) {
             (Some(scheme), _) => scheme.into(),
             (None, Some(target)) => target.scheme,
@@ -108,7 +139,7 @@ impl ExportArgs {
             }
             None => options.golden = synthetic_golden(size, SYNTHETIC_IMAGES, SYNTHETIC_SEED),
         }
-        exported::write(&model, codebook.as_ref(), options, &destination, output)
+        Ok((codebook, options))
     }
 
     fn import(&self) -> Result<FloatModel, Error> {

@@ -9,6 +9,7 @@ mod encode;
 mod export;
 mod inspect;
 mod new;
+mod pick;
 mod tcas;
 mod verify;
 
@@ -40,6 +41,8 @@ enum Command {
     New(new::NewArgs),
     /// Turn a checkpoint into a verified .mim file
     Export(export::ExportArgs),
+    /// Take from a sweep the file that meets your bounds
+    Pick(pick::PickArgs),
     /// Show what is in a .mim file
     Inspect(inspect::InspectArgs),
     /// Show what differs between two .mim files, and how far their outputs are apart
@@ -65,6 +68,7 @@ impl Cli {
             Command::Demo(args) => args.run(output),
             Command::New(args) => args.run(output),
             Command::Export(args) => args.run(output),
+            Command::Pick(args) => args.run(output),
             Command::Inspect(args) => args.run(output),
             Command::Diff(args) => args.run(output),
             Command::Encode(args) => args.run(output),

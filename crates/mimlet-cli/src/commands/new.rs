@@ -6,9 +6,8 @@ use clap::{Args, ValueEnum};
 use mimlet_export::{Arch, ExportOptions, random, random_codebook, synthetic_golden};
 use mimlet_format::Thresholds;
 
-use crate::destination::Destination;
 use crate::error::Error;
-use crate::exported;
+use crate::exported::{self, Place};
 use crate::output::{Outcome, Output};
 use crate::scheme::SchemeName;
 
@@ -65,7 +64,7 @@ impl From<ArchName> for Arch {
 impl NewArgs {
     /// Makes the model, tests it like any other, and writes it.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
-        let destination = Destination::new(&self.output)?;
+        let place = Place::new(&self.output, &[])?;
         let model = random(self.arch.into(), self.image_size, self.seed);
         model.check()?;
         let codebook = match self.codebook {
@@ -76,7 +75,7 @@ impl NewArgs {
         let mut options = ExportOptions::new(self.scheme.into(), model.preprocess.resolve(size));
         options.thresholds = Some(thresholds(model.encoder.embed_dim));
         options.golden = synthetic_golden(size, GOLDEN_IMAGES, self.seed);
-        exported::write(&model, codebook.as_ref(), options, &destination, output)
+        exported::write(&model, codebook.as_ref(), options, &place, output)
     }
 }
 

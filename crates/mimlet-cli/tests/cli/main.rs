@@ -8,6 +8,7 @@ mod fixture;
 mod inspect;
 mod json_keys;
 mod snapshot;
+mod sweeps;
 #[cfg(feature = "parquet")]
 mod tables;
 mod tcas;

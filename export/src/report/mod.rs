@@ -1,5 +1,18 @@
-//! What an export found out about the file it made.
+//! What an export found out about the file it made, as data and as a page.
 
+mod evidence;
+mod layers;
+mod page;
+mod sizes;
+
+pub(crate) use evidence::Evidence;
+pub use evidence::{Flip, ImageReport, MarginReport};
+pub use layers::LayerReport;
+pub(crate) use layers::worst;
+pub use sizes::SizeReport;
+
+use crate::model::FloatModel;
+use crate::pack::PRODUCER;
 use mimlet_format::Thresholds;
 use mimlet_runtime::acceptance::Verdict;
 use serde::Serialize;
@@ -11,10 +24,14 @@ pub struct Report {
     pub name: String,
     /// How the linear layers are stored: `f32`, `f16`, `int8`.
     pub scheme: &'static str,
+    /// Where the weights come from, and what packed them.
+    pub origin: OriginReport,
     /// The file's length.
     pub bytes: u64,
     /// The file's identity: BLAKE3 of its content, hexadecimal.
     pub hash: String,
+    /// What the file's bytes are spent on.
+    pub sizes: SizeReport,
     /// Bytes of the tensors an encoder reads; the rest is the acceptance test and the manifest.
     pub weight_bytes: u64,
     /// Bytes of the buffers an encoder works on.
@@ -29,6 +46,10 @@ pub struct Report {
     pub worst_layer: Option<String>,
     /// What the packed file reached on its own acceptance test.
     pub verdict: VerdictReport,
+    /// How it did on each golden image, in order.
+    pub images: Vec<ImageReport>,
+    /// How far its tokens are from changing; `None` without a codebook.
+    pub margins: Option<MarginReport>,
     /// What it had to reach.
     pub thresholds: ThresholdsReport,
     /// The float model's TCAS over the golden images; `None` without labels or codebook.
@@ -48,25 +69,17 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// How well a stored linear layer stands for its float original, on calibration data.
+/// Where a model's weights come from, and what packed them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LayerReport {
-    /// The layer's weight: `blocks.3.attn.qkv.weight`.
-    pub tensor: String,
-    /// Element type of the weight.
-    pub dtype: String,
-    /// Bytes of the weight as stored.
-    pub bytes: u64,
-    /// Signal-to-noise ratio of the weight, decibels; `None` when it is exact.
-    pub weight_snr_db: Option<f64>,
-    /// Signal-to-noise ratio of the layer's outputs on float inputs, decibels; `None` when they are
-    /// exact.
-    pub output_snr_db: Option<f64>,
-    /// Cosine between the layer's outputs and the float layer's, all rows as one vector.
-    pub output_cosine: f64,
-    /// Strength of the outlier migration into the weight, 0..1 (SmoothQuant's alpha); `None` when
-    /// leaving the layer as it was promised a smaller error.
-    pub migration: Option<f32>,
+pub struct OriginReport {
+    /// Program and version that made the file.
+    pub producer: String,
+    /// File name of the checkpoint, or the command that made the weights.
+    pub source: String,
+    /// BLAKE3 of the checkpoint, hexadecimal; `None` when there was none.
+    pub source_hash: Option<String>,
+    /// Licence of the weights, as the checkpoint states it.
+    pub licence: Option<String>,
 }
 
 /// [`Verdict`](mimlet_runtime::acceptance::Verdict), for reports.
@@ -86,6 +99,8 @@ pub struct VerdictReport {
     pub wide_margin_flips: u32,
     /// TCAS over the golden images.
     pub tcas: Option<f64>,
+    /// What was not reached, a sentence each; empty when the file passed.
+    pub failures: Vec<String>,
 }
 
 /// [`Thresholds`](mimlet_format::Thresholds), for reports.
@@ -103,6 +118,33 @@ pub struct ThresholdsReport {
     pub max_tcas: Option<f64>,
 }
 
+impl Report {
+    /// Whether the file passed its own acceptance test.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.verdict.failures.is_empty()
+    }
+
+    /// One self-contained HTML page: no script, nothing from elsewhere, and whatever came out of
+    /// files escaped.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        page::page(self)
+    }
+}
+
+impl OriginReport {
+    pub(crate) fn of(model: &FloatModel) -> Self {
+        let hash = blake3::Hash::from(model.source_hash).to_hex().to_string();
+        Self {
+            producer: PRODUCER.to_owned(),
+            source: model.source.clone(),
+            source_hash: (model.source_hash != [0; 32]).then_some(hash),
+            licence: model.licence.clone(),
+        }
+    }
+}
+
 impl From<&Verdict> for VerdictReport {
     fn from(verdict: &Verdict) -> Self {
         Self {
@@ -113,6 +155,7 @@ impl From<&Verdict> for VerdictReport {
             near_tie_flips: verdict.near_tie_flips,
             wide_margin_flips: verdict.wide_margin_flips,
             tcas: verdict.tcas,
+            failures: verdict.failures.clone(),
         }
     }
 }
