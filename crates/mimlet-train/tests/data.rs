@@ -106,3 +106,31 @@ fn worker_count_changes_nothing_in_a_run_on_random_crops() {
     }
     assert!(encoders[0] == encoders[1], "encoders differ");
 }
+
+#[test]
+fn unpacked_images_are_the_ones_that_were_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    succeed(folder, "synth --out images --images 30 --seed 3");
+    let packed = "unpack --data images --out shards --format webdataset";
+    succeed(folder, packed);
+    succeed(folder, "unpack --data shards --out back");
+    succeed(folder, "unpack --data shards --images 12 --out few");
+    let file = |set: &str, name: &str| std::fs::read(folder.join(set).join(name)).ok();
+    for name in ["star/00000.png", "star/00002.png", "ring/00001.png"] {
+        let original = file("images", name);
+        assert!(
+            original.is_some() && file("back", name) == original,
+            "{name}"
+        );
+    }
+    // Twelve images of ten classes: a second one of two of them.
+    let second = |class: &str| folder.join("few").join(class).join("00001.png").is_file();
+    let classes = std::fs::read_dir(folder.join("few")).unwrap();
+    let names = classes.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| second(name)).count(), 2);
+    let line = "unpack --data images --split test:0.5 --images 31 --out more";
+    let output = train(folder, line);
+    assert_eq!(output.status.code(), Some(2), "there are no 31");
+    assert!(!folder.join("more").exists());
+}

@@ -86,14 +86,15 @@ fn only_ci() -> Vec<Step> {
     ]
 }
 
-/// A command about mimlet-train, with MPI where this machine is to test it. One set of features for
-/// all commands: burn is built once. Not with Vulkan: lavapipe crashes on burn's kernels.
+/// A command about mimlet-train, with Vulkan, and with MPI where this machine is to test it. One set
+/// of features for all commands: burn is built once.
 fn training(line: &str) -> Program {
-    let program = Program::new(line);
-    if setup::MPI.wanted() {
-        return program.words(["--features", "mpi"].map(str::to_owned));
-    }
-    program
+    let features = if setup::MPI.wanted() {
+        "mpi,vulkan"
+    } else {
+        "vulkan"
+    };
+    Program::new(line).words(["--features", features].map(str::to_owned))
 }
 
 /// Without an operating system's target installed, the host shows at least that our own code asks

@@ -4,6 +4,7 @@ mod codebook;
 mod compare;
 mod devices;
 mod finetune;
+mod image_files;
 mod inputs;
 mod knn;
 mod labelled;
@@ -13,6 +14,7 @@ mod processes;
 mod synth;
 mod tcas;
 mod token_table;
+mod unpack;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -34,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Write seeded labelled images as a folder of PNGs.
     Synth(synth::Arguments),
+    /// Write the images of a data set as a folder of PNGs.
+    Unpack(unpack::Arguments),
     /// Cluster patches, or an encoder's patch features, into a codebook.
     Codebook(codebook::Arguments),
     /// Train an encoder to guess the codebook tokens of hidden patches.
@@ -58,6 +62,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Synth(arguments) => synth::run(&arguments),
+        Command::Unpack(arguments) => unpack::run(&arguments),
         Command::Codebook(arguments) => codebook::run(&arguments),
         Command::Pretrain(arguments) => pretrain::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),

@@ -1,31 +1,15 @@
 //! `mimlet-train synth`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use image::RgbImage;
-use indicatif::ProgressBar;
-use rayon::prelude::*;
+use clap::Args;
+use mimlet_image::RgbImage;
 
-use super::inputs::bar;
+use super::image_files::{self, Format};
 use crate::config::Config;
-use crate::data::prefetch::{Ahead, ordered};
-use crate::data::shards::ShardWriter;
+use crate::data::Source;
 use crate::error::TrainError;
-use crate::picture::{png, write_png};
 use crate::synth::{self, SIDE, SynthConfig};
-
-/// Images in a shard.
-const PER_SHARD: usize = 1000;
-
-/// How the images lie on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// <class>/<index>.png.
-    Folder,
-    /// WebDataset: shard-<number>.tar of a thousand images each, and classes.txt.
-    Webdataset,
-}
 
 /// Flags of `synth`.
 #[derive(Debug, Args)]
@@ -58,64 +42,44 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let images = images.ok_or_else(|| missing("images"))?;
     let seed = arguments.seed.or(configured.map(|synth| synth.seed));
     let seed = seed.ok_or_else(|| missing("seed"))?;
-    let out = &arguments.out;
-    if out.exists() {
-        let mut entries = std::fs::read_dir(out).map_err(TrainError::io(out, "read"))?;
-        if entries.next().is_some() {
-            return Err(TrainError::Content {
-                path: out.clone(),
-                reason: "is not empty; images of two runs would mix".into(),
-            });
-        }
-    }
-    let progress = bar(images);
-    let config = SynthConfig { images, seed };
-    match arguments.format {
-        Format::Folder => write_folder(out, config, &progress)?,
-        Format::Webdataset => write_shards(out, config, &progress)?,
-    }
-    progress.finish_and_clear();
-    Ok(())
-}
-
-/// Image `at` of the set.
-fn picture(config: SynthConfig, at: usize, classes: usize) -> Result<RgbImage, TrainError> {
-    let side = SIDE as u32;
-    RgbImage::from_raw(
-        side,
-        side,
-        synth::image(config.seed, at / classes, at % classes)?,
-    )
-    .ok_or_else(|| TrainError::Config("a synthetic image has the wrong size".into()))
-}
-
-fn write_folder(out: &Path, config: SynthConfig, progress: &ProgressBar) -> Result<(), TrainError> {
-    let names = synth::class_names();
-    (0..config.images).into_par_iter().try_for_each(|at| {
-        let (index, class) = (at / names.len(), at % names.len());
-        let picture = picture(config, at, names.len())?;
-        progress.inc(1);
-        write_png(
-            &out.join(&names[class]).join(format!("{index:05}.png")),
-            &picture,
-        )
-    })
-}
-
-fn write_shards(out: &Path, config: SynthConfig, progress: &ProgressBar) -> Result<(), TrainError> {
-    let names = synth::class_names();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let ahead = Ahead {
-        workers,
-        tasks: 8 * workers,
+    let drawn = Drawn {
+        config: SynthConfig { images, seed },
+        class_names: synth::class_names(),
     };
-    let make = |at| png(out, &picture(config, at, names.len())?);
-    let mut writer = ShardWriter::create(out, &names, PER_SHARD)?;
-    ordered(0..config.images, ahead, make, |pictures| {
-        for (at, picture) in pictures.enumerate() {
-            writer.add(&picture?, (at % names.len()) as u32)?;
-            progress.inc(1);
-        }
-        writer.finish()
-    })
+    let indices: Vec<usize> = (0..images).collect();
+    image_files::write(&arguments.out, arguments.format, &drawn, &indices)
+}
+
+/// Synthetic images, drawn when they are read: a set of millions takes no memory.
+#[derive(Debug)]
+struct Drawn {
+    config: SynthConfig,
+    class_names: Vec<String>,
+}
+
+impl Source for Drawn {
+    fn len(&self) -> usize {
+        self.config.images
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        (index % self.class_names.len()) as u32
+    }
+
+    fn describe(&self, index: usize) -> String {
+        format!("synthetic image {index}")
+    }
+
+    fn read(&self, index: usize) -> Result<RgbImage, TrainError> {
+        let classes = self.class_names.len();
+        let (number, class) = (index / classes, index % classes);
+        let pixels = synth::image(self.config.seed, number, class)?;
+        let side = SIDE as u32;
+        RgbImage::new(side, side, pixels)
+            .ok_or_else(|| TrainError::Config("a synthetic image has the wrong size".into()))
+    }
 }

@@ -31,10 +31,7 @@ pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
         #[cfg(feature = "rocm")]
         Kind::Rocm => Ok(list(DeviceType::Rocm, None)),
         #[cfg(feature = "vulkan")]
-        Kind::Vulkan => {
-            let software = Device::vulkan(DeviceKind::Cpu);
-            Ok(list(DeviceType::Vulkan, Some(software)))
-        }
+        Kind::Vulkan => Ok(list(VULKAN, Some(software_vulkan()))),
         #[cfg(feature = "metal")]
         Kind::Metal => {
             let software = Device::metal(DeviceKind::Cpu);
@@ -53,8 +50,26 @@ pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
     }
 }
 
-/// Set to anything to have drivers counted that run on the CPU. They are not by default: Mesa 22.3's
-/// lavapipe, Debian 12's, crashes while it compiles burn's kernels and takes the process with it.
+/// Vulkan with kernels in SPIR-V of burn's own compiler.
+#[cfg(feature = "spirv")]
+const VULKAN: DeviceType = DeviceType::Vulkan;
+
+/// Vulkan with kernels in WGSL: away from Apple's systems, it is the API that burn chooses.
+#[cfg(all(feature = "vulkan", not(feature = "spirv")))]
+const VULKAN: DeviceType = DeviceType::Wgpu;
+
+/// The Vulkan driver that runs on the CPU, whether there is one or not.
+#[cfg(feature = "vulkan")]
+pub(crate) fn software_vulkan() -> Device {
+    #[cfg(feature = "spirv")]
+    return Device::vulkan(DeviceKind::Cpu);
+    #[cfg(not(feature = "spirv"))]
+    Device::wgpu(DeviceKind::Cpu)
+}
+
+/// Set to anything to have drivers counted that run on the CPU, in a build that compiles kernels to
+/// SPIR-V itself. They are not by default: Mesa 22.3's lavapipe, Debian 12's, crashes on that SPIR-V
+/// and takes the process with it. What naga makes of WGSL it runs.
 const SOFTWARE: &str = "MIMLET_SOFTWARE_GPU";
 
 /// What burn finds, with `software` last where it is counted. A driver that cannot even be asked
@@ -66,7 +81,8 @@ fn list(kind: DeviceType, software: Option<Device>) -> Vec<Adapter> {
         device,
     };
     let mut adapters: Vec<_> = devices.into_iter().map(adapter).collect();
-    adapters.retain(|adapter| adapter.is_real || std::env::var_os(SOFTWARE).is_some());
+    let counts_software = !cfg!(feature = "spirv") || std::env::var_os(SOFTWARE).is_some();
+    adapters.retain(|adapter| adapter.is_real || counts_software);
     adapters.sort_by_key(|adapter| !adapter.is_real);
     adapters
 }

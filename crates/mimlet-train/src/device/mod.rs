@@ -1,6 +1,6 @@
 //! The device that burn computes on, by the name that `--device` gives it.
 
-mod adapters;
+pub(crate) mod adapters;
 mod name;
 pub(crate) mod trial;
 

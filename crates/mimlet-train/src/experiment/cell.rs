@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Entry, Experiment, Kind};
-use super::tokens::RandomTokens;
+use super::tokens::{GroupTokens, RandomTokens};
 use crate::atomic;
 use crate::codebook::{Codebook, CodebookConfig, Request, SpaceKind, build};
 use crate::collective::Solo;
@@ -23,7 +23,7 @@ use crate::evaluate::probe::{ProbeReport, probe};
 use crate::pretrain::checkpoint;
 use crate::pretrain::targets::Targets;
 use crate::pretrain::trainer::{Run, pretrain};
-use crate::tokenizer;
+use crate::tokenizer::{self, Tokenizer};
 
 /// One tokenizer of an experiment with one seed.
 #[derive(Debug, Clone, Copy)]
@@ -127,8 +127,11 @@ impl<'a> Cell<'a> {
             self.seed,
             teacher,
         );
-        let text = serde_json::to_string(&parts)
+        let mut text = serde_json::to_string(&parts)
             .map_err(|error| TrainError::Config(format!("cannot be written down: {error}")))?;
+        if let Some(together) = self.entry.classes_together {
+            text += &format!(" classes_together {together}");
+        }
         Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
     }
 
@@ -239,6 +242,23 @@ impl<'a> Cell<'a> {
                 };
                 Ok((Targets::Tokens(Box::new(random)), (tokens as f64).ln()))
             }
+            Kind::GroupedLabels => {
+                let (classes, together) = (
+                    images.class_names().len(),
+                    self.entry.classes_together.unwrap_or(1),
+                );
+                let mut config = config.clone();
+                config.codebook.tokens = GroupTokens::tokens_each(tokens, classes, together);
+                config.codebook.check()?;
+                let codebook = self.codebook(&config, images, None, device)?;
+                let grouped = GroupTokens {
+                    pixels: tokenizer::open(&codebook, None, &config.model, device)?,
+                    classes_together: together,
+                    classes,
+                };
+                let entropy = (grouped.tokens() as f64).ln();
+                Ok((Targets::Tokens(Box::new(grouped)), entropy))
+            }
             _ => {
                 let teacher = self
                     .teacher()
@@ -261,7 +281,7 @@ impl<'a> Cell<'a> {
         device: &Device,
     ) -> Result<Codebook, TrainError> {
         let space = match self.entry.kind {
-            Kind::Pixels => SpaceKind::Pixels,
+            Kind::Pixels | Kind::GroupedLabels => SpaceKind::Pixels,
             Kind::RandomProjection => SpaceKind::RandomProjection,
             Kind::Features => SpaceKind::Features,
             Kind::Labels => SpaceKind::Labels,

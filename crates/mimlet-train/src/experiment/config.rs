@@ -97,6 +97,9 @@ pub struct Entry {
     pub kind: Kind,
     /// For `features`: the entry whose encoder, of the same seed, gives the features.
     pub teacher: Option<String>,
+    /// For `grouped-labels`: classes that share their tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes_together: Option<usize>,
 }
 
 /// A kind of tokenizer.
@@ -111,6 +114,8 @@ pub enum Kind {
     Features,
     /// The image's class, for each of its patches: an oracle.
     Labels,
+    /// Pixel tokens of their own for each group of classes: an oracle by degrees, of equal K.
+    GroupedLabels,
     /// A token without any meaning for each different patch.
     Random,
     /// No tokens: patches are guessed pixel by pixel.
@@ -125,6 +130,7 @@ impl Kind {
             Self::RandomProjection => "random-projection",
             Self::Features => "features",
             Self::Labels => "labels",
+            Self::GroupedLabels => "grouped-labels",
             Self::Random => "random",
             Self::Mae => "mae",
         }
@@ -133,6 +139,11 @@ impl Kind {
     /// Whether it has `codebook.tokens` tokens, so that its TCAS can be compared with the others'.
     pub fn has_equal_k(self) -> bool {
         !matches!(self, Self::Labels | Self::Mae)
+    }
+
+    /// Whether it reads the labels, which no tokenizer in use can.
+    pub fn is_oracle(self) -> bool {
+        matches!(self, Self::Labels | Self::GroupedLabels)
     }
 }
 
@@ -252,6 +263,13 @@ impl Plan {
                     ));
                 }
                 (_, None) => {}
+            }
+            let together = entry.classes_together;
+            if (entry.kind == Kind::GroupedLabels) != together.is_some() || together == Some(0) {
+                return wrong(format!(
+                    "experiment.tokenizer {name:?}: kind \"grouped-labels\", and no other, has \
+                     classes_together, at least 1"
+                ));
             }
         }
         Ok(())

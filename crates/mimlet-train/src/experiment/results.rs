@@ -161,10 +161,14 @@ impl Results {
             let found = self.correlations.iter().find(of_probe);
             found.and_then(|found| found.spearman)
         };
-        let spearman = match (over("tokenizers of equal K"), over("all tokenizers")) {
+        let spearman = match (over(verdict::EQUAL_K), over(verdict::ALL)) {
             (Some(equal), Some(all)) => {
+                let graded = over(verdict::WITH_ORACLES);
+                let graded = graded.map_or(String::new(), |graded| {
+                    format!(" ({:.2} with graded oracles)", graded.rho)
+                });
                 format!(
-                    "Spearman {:.2} at equal K, {:.2} in all",
+                    "Spearman {:.2} at equal K{graded}, {:.2} in all",
                     equal.rho, all.rho
                 )
             }
@@ -177,7 +181,7 @@ impl Results {
         }
     }
 
-    /// A mark for each tokenizer with tokens; a ring where K is another.
+    /// A mark for each tokenizer with tokens; a ring for an oracle.
     fn marks(&self, experiment: &Experiment) -> Vec<Mark> {
         let mark = |entry| {
             let probe = |cell: &CellResult| Some(cell.probe.of(self.pooling));
@@ -185,7 +189,7 @@ impl Results {
                 label: verdict_label(entry),
                 x: estimate(&self.cells, entry, tcas)?,
                 y: estimate(&self.cells, entry, probe)?,
-                hollow: !entry.kind.has_equal_k(),
+                hollow: entry.kind.is_oracle(),
             })
         };
         experiment.plan.entries.iter().filter_map(mark).collect()
@@ -252,6 +256,14 @@ fn notes(experiment: &Experiment) -> String {
         notes.push(
             "* An oracle that reads the labels: its K is the number of classes, so its TCAS is not \
              comparable with those at equal K; correlations are given with and without it."
+                .into(),
+        );
+    }
+    if kinds().any(|kind| kind == Kind::GroupedLabels) {
+        notes.push(
+            "Grouped labels are oracles by degrees: each group of classes has pixel tokens of its \
+             own, K stays about equal, and the fewer classes share a token, the better it follows \
+             them."
                 .into(),
         );
     }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use super::cell::{Cell, CellResult};
 use super::config::{Experiment, Kind};
 use super::results::Results;
-use super::tokens::RandomTokens;
+use super::tokens::{GroupTokens, RandomTokens};
 use crate::tokenizer::Tokenizer;
 
 const RUN: &str = r#"
@@ -93,6 +93,16 @@ fn plans_are_checked() {
             "name = \"tiny\"",
             "name = \"tiny\"\nbaseline = \"none\"",
             "baseline",
+        ),
+        (
+            "kind = \"random\"",
+            "kind = \"grouped-labels\"",
+            "classes_together",
+        ),
+        (
+            "kind = \"random\"",
+            "kind = \"random\"\nclasses_together = 2",
+            "classes_together",
         ),
         ("name = \"tiny\"", "nam = \"tiny\"", "nam"),
         ("steps = 2", "steps = 0", "train.steps"),
@@ -260,4 +270,26 @@ fn random_tokens_are_a_function_of_the_patch_alone() {
     used.sort_unstable();
     used.dedup();
     assert!(used.len() > 45 && used.iter().all(|token| *token < 50));
+}
+
+#[test]
+fn classes_of_a_group_share_tokens_and_others_do_not() {
+    let pixels = RandomTokens {
+        tokens: GroupTokens::tokens_each(64, 10, 2),
+        patch_dim: 1,
+        seed: 1,
+    };
+    let grouped = GroupTokens {
+        pixels: Box::new(pixels),
+        classes_together: 2,
+        classes: 10,
+    };
+    assert_eq!(grouped.tokens(), 60);
+    // The same two patches in images of four classes.
+    let patches = [0.5, 0.25].repeat(4);
+    let tokens = grouped.tokenize(&patches, &[0, 1, 2, 9]).unwrap();
+    assert_eq!(tokens[..2], tokens[2..4], "classes 0 and 1 are together");
+    assert_eq!(tokens[4], tokens[0] + 12);
+    assert_eq!(tokens[6], tokens[0] + 48);
+    assert!(grouped.tokenize(&patches[..2], &[10]).is_err());
 }

@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cell::CellResult;
-use super::config::{Entry, Plan};
+use super::config::{Entry, Kind, Plan};
 use crate::evaluate::config::Pooling;
 use crate::report::rank::Spearman;
 use crate::report::statistics::Estimate;
 
+/// Over tokenizers of about as many tokens, none of which reads labels.
+pub(crate) const EQUAL_K: &str = "tokenizers of equal K";
+/// Over tokenizers of about as many tokens, those among them that read labels.
+pub(crate) const WITH_ORACLES: &str = "tokenizers of equal K and graded oracles";
+/// Over whatever has tokens.
+pub(crate) const ALL: &str = "all tokenizers";
+
 /// Spearman's correlation of TCAS with one accuracy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Correlation {
-    /// Over what: tokenizers of equal K, all tokenizers, or all cells of equal K.
+    /// Over what: tokenizers of equal K, the same with graded oracles, all tokenizers, or all cells
+    /// of equal K.
     pub over: String,
     /// `probe` or `knn`.
     pub accuracy: String,
@@ -65,12 +73,13 @@ pub(crate) fn correlations(
     let probe = |cell: &CellResult| cell.probe.of(pooling);
     let knn = |cell: &CellResult| cell.knn.of(pooling);
     let accuracies: [(&str, &dyn Fn(&CellResult) -> f64); 2] = [("probe", &probe), ("knn", &knn)];
-    let equal: Vec<&Entry> = plan
-        .entries
-        .iter()
-        .filter(|e| e.kind.has_equal_k())
-        .collect();
-    let all: Vec<&Entry> = plan.entries.iter().collect();
+    let of = |wanted: fn(Kind) -> bool| -> Vec<&Entry> {
+        let entries = plan.entries.iter();
+        entries.filter(|entry| wanted(entry.kind)).collect()
+    };
+    let equal = of(|kind| kind.has_equal_k() && !kind.is_oracle());
+    let graded = of(Kind::has_equal_k);
+    let all = of(|_| true);
     let mut found = Vec::new();
     for (name, accuracy) in accuracies {
         let means = |entries: &[&Entry]| -> Vec<[f64; 2]> {
@@ -85,11 +94,13 @@ pub(crate) fn correlations(
         };
         let each = equal.iter().flat_map(|entry| of_entry(cells, entry));
         let each = each.filter_map(|cell| Some([tcas(cell)?, accuracy(cell)]));
-        for (over, pairs) in [
-            ("tokenizers of equal K", means(&equal)),
-            ("all tokenizers", means(&all)),
-            ("cells of equal K", each.collect()),
-        ] {
+        let mut sets = vec![(EQUAL_K, means(&equal))];
+        if graded.len() > equal.len() {
+            sets.push((WITH_ORACLES, means(&graded)));
+        }
+        sets.push((ALL, means(&all)));
+        sets.push(("cells of equal K", each.collect()));
+        for (over, pairs) in sets {
             found.push(Correlation {
                 over: over.into(),
                 accuracy: name.into(),

@@ -1,12 +1,12 @@
 //! Training on Vulkan, held to the CPU:
-//! `cargo test -p mimlet-train --features vulkan selftest::vulkan` where there is a GPU. With
-//! `MIMLET_SOFTWARE_GPU=1` a driver that runs on the CPU will do, if it survives burn's kernels:
-//! lavapipe of Mesa 22.3 does not.
+//! `cargo test -p mimlet-train --features vulkan selftest::vulkan`, on a GPU or, without one, on a
+//! driver that runs on the CPU such as lavapipe.
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, DeviceKind};
+use burn::tensor::Device;
 
 use super::{check, input, norm, norm_of_difference, shape};
+use crate::device::adapters::software_vulkan;
 use crate::device::{by_name, describe, supports_bf16};
 use crate::nn::init::Init;
 use crate::nn::mae::{Mae, cross_entropy};
@@ -22,7 +22,7 @@ fn vulkan() -> Option<Device> {
         eprintln!("skipped: MIMLET_GPU=skip");
         return None;
     }
-    Some(by_name("vulkan").expect("a GPU, or MIMLET_SOFTWARE_GPU=1; MIMLET_GPU=skip skips"))
+    Some(by_name("vulkan").expect("a Vulkan driver, lavapipe will do; MIMLET_GPU=skip skips"))
 }
 
 /// Losses and last weights of a few steps over one batch.
@@ -111,7 +111,6 @@ fn the_self_test_passes_far_within_its_tolerance() {
 #[test]
 fn auto_is_never_a_gpu_that_the_cpu_emulates() {
     if vulkan().is_some() {
-        let software = Device::vulkan(DeviceKind::Cpu);
-        assert_ne!(by_name("auto").unwrap(), software);
+        assert_ne!(by_name("auto").unwrap(), software_vulkan());
     }
 }
