@@ -6,9 +6,9 @@ mod oracle;
 mod random_model;
 mod store;
 
-use mimlet_format::{CodebookSpace, DType, Model};
+use mimlet_format::{CodebookSpace, DType, Model, TensorRole};
 use mimlet_kernels::Level;
-use mimlet_runtime::{CpuBackend, DeviceLimits, EncodeError, Encoder, Plan, PlanError};
+use mimlet_runtime::{CpuBackend, DeviceLimits, EncodeError, Encoder, Plan, PlanError, Tokenizer};
 use random_model::RandomModel;
 
 fn encoder<'m>(model: &Model<'m>, level: Level, threads: usize) -> Encoder<'m> {
@@ -58,16 +58,27 @@ fn features_and_tokens_equal_the_oracles() {
     }
 }
 
+/// Tokens of pixels depend on no weight, so narrow centroids give exactly the oracle's, on rows from
+/// elsewhere too.
 #[test]
 fn a_pixel_codebook_tokenises_the_image_itself() {
-    let random = RandomModel::new(DType::F32, CodebookSpace::Pixels);
-    let bytes = random.pack();
-    let model = Model::parse(&bytes).unwrap();
-    let mut encoder = encoder(&model, Level::detect(), 1);
-    assert_eq!(
-        encoder.encode(&random.image).unwrap().tokens,
-        oracle::encode(&random).tokens
-    );
+    for dtype in [DType::F32, DType::F16, DType::I8] {
+        let random = RandomModel::new(dtype, CodebookSpace::Pixels);
+        let bytes = random.pack();
+        let model = Model::parse(&bytes).unwrap();
+        let centroids = model.tensor(TensorRole::Centroids).unwrap();
+        assert_eq!(centroids.entry.dtype, dtype);
+        let expected = oracle::encode(&random).tokens;
+        let mut encoder = encoder(&model, Level::detect(), 1);
+        assert_eq!(encoder.encode(&random.image).unwrap().tokens, expected);
+
+        let rows = random.patches();
+        let (mut tokens, mut distances) = (vec![0; expected.len()], vec![0.0; 2 * expected.len()]);
+        Tokenizer::new(&model)
+            .unwrap()
+            .tokenize(&rows, &mut tokens, &mut distances);
+        assert_eq!(tokens, expected, "{dtype}");
+    }
 }
 
 #[test]

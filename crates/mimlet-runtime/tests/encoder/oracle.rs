@@ -3,28 +3,19 @@
 use crate::random_model::{RandomModel, linear};
 use mimlet_format::{BlockTensor, CodebookSpace, LinearPart, NormPart, TensorRole};
 use mimlet_kernels::{
-    attention, gelu, layer_norm, linear as linear_op, nearest_centroid, patch_embed, patchify,
-    residual,
+    attention, gelu, layer_norm, linear as linear_op, nearest_centroid, patch_embed, residual,
 };
 use mimlet_runtime::Encoding;
 
 /// What the model makes of its image.
 pub(crate) fn encode(model: &RandomModel) -> Encoding {
     let config = &model.encoder;
-    let [height, width] = config.image_size.map(|side| side as usize);
     let dim = config.embed_dim as usize;
-    let params = patchify::Params {
-        height,
-        width,
-        patch: config.patch_size as usize,
-    };
-    let mut patches = vec![0.0; model.image.len()];
-    patchify::reference(&params, &model.image, &mut patches);
-
+    let patches = model.patches();
     let params = patch_embed::Params {
         prefix: config.prefix_tokens() as usize,
-        patches: params.patches(),
-        patch_dim: params.patch_dim(),
+        patches: config.patches() as usize,
+        patch_dim: config.patch_dim() as usize,
         embed_dim: dim,
         half: false,
     };

@@ -7,6 +7,7 @@ use mimlet_format::{
     Provenance, Resample, Scheme, TensorRole, Thresholds, expected_shape, required_roles,
 };
 use mimlet_kernels::case::Stream;
+use mimlet_kernels::patchify;
 use std::collections::BTreeMap;
 
 use crate::store::{rounded, store};
@@ -104,6 +105,19 @@ impl RandomModel {
             model.tensors.insert(role, values);
         }
         model
+    }
+
+    /// The image's patches by the oracle, `[patches, patch_dim]`.
+    pub(crate) fn patches(&self) -> Vec<f32> {
+        let [height, width] = self.encoder.image_size.map(|side| side as usize);
+        let params = patchify::Params {
+            height,
+            width,
+            patch: self.encoder.patch_size as usize,
+        };
+        let mut patches = vec![0.0; self.image.len()];
+        patchify::reference(&params, &self.image, &mut patches);
+        patches
     }
 
     /// The file, with an acceptance test that anything passes.

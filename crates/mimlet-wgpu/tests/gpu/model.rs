@@ -175,7 +175,7 @@ fn value(role: TensorRole, stream: &mut Stream) -> f32 {
                 | Fc2(LinearPart::Scale),
             ..
         } => 0.002 + 0.001 * signed,
-        TensorRole::CentroidScale => 0.008 + 0.002 * signed,
+        TensorRole::CentroidScale => 0.03 + 0.001 * signed,
         TensorRole::Centroids | TensorRole::TokenTable => signed,
         _ => 0.2 * signed,
     }
