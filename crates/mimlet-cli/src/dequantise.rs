@@ -86,7 +86,23 @@ fn half_byte(bytes: &[u8], at: usize) -> i8 {
 
 #[cfg(test)]
 mod tests {
-    use super::half_byte;
+    use super::{Scales, half_byte};
+
+    #[test]
+    fn groups_have_a_scale_each_and_what_has_none_is_one() {
+        let scales = Scales {
+            values: vec![1.0, 2.0, 3.0, 4.0],
+            groups: 2,
+            group_size: 32,
+        };
+        let found = [(0, 31), (0, 32), (1, 0), (1, 40)].map(|(row, column)| scales.at(row, column));
+        assert_eq!(found, [1.0, 2.0, 3.0, 4.0]);
+        let none = Scales {
+            values: Vec::new(),
+            ..scales
+        };
+        assert_eq!(none.at(0, 0), 1.0);
+    }
 
     #[test]
     fn half_bytes_keep_their_sign() {

@@ -37,6 +37,30 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         }
     }
 
+    /// The table in lines of at most `width` columns: what is too long in the last column goes on
+    /// below. Columns before it keep their width.
+    pub(crate) fn within(&self, width: usize) -> String {
+        let before = self.rows.iter().map(|row| {
+            let cells = row[..COLUMNS - 1].iter();
+            cells.map(|cell| cell.chars().count()).collect::<Vec<_>>()
+        });
+        let widest = before.reduce(|a, b| a.iter().zip(&b).map(|(a, b)| *a.max(b)).collect());
+        let indent = widest.map_or(0, |widths| widths.iter().map(|width| width + 2).sum());
+        let mut table = Self {
+            align: self.align,
+            rows: Vec::new(),
+        };
+        for row in &self.rows {
+            let mut cells = row.clone();
+            for line in wrapped(&row[COLUMNS - 1], width.saturating_sub(indent)) {
+                cells[COLUMNS - 1] = line;
+                table.rows.push(cells);
+                cells = std::array::from_fn(|_| String::new());
+            }
+        }
+        table.to_string()
+    }
+
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: [String; COLUMNS]) -> &mut Self {
         self.rows.push(cells);
@@ -86,17 +110,7 @@ impl Facts {
 impl Facts {
     /// The facts in lines of at most `width` columns; what is longer goes on under its value.
     pub(crate) fn within(&self, width: usize) -> String {
-        let names = self.0.rows.iter().map(|[name, _]| name.chars().count());
-        let indent = names.max().unwrap_or(0) + 2;
-        let mut text = String::new();
-        for [name, value] in &self.0.rows {
-            let mut start = format!("{name:<indent$}");
-            for line in wrapped(value, width.saturating_sub(indent)) {
-                text += &format!("{start}{line}\n");
-                start = " ".repeat(indent);
-            }
-        }
-        text
+        self.0.within(width)
     }
 }
 
@@ -109,6 +123,14 @@ impl fmt::Display for Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_cells_go_on_in_the_last_column() {
+        let mut table = Table::new([("name", Align::Left), ("what", Align::Left)]);
+        table.row(["a".into(), "one two".into()]);
+        let expected = "name  what\na     one\n      two\n";
+        assert_eq!(table.within(11), expected);
+    }
 
     #[test]
     fn long_facts_go_on_under_their_value() {

@@ -126,7 +126,7 @@ impl fmt::Display for Report {
                 },
             ]);
         }
-        write!(f, "\n{table}")
+        write!(f, "\n{}", table.within(self.canvas.width))
     }
 }
 

@@ -1,13 +1,16 @@
 //! Pairs of files that `mimlet diff` must tell apart, and how.
 
-use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
-use mimlet_format::{ModelFile, ModelWriter, write_atomically};
+use mimlet_format::{
+    BlockTensor, DType, Layout, LinearPart, ModelFile, ModelWriter, TensorEntry, TensorRole,
+    write_atomically,
+};
+use mimlet_kernels::panel;
 use serde_json::Value;
 
-use crate::fixture::{codebook, folder, json, mimlet, refused};
+use crate::fixture::{DIM, codebook, folder, json, mimlet, refused};
 use crate::snapshot::same_as_committed;
 
 /// The report of a comparison that found a difference.
@@ -28,8 +31,13 @@ fn changed(report: &Value) -> Vec<(&str, &Value)> {
         .collect()
 }
 
-/// A copy of a file whose tensors' bytes a function has changed.
-fn rewritten(folder: &Path, from: &str, to: &str, change: impl Fn(&str, &mut Vec<u8>)) {
+/// A copy of a file with other tensors in the place of each.
+fn rewritten(
+    folder: &Path,
+    from: &str,
+    to: &str,
+    tensors: impl Fn(&TensorEntry, &[u8]) -> Vec<(TensorEntry, Vec<u8>)>,
+) {
     let file = ModelFile::open(folder.join(from)).unwrap();
     let model = file.model();
     let manifest = model.manifest().clone();
@@ -42,19 +50,18 @@ fn rewritten(folder: &Path, from: &str, to: &str, change: impl Fn(&str, &mut Vec
     );
     writer.ranges(manifest.ranges);
     for view in model.tensors() {
-        let mut bytes = view.bytes.to_vec();
-        change(&view.entry.role.to_string(), &mut bytes);
-        let entry = view.entry;
-        writer.tensor(
-            entry.role,
-            entry.dtype,
-            entry.layout,
-            &entry.shape,
-            Cow::Owned(bytes),
-        );
+        for (entry, bytes) in tensors(view.entry, view.bytes) {
+            writer.tensor(entry.role, entry.dtype, entry.layout, &entry.shape, bytes);
+        }
     }
     write_atomically(folder.join(to), &writer.finish().unwrap()).unwrap();
 }
+
+/// The first layer of the MLP of the fixture's only block.
+const FC1: fn(LinearPart) -> TensorRole = |part| TensorRole::Block {
+    layer: 0,
+    tensor: BlockTensor::Fc1(part),
+};
 
 #[test]
 fn equal_files_are_equal_whatever_they_are_called() {
@@ -70,7 +77,9 @@ fn equal_files_are_equal_whatever_they_are_called() {
         (0, "tiny.mim and copy.mim are equal\n")
     );
     // Rewriting what is the same gives the same file: the test below changes nothing else.
-    rewritten(folder, "tiny.mim", "again.mim", |_, _| {});
+    rewritten(folder, "tiny.mim", "again.mim", |entry, bytes| {
+        vec![(entry.clone(), bytes.to_vec())]
+    });
     assert_eq!(
         json(folder, &["diff", "tiny.mim", "again.mim"])["equal"],
         true
@@ -82,11 +91,13 @@ fn one_flipped_weight_is_found_and_measured() {
     let folder = folder();
     let folder = folder.path();
     let role = "blocks.0.mlp.fc1.weight";
-    rewritten(folder, "plain.mim", "flipped.mim", |found, bytes| {
-        if found == role {
+    rewritten(folder, "plain.mim", "flipped.mim", |entry, bytes| {
+        let mut bytes = bytes.to_vec();
+        if entry.role == FC1(LinearPart::Weight) {
             // The sign of the first value, row 0 and column 0.
             bytes[3] ^= 0x80;
         }
+        vec![(entry.clone(), bytes)]
     });
     let report = different(folder, "plain.mim", "flipped.mim");
     assert_eq!(report["fields"].as_array().unwrap().len(), 0);
@@ -164,6 +175,73 @@ fn bytes_are_compared_with_floats_by_value() {
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["outputs"]["images"], 12);
     assert_eq!(report["outputs"]["images_of"], "photos");
+}
+
+/// Rows of the first layer of the MLP.
+const ROWS: usize = 2 * DIM;
+
+/// The first layer of the MLP in 4 bits and group scales, as `entry` is stored otherwise.
+fn in_four_bits(entry: &TensorEntry, values: &[i8], scales: &[u16]) -> Vec<(TensorEntry, Vec<u8>)> {
+    let mut packed = vec![0_u8; panel::len16x8(ROWS, DIM)];
+    panel::pack16x8(ROWS, DIM, values, &mut packed);
+    let mut packed_scales = vec![0_u16; panel::len16(ROWS, 1)];
+    panel::pack16(ROWS, 1, scales, &mut packed_scales);
+    let weight = TensorEntry {
+        dtype: DType::I4,
+        layout: Layout::Panel16x8,
+        ..entry.clone()
+    };
+    let scale = TensorEntry {
+        role: FC1(LinearPart::Scale),
+        dtype: DType::F16,
+        layout: Layout::Panel16,
+        shape: vec![ROWS as u32, 1],
+        ..entry.clone()
+    };
+    let scales = packed_scales.iter().flat_map(|bits| bits.to_le_bytes());
+    vec![(weight, packed), (scale, scales.collect())]
+}
+
+#[test]
+fn four_bits_are_read_in_their_own_order_with_the_scales_of_their_rows() {
+    let folder = folder();
+    let folder = folder.path();
+    let values: Vec<i8> = (0..ROWS * DIM).map(|at| (at * 7 % 16) as i8 - 8).collect();
+    // Row by row 1, 1/2, 1/4 and again: in f16, an exponent less each time.
+    let scales: Vec<u16> = (0..ROWS as u16)
+        .map(|row| 0x3c00 - ((row % 3) << 10))
+        .collect();
+    let mut floats = vec![0.0_f32; panel::len16(ROWS, DIM)];
+    let products = values.iter().enumerate();
+    let products = products.map(|(at, &q)| f32::from(q) * 0.5_f32.powi((at / DIM) as i32 % 3));
+    panel::pack16(ROWS, DIM, &products.collect::<Vec<_>>(), &mut floats);
+    let write = |to: &str, four_bits: bool| {
+        rewritten(folder, "plain.mim", to, |entry, bytes| {
+            if entry.role != FC1(LinearPart::Weight) {
+                return vec![(entry.clone(), bytes.to_vec())];
+            }
+            if four_bits {
+                return in_four_bits(entry, &values, &scales);
+            }
+            let bytes = floats.iter().flat_map(|value| value.to_le_bytes());
+            vec![(entry.clone(), bytes.collect())]
+        });
+    };
+    write("floats.mim", false);
+    write("four.mim", true);
+    let report = different(folder, "floats.mim", "four.mim");
+    let changed = changed(&report);
+    let (_, weight) = changed[0];
+    assert_eq!(weight["status"], "retyped");
+    assert_eq!(weight["b"]["dtype"], "i4");
+    assert!(weight["snr_db"].is_null(), "the same values: {weight}");
+    assert_eq!(weight["max_change"], 0.0);
+    assert_eq!(changed[1].1["status"], "only-in-b");
+    let inspected = json(folder, &["inspect", "four.mim"]);
+    let mut tensors = inspected["tensors"].as_array().unwrap().iter();
+    let weight = tensors.find(|tensor| tensor["dtype"] == "i4").unwrap();
+    assert_eq!(weight["range"]["scale"], serde_json::json!([0.25, 1.0]));
+    assert_eq!(weight["range"]["min"], -8.0);
 }
 
 #[test]

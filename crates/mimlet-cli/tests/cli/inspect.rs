@@ -43,6 +43,7 @@ fn blocks_that_are_alike_are_one_until_all_are_asked_for() {
     );
     let text = shown(folder.path(), &["new.mim"]);
     assert!(text.contains("blocks 0-11, 12 alike"), "{text}");
+    assert!(text.contains("12 of 576 x 192"), "{text}");
     assert_eq!(text.matches("attn.qkv.weight").count(), 1);
     let text = shown(folder.path(), &["new.mim", "--all"]);
     assert_eq!(text.matches("attn.qkv.weight").count(), 12);

@@ -75,25 +75,26 @@ pub(super) fn gpu_lacks(target: &Target, adapter: &AdapterInfo) -> Vec<String> {
     };
     let has = &adapter.limits;
     let mut lacks = Vec::new();
+    let mut hold_bytes = |what: &str, has: u64, wanted: u64| {
+        if has < wanted {
+            lacks.push(format!("{} of {} {what}", bytes(has), bytes(wanted)));
+        }
+    };
+    hold_bytes("a binding", has.max_binding_bytes, gpu.max_binding_bytes);
+    hold_bytes(
+        "a workgroup",
+        has.max_workgroup_bytes.into(),
+        gpu.max_workgroup_bytes.into(),
+    );
     let mut hold = |what: &str, has: u64, wanted: u64| {
         if has < wanted {
             lacks.push(format!("{has} of {wanted} {what}"));
         }
     };
     hold(
-        "bytes a binding",
-        has.max_binding_bytes,
-        gpu.max_binding_bytes,
-    );
-    hold(
         "storage buffers",
         has.max_storage_buffers.into(),
         gpu.max_storage_buffers.into(),
-    );
-    hold(
-        "bytes a workgroup",
-        has.max_workgroup_bytes.into(),
-        gpu.max_workgroup_bytes.into(),
     );
     hold(
         "invocations",
@@ -173,7 +174,7 @@ mod tests {
         gpu.limits.max_workgroup_bytes = 16_384;
         gpu.features = vec!["subgroup"];
         let target = Target::named("pixel-8").unwrap();
-        let expected = ["16384 of 32768 bytes a workgroup", "no shader-f16"];
+        let expected = ["16.0 KiB of 32.0 KiB a workgroup", "no shader-f16"];
         assert_eq!(gpu_lacks(&target, &gpu), expected);
     }
 

@@ -9,7 +9,7 @@ use super::fields::Change;
 use super::outputs::{Cosines, Outputs, Tokens};
 use super::tensors::{Comparison, Status};
 use crate::table::{Align, Facts, Table};
-use crate::terminal::Canvas;
+use crate::terminal::{Canvas, wrapped};
 use crate::units::{bytes, count, or_dash, percent};
 
 /// Tensors listed when not all are asked for.
@@ -74,7 +74,9 @@ impl fmt::Display for Report {
         if worst.iter().any(|tensor| tensor.rescaled_channels > 0) {
             let note = "* after undoing powers of two between channels, which cancel out from one \
                         layer to the next";
-            writeln!(f, "{note}")?;
+            for line in wrapped(note, self.canvas.width) {
+                writeln!(f, "{line}")?;
+            }
         }
         write!(f, "\n{}", self.moved())
     }

@@ -35,6 +35,8 @@ struct Node<'r> {
     bytes: u64,
     /// What it is itself, when it is a tensor.
     tensor: Option<&'r Tensor>,
+    /// Of how many alike parts this is one.
+    count: u32,
     parts: Vec<Node<'r>>,
 }
 
@@ -197,7 +199,10 @@ fn cells(view: View, node: &Node<'_>, total: u64) -> Cells {
         .map_or(String::new(), |tensor| tensor.layout.clone());
     let shape = node.tensor.map_or(String::new(), |tensor| {
         let sides: Vec<String> = tensor.shape.iter().map(u32::to_string).collect();
-        sides.join(" x ")
+        match node.count {
+            1 => sides.join(" x "),
+            count => format!("{count} of {}", sides.join(" x ")),
+        }
     });
     let share = format!("{:.1} %", 100.0 * node.bytes as f64 / total.max(1) as f64);
     vec![dtype, layout, shape, size, share]
@@ -270,6 +275,7 @@ fn whole<'r>(report: &'r Report<'_>) -> Node<'r> {
         name: "manifest, padding".to_string(),
         bytes: report.bytes - tensors,
         tensor: None,
+        count: 1,
         parts: Vec::new(),
     });
     branch(report.provenance.name.to_string(), parts)
@@ -324,6 +330,7 @@ fn alike(a: &[&Tensor], b: &[&Tensor]) -> bool {
 fn block<'r>(name: &str, tensors: &[&'r Tensor], count: u32) -> Node<'r> {
     let leaves = tensors.iter().map(|tensor| Node {
         bytes: tensor.bytes * u64::from(count),
+        count,
         ..leaf(tensor)
     });
     branch(name.to_string(), leaves.collect())
@@ -334,6 +341,7 @@ fn branch(name: String, parts: Vec<Node<'_>>) -> Node<'_> {
         name,
         bytes: parts.iter().map(|part| part.bytes).sum(),
         tensor: None,
+        count: 1,
         parts,
     }
 }
@@ -343,6 +351,7 @@ fn leaf(tensor: &Tensor) -> Node<'_> {
         name: name(tensor).to_string(),
         bytes: tensor.bytes,
         tensor: Some(tensor),
+        count: 1,
         parts: Vec::new(),
     }
 }
