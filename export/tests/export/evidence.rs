@@ -126,6 +126,12 @@ fn a_file_s_parts_are_the_file() {
     assert_eq!(sizes.overhead, (8 * parts) as f64 / stored as f64);
     // Three blocks of qkv, proj, fc1 and fc2 in bytes, and the patch embedding in halves.
     assert_eq!(sizes.weights, 3 * 12 * 64 * 64 + 2 * 64 * 192);
+    // 64 patches and the class token; forty centroids; and of each block two norms, with qkv's, proj's,
+    // fc1's and fc2's biases, the last norm besides.
+    assert_eq!(sizes.positions, 4 * 65 * 64);
+    assert_eq!(sizes.codebook, 4 * 40 * 64);
+    assert_eq!(sizes.norms, 4 * 64 * (3 * (4 + 3 + 1 + 4 + 1) + 2));
+    assert_eq!(sizes.scales, 4 * 64 * 3 * (3 + 1 + 4 + 1));
     assert_eq!(
         sizes.float_bytes - parts,
         4 * (3 * 12 * 64 * 64 + 64 * 192) - sizes.weights - sizes.scales
