@@ -4,7 +4,6 @@ use crate::CheckpointError;
 use crate::checkpoint::Checkpoint;
 use std::fs::File;
 use std::path::Path;
-use tract_onnx::pb::StringStringEntryProto;
 
 /// Where a tensor's bytes are: which of the checkpoint's files, from where, how many.
 pub(super) type Extent = (usize, u64, u64);
@@ -14,11 +13,11 @@ pub(super) fn locate(
     checkpoint: &mut Checkpoint,
     model: &Path,
     tensor: &str,
-    entries: &[StringStringEntryProto],
+    entries: &[(String, String)],
 ) -> Result<Extent, CheckpointError> {
     let value = |key: &str| {
-        let entry = entries.iter().find(|entry| entry.key == key);
-        entry.map(|entry| entry.value.as_str())
+        let entry = entries.iter().find(|(name, _)| name == key);
+        entry.map(|(_, value)| value.as_str())
     };
     let refuse = |what: String| {
         let reason = format!("tensor {tensor} lies outside the model: {what}");

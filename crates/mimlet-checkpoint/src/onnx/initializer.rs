@@ -1,14 +1,13 @@
 //! `TensorProto`s: weights by their place, small ones by their values.
 
 use super::external::{Extent, locate};
+use super::messages::{Damaged, Item, Tensor};
 use super::wire::Field;
 use super::{Constant, MAX_CONSTANT, Reader};
 use crate::CheckpointError;
 use crate::checkpoint::{Entry, Place};
 use crate::numbers::{Number, count};
-use prost::Message;
 use std::path::Path;
-use tract_onnx::pb;
 
 /// Field numbers of `TensorProto` that hold long data: `float_data`, `raw_data`.
 const FLOATS: u64 = 4;
@@ -17,42 +16,35 @@ const RAW: u64 = 9;
 impl Reader {
     /// An initialiser: everything but its numbers decoded, its numbers by their place.
     pub(super) fn initializer(&mut self, path: &Path, end: u64) -> Result<(), CheckpointError> {
-        let mut rest = Vec::new();
+        let mut tensor = Tensor::default();
         let mut data = None;
         while let Some((field, value)) = self.wire.field(end)? {
-            match (field, value) {
+            let bytes;
+            let item = match (field, value) {
                 (FLOATS | RAW, Field::Bytes(len)) if data.is_none() => {
                     data = Some((0, self.wire.at(), len));
                     self.wire.skip(value)?;
+                    continue;
                 }
                 // Numbers one by one, or in pieces: no exporter writes those.
                 (FLOATS | RAW, _) => return Err(self.wire.wrong()),
-                (_, Field::Varint(number)) => {
-                    encode_varint(field << 3, &mut rest);
-                    encode_varint(number, &mut rest);
+                (_, Field::Varint(number)) => Item::Varint(number),
+                (_, Field::Fixed(len) | Field::Bytes(len)) => {
+                    bytes = self.bytes(path, len)?;
+                    Item::Bytes(&bytes)
                 }
-                (_, Field::Fixed(len)) => {
-                    let kind = if len == 8 { 1 } else { 5 };
-                    encode_varint(field << 3 | kind, &mut rest);
-                    rest.extend(self.bytes(path, len)?);
-                }
-                (_, Field::Bytes(len)) => {
-                    encode_varint(field << 3 | 2, &mut rest);
-                    encode_varint(len, &mut rest);
-                    rest.extend(self.bytes(path, len)?);
-                }
-            }
+            };
+            tensor
+                .set(field, item)
+                .map_err(|Damaged| self.wire.wrong())?;
         }
-        let tensor = pb::TensorProto::decode(rest.as_slice()).map_err(|error| {
-            CheckpointError::content(path, format!("not an ONNX model: {error}"))
-        })?;
-        self.add(path, tensor, data)
+        self.add(path, &tensor, data)
     }
 
     fn add(
         &mut self,
         path: &Path,
-        tensor: pb::TensorProto,
+        tensor: &Tensor,
         data: Option<Extent>,
     ) -> Result<(), CheckpointError> {
         let name = tensor.name.clone();
@@ -66,13 +58,13 @@ impl Reader {
             .zip(count)
             .ok_or_else(|| wrong("has no such size".into()))?;
         let number = number_of(tensor.data_type);
-        let held = held(&tensor);
-        let data = match tensor.data_location {
-            Some(1) => {
+        let held = tensor.held();
+        let data = match tensor.is_external {
+            true => {
                 let checkpoint = &mut self.model.initializers;
-                Some(locate(checkpoint, path, &name, &tensor.external_data)?)
+                Some(locate(checkpoint, path, &name, &tensor.external)?)
             }
-            _ => data,
+            false => data,
         };
         let place = match (data, &held) {
             (Some((file, offset, bytes)), _) => {
@@ -132,16 +124,8 @@ impl Reader {
     }
 }
 
-fn encode_varint(mut value: u64, into: &mut Vec<u8>) {
-    while value >= 0x80 {
-        into.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    into.push(value as u8);
-}
-
 /// ONNX's `TensorProto.DataType`.
-fn number_of(data_type: i32) -> Number {
+fn number_of(data_type: i64) -> Number {
     let other = |name: &str, size| Number::Other(name.to_owned(), size);
     match data_type {
         1 => Number::F32,
@@ -157,21 +141,28 @@ fn number_of(data_type: i32) -> Number {
     }
 }
 
-/// Numbers that a tensor holds in fields of their own type.
-fn held(tensor: &pb::TensorProto) -> Option<Constant> {
-    if !tensor.float_data.is_empty() {
-        return Some(Constant::Floats(tensor.float_data.clone()));
+impl Tensor {
+    /// Numbers in fields of their own type. Of f16 those would be bit patterns, which no exporter
+    /// writes.
+    fn held(&self) -> Option<Constant> {
+        let is_int = matches!(number_of(self.data_type), Number::Other(..));
+        match (self.floats.is_empty(), self.ints.is_empty()) {
+            (false, _) => Some(Constant::Floats(self.floats.clone())),
+            (true, false) if is_int => Some(Constant::Ints(self.ints.clone())),
+            _ => None,
+        }
     }
-    if !tensor.double_data.is_empty() {
-        let values = tensor.double_data.iter().map(|&value| value as f32);
-        return Some(Constant::Floats(values.collect()));
+
+    /// The numbers of a tensor that is in memory, when they are not too many.
+    pub(super) fn small(&self) -> Option<Constant> {
+        let values = self
+            .held()
+            .or_else(|| of_bytes(&number_of(self.data_type), &self.raw));
+        values.filter(|values| match values {
+            Constant::Ints(values) => values.len() <= MAX_CONSTANT,
+            Constant::Floats(values) => values.len() <= MAX_CONSTANT,
+        })
     }
-    if !tensor.int64_data.is_empty() {
-        return Some(Constant::Ints(tensor.int64_data.clone()));
-    }
-    let ints = tensor.int32_data.iter().map(|&value| i64::from(value));
-    let is_int = matches!(number_of(tensor.data_type), Number::Other(..));
-    (is_int && ints.len() > 0).then(|| Constant::Ints(ints.collect()))
 }
 
 fn of_bytes(number: &Number, bytes: &[u8]) -> Option<Constant> {
@@ -198,24 +189,5 @@ fn of_bytes(number: &Number, bytes: &[u8]) -> Option<Constant> {
             number.widen(bytes, &mut values);
             Some(Constant::Floats(values))
         }
-    }
-}
-
-/// A node's setting, when it is of numbers and not too many.
-pub(super) fn of_attribute(attribute: pb::AttributeProto) -> Option<Constant> {
-    if let Some(tensor) = attribute.t {
-        let values =
-            held(&tensor).or_else(|| of_bytes(&number_of(tensor.data_type), &tensor.raw_data));
-        return values.filter(|values| match values {
-            Constant::Ints(values) => values.len() <= MAX_CONSTANT,
-            Constant::Floats(values) => values.len() <= MAX_CONSTANT,
-        });
-    }
-    match attribute.r#type {
-        1 => Some(Constant::Floats(vec![attribute.f])),
-        2 => Some(Constant::Ints(vec![attribute.i])),
-        6 => Some(Constant::Floats(attribute.floats)),
-        7 => Some(Constant::Ints(attribute.ints)),
-        _ => None,
     }
 }

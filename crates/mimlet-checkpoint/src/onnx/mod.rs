@@ -1,24 +1,24 @@
 //! ONNX models: the graph, and its initialisers as a [`Checkpoint`].
 //!
-//! The messages are those of `onnx.proto3` (onnx 1.x), as tract-onnx compiles them. Weights are not
-//! decoded with the rest: where they lie is noted, and they are read like any checkpoint's.
+//! Weights are not decoded with the rest: where they lie is noted, and they are read like any
+//! checkpoint's.
 
 mod external;
 mod initializer;
+mod messages;
 mod wire;
 
 use crate::CheckpointError;
 use crate::checkpoint::{Checkpoint, Kind};
-use prost::Message;
+use messages::Damaged;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tract_onnx::pb;
 use wire::{Field, Wire};
 
 /// Longest message that is decoded at once, bytes: nodes and all but the numbers of tensors.
 const MAX_MESSAGE: u64 = 1 << 20;
 /// Bytes of all nodes and other messages. A ViT's take a few hundred kilobytes.
-const MAX_MESSAGES: u64 = 32 << 20;
+const MAX_MESSAGES: u64 = 16 << 20;
 /// Numbers of a tensor that is read with the graph: shapes, scales, epsilons.
 const MAX_CONSTANT: usize = 64;
 
@@ -152,7 +152,7 @@ impl Reader {
         while let Some((field, value)) = self.wire.field(end)? {
             match (field, value) {
                 (1, Field::Bytes(len)) => {
-                    let node = self.message::<pb::NodeProto>(path, len)?;
+                    let node = self.message(path, len, Node::of)?;
                     self.node(node);
                 }
                 (5, Field::Bytes(len)) => {
@@ -160,11 +160,11 @@ impl Reader {
                     self.initializer(path, end)?;
                 }
                 (11, Field::Bytes(len)) => {
-                    let input = self.message::<pb::ValueInfoProto>(path, len)?;
-                    self.model.graph.inputs.push(Value::of(input));
+                    let input = self.message(path, len, Value::of)?;
+                    self.model.graph.inputs.push(input);
                 }
                 (12, Field::Bytes(len)) => {
-                    let output = self.message::<pb::ValueInfoProto>(path, len)?;
+                    let output = self.message(path, len, Value::of)?;
                     self.model.graph.outputs.push(output.name);
                 }
                 (15, _) => {
@@ -177,14 +177,14 @@ impl Reader {
         Ok(())
     }
 
-    fn message<M: Message + Default>(
+    fn message<M>(
         &mut self,
         path: &Path,
         len: u64,
+        decode: impl Fn(&[u8]) -> Result<M, Damaged>,
     ) -> Result<M, CheckpointError> {
         let bytes = self.bytes(path, len)?;
-        M::decode(bytes.as_slice())
-            .map_err(|error| CheckpointError::content(path, format!("not an ONNX model: {error}")))
+        decode(&bytes).map_err(|Damaged| self.wire.wrong())
     }
 
     /// The next bytes, when they are not too many to be held.
@@ -200,54 +200,15 @@ impl Reader {
         self.wire.bytes(len)
     }
 
-    fn node(&mut self, node: pb::NodeProto) {
-        let mut attributes = BTreeMap::new();
-        let mut texts = BTreeMap::new();
-        for attribute in node.attribute {
-            let name = attribute.name.clone();
-            if !attribute.s.is_empty() {
-                let text = String::from_utf8_lossy(&attribute.s).into_owned();
-                texts.insert(name, text);
-            } else if let Some(constant) = initializer::of_attribute(attribute) {
-                attributes.insert(name, constant);
-            }
-        }
-        if node.op_type == "Constant" {
-            let constant = attributes.into_values().next();
-            if let (Some(name), Some(constant)) = (node.output.into_iter().next(), constant) {
-                self.model.graph.constants.insert(name, constant);
-            }
+    /// A step; of a constant its value alone.
+    fn node(&mut self, mut node: Node) {
+        if node.op != "Constant" {
+            self.model.graph.nodes.push(node);
             return;
         }
-        self.model.graph.nodes.push(Node {
-            name: node.name,
-            op: match node.domain.as_str() {
-                "" | "ai.onnx" => node.op_type,
-                domain => format!("{domain}.{}", node.op_type),
-            },
-            inputs: node.input,
-            outputs: node.output,
-            attributes,
-            texts,
-        });
-    }
-}
-
-impl Value {
-    fn of(info: pb::ValueInfoProto) -> Self {
-        use pb::tensor_shape_proto::dimension;
-        let tensor = match info.r#type.and_then(|kind| kind.value) {
-            Some(pb::type_proto::Value::TensorType(tensor)) => tensor.shape,
-            None => None,
-        };
-        let side = |side: pb::tensor_shape_proto::Dimension| match side.value {
-            Some(dimension::Value::DimValue(side)) => u64::try_from(side).ok(),
-            _ => None,
-        };
-        let sides = tensor.map(|shape| shape.dim).unwrap_or_default();
-        Self {
-            name: info.name,
-            shape: sides.into_iter().map(side).collect(),
+        let constant = node.attributes.pop_first().map(|(_, constant)| constant);
+        if let (Some(name), Some(constant)) = (node.outputs.pop(), constant) {
+            self.model.graph.constants.insert(name, constant);
         }
     }
 }
