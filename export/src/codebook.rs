@@ -1,8 +1,9 @@
 //! Codebooks as importers hand them over: float centroids in the order patches are flattened here.
 
 use crate::ExportError;
-use crate::import::SafetensorsFile;
+use crate::import::colours;
 use crate::model::{FloatModel, check_finite};
+use mimlet_checkpoint::{Array, Checkpoint};
 use mimlet_format::{CodebookSpace, EncoderConfig, Preprocess};
 use std::path::Path;
 
@@ -25,9 +26,58 @@ pub struct FloatCodebook {
     pub teacher_hash: Option<String>,
 }
 
-/// Reads a codebook: a safetensors file with a tensor `centers` `[size, dim]` and metadata `space`
-/// (`pixels` or `features`). In pixel space `patch_order` says how a patch is flattened
-/// (`channel,row,column` or `row,column,channel`); optional are `mean`, `std` and `teacher_hash`.
+/// How the pixels of a patch are flattened into a centroid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchOrder {
+    /// As the format's: PyTorch's convolutions, our trainer.
+    ChannelRowColumn,
+    /// As MAE's `patchify` and most array libraries.
+    RowColumnChannel,
+}
+
+/// What a user says of a codebook, and what is known of the model it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CodebookOptions {
+    /// What the centroids are compared with; `None` for what the file says, else what their width
+    /// allows.
+    pub space: Option<CodebookSpace>,
+    /// How patches are flattened; `None` for what the file says.
+    pub order: Option<PatchOrder>,
+    /// The widths of a patch and of the features of the model it is for, which tell the space where
+    /// nothing else does.
+    pub widths: Option<[u32; 2]>,
+}
+
+impl CodebookOptions {
+    /// What is known of a codebook that goes with an encoder.
+    #[must_use]
+    pub fn for_encoder(encoder: &EncoderConfig) -> Self {
+        Self {
+            widths: Some([encoder.patch_dim(), encoder.embed_dim]),
+            ..Self::default()
+        }
+    }
+}
+
+/// Names that a codebook's tensor goes by in files with more than one.
+const NAMES: [&str; 8] = [
+    "centers",
+    "centroids",
+    "cluster_centers",
+    "cluster_centers_",
+    "codebook",
+    "codebook.weight",
+    "embedding.weight",
+    "prototypes",
+];
+
+/// Reads a codebook: a tensor `[size, dim]` of a `.safetensors`, `.npy` or `.pth` file, the only one
+/// or one under a usual name (`centers`, `centroids`, `codebook`, ...).
+///
+/// A safetensors file may say more in its metadata: `space` (`pixels` or `features`), in pixel space
+/// `patch_order`, how a patch is flattened (`channel,row,column` or `row,column,channel`), `mean`,
+/// `std` and `teacher_hash`. `options` win over it. A patch order that nobody states is an error: it
+/// cannot be told from the numbers, and the wrong one gives wrong tokens.
 ///
 /// A device compares raw pixels or final features by Euclidean distance. A codebook that was made
 /// otherwise is refused, but for one of spherical k-means (`normalise` `l2`): among centroids of one
@@ -36,70 +86,119 @@ pub struct FloatCodebook {
 /// # Errors
 /// [`ExportError::Io`], [`ExportError::Content`] naming what is missing or what a device could not
 /// compute, or [`ExportError::NotFinite`].
-pub fn read_codebook(path: &Path) -> Result<FloatCodebook, ExportError> {
-    if path.extension().is_some_and(|extension| extension == "npy") {
-        return Err(ExportError::content(
-            path,
-            "a .npy file says neither its space nor its patch order; save the centroids as a \
-             safetensors tensor `centers` with metadata `space` and `patch_order`",
-        ));
-    }
-    let mut file = SafetensorsFile::open(path)?;
-    let missing = "has no tensor `centers` of shape [size, dim]";
-    let centers = file
-        .read("centers")?
-        .ok_or_else(|| ExportError::content(path, missing))?;
-    let &[size, dim] = centers.shape.as_slice() else {
-        return Err(ExportError::content(path, missing));
+pub fn read_codebook(path: &Path, options: &CodebookOptions) -> Result<FloatCodebook, ExportError> {
+    let mut file = Checkpoint::open(path)?;
+    let name = tensor_of(&file)?;
+    let array = file.read(&name)?;
+    let Array { shape, values } = array.ok_or_else(|| missing(path))?;
+    let &[size, dim] = shape.as_slice() else {
+        return Err(missing(path));
     };
-    check_finite("centers", &centers.values)?;
+    check_finite(&name, &values)?;
     let number = |side: usize| {
         let reason = format!("its centers are [{size}, {dim}], too many");
         u32::try_from(side).map_err(|_| ExportError::content(path, reason))
     };
-    let space = space_of(&file)?;
-    check_rule(&file, &centers.values, dim)?;
-    let centroids = match (space, file.metadata("patch_order")) {
-        (CodebookSpace::Features, _) | (_, Some("channel,row,column")) => centers.values,
-        (_, Some("row,column,channel")) => channels_first(centers.values, dim),
-        (_, found) => {
-            let reason = format!(
-                "its metadata patch_order is {found:?}; it must be channel,row,column or \
-                 row,column,channel"
-            );
-            return Err(ExportError::content(path, reason));
-        }
+    let (size, width) = (number(size)?, number(dim)?);
+    let space = match options.space {
+        Some(space) => space,
+        None => space_of(&file, width, options)?,
+    };
+    check_rule(&file, &values, dim)?;
+    let order = match space {
+        CodebookSpace::Features => PatchOrder::ChannelRowColumn,
+        CodebookSpace::Pixels => options.order.map_or_else(|| order_of(&file), Ok)?,
     };
     Ok(FloatCodebook {
         space,
-        centroids,
-        size: number(size)?,
-        dim: number(dim)?,
-        normalisation: file.colours("mean")?.zip(file.colours("std")?),
+        centroids: match order {
+            PatchOrder::ChannelRowColumn => values,
+            PatchOrder::RowColumnChannel => channels_first(values, dim),
+        },
+        size,
+        dim: width,
+        normalisation: colours(&file, "mean")?.zip(colours(&file, "std")?),
         teacher_hash: file.metadata("teacher_hash").map(str::to_owned),
     })
 }
 
-fn space_of(file: &SafetensorsFile) -> Result<CodebookSpace, ExportError> {
-    match file.metadata("space") {
-        Some("pixels") => Ok(CodebookSpace::Pixels),
-        Some("features") => Ok(CodebookSpace::Features),
-        Some(space @ ("random-projection" | "labels")) => {
+fn missing(path: &Path) -> ExportError {
+    let names = NAMES.join(", ");
+    let reason = format!(
+        "has no tensor of shape [size, dim] that is the codebook; name it one of {names}, or save it \
+         alone"
+    );
+    ExportError::content(path, reason)
+}
+
+/// The name of the codebook's tensor.
+fn tensor_of(file: &Checkpoint) -> Result<String, ExportError> {
+    let usual = NAMES.iter().find(|name| file.shape(name).is_some());
+    if let Some(name) = usual {
+        return Ok((*name).to_owned());
+    }
+    let matrices = file.shapes().filter(|(_, shape)| shape.len() == 2);
+    let names: Vec<&str> = matrices.map(|(name, _)| name).collect();
+    match names[..] {
+        [name] => Ok(name.to_owned()),
+        _ => Err(missing(file.path())),
+    }
+}
+
+fn order_of(file: &Checkpoint) -> Result<PatchOrder, ExportError> {
+    match file.metadata("patch_order") {
+        Some("channel,row,column") => Ok(PatchOrder::ChannelRowColumn),
+        Some("row,column,channel") => Ok(PatchOrder::RowColumnChannel),
+        Some(other) => {
             let reason = format!(
-                "is over {space}, a baseline of training that no device computes; export a \
-                 codebook over pixels or features"
+                "its metadata patch_order is {other:?}; it must be channel,row,column or \
+                 row,column,channel"
             );
             Err(ExportError::content(file.path(), reason))
         }
-        found => {
-            let reason = format!("its metadata space is {found:?}; it must be pixels or features");
+        None => {
+            let reason = "does not say how a patch is flattened; give --codebook-order \
+                          channel-row-column or row-column-channel (or metadata patch_order)";
             Err(ExportError::content(file.path(), reason))
         }
     }
 }
 
+fn space_of(
+    file: &Checkpoint,
+    width: u32,
+    options: &CodebookOptions,
+) -> Result<CodebookSpace, ExportError> {
+    let refuse = |reason: String| Err(ExportError::content(file.path(), reason));
+    match (file.metadata("space"), options.widths) {
+        (Some("pixels"), _) => Ok(CodebookSpace::Pixels),
+        (Some("features"), _) => Ok(CodebookSpace::Features),
+        (Some(space @ ("random-projection" | "labels")), _) => refuse(format!(
+            "is over {space}, a baseline of training that no device computes; export a codebook \
+             over pixels or features"
+        )),
+        (Some(other), _) => refuse(format!(
+            "its metadata space is {other:?}; it must be pixels or features"
+        )),
+        (None, Some([patch, features])) if patch != features && width == patch => {
+            Ok(CodebookSpace::Pixels)
+        }
+        (None, Some([patch, features])) if patch != features && width == features => {
+            Ok(CodebookSpace::Features)
+        }
+        (None, Some([patch, features])) if width != patch && width != features => refuse(format!(
+            "its centroids are {width} wide; the model's patches are {patch} and its features \
+                 {features}"
+        )),
+        (None, _) => refuse(format!(
+            "does not say whether its {width} wide centroids are of pixels or of features; give \
+             --codebook-space (or metadata space)"
+        )),
+    }
+}
+
 /// That the nearest centroid by Euclidean distance to raw pixels or final features is the token.
-fn check_rule(file: &SafetensorsFile, centers: &[f32], dim: usize) -> Result<(), ExportError> {
+fn check_rule(file: &Checkpoint, centers: &[f32], dim: usize) -> Result<(), ExportError> {
     let refuse = |reason: String| Err(ExportError::content(file.path(), reason));
     if let Some(layer) = file.metadata("layer") {
         return refuse(format!(

@@ -2,6 +2,7 @@
 
 use crate::report::Report;
 use crate::target::{Refusal, in_a_line};
+use mimlet_checkpoint::CheckpointError;
 use mimlet_format::{DType, FormatError, OpenError, TensorRole};
 use mimlet_runtime::{EncodeError, PlanError};
 use std::io;
@@ -49,6 +50,30 @@ pub enum ExportError {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// A checkpoint is of a network that no op computes.
+    #[error("{path}: tensor {name} {shape:?}: {reason}", path = path.display())]
+    NoOp {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor, or the graph's node, that tells.
+        name: String,
+        /// Its shape; empty for a node.
+        shape: Vec<usize>,
+        /// What the network is, and what to export instead.
+        reason: String,
+    },
+    /// A graph has a node that a plain ViT has not.
+    #[error("{path}: node {node} ({op}) {reason}", path = path.display())]
+    UnknownNode {
+        /// The model.
+        path: PathBuf,
+        /// The node's name, or that of what it makes.
+        node: String,
+        /// Its operator.
+        op: String,
+        /// What is wrong about it and what to do.
+        reason: String,
+    },
     /// A checkpoint lacks a tensor.
     #[error(
         "{path}: tensor {name} {expected:?}, the encoder's {role}, is missing",
@@ -84,7 +109,7 @@ pub enum ExportError {
     },
     /// A checkpoint's tensor holds numbers of a type that is not read.
     #[error(
-        "{path}: tensor {name} is {found}; f32, f16 and bf16 are read, convert it",
+        "{path}: tensor {name} is {found}; f32, f64, f16 and bf16 are read, convert it",
         path = path.display()
     )]
     WrongDType {
@@ -173,6 +198,23 @@ pub enum ExportError {
         /// What is known of the file that was not written; `None` when its outputs are no numbers.
         report: Option<Box<Report>>,
     },
+}
+
+impl From<CheckpointError> for ExportError {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Io { path, source } => Self::Io { path, source },
+            CheckpointError::WrongDType { path, name, found } => {
+                Self::WrongDType { path, name, found }
+            }
+            CheckpointError::Content { path, reason } => Self::Content { path, reason },
+            // The enum may grow; what it says names the file already.
+            other => Self::Config {
+                field: "the checkpoint",
+                reason: other.to_string(),
+            },
+        }
+    }
 }
 
 impl ExportError {

@@ -163,10 +163,7 @@ pub fn export(
             .as_ref()
             .and_then(|target| target.largest_image(&shape)),
         ignored: model.ignored.clone(),
-        notes: codebook
-            .and_then(|codebook| codebook.note(model))
-            .into_iter()
-            .collect(),
+        notes: notes(model, codebook),
         seconds: start.elapsed().as_secs_f64(),
     };
     judged(bytes, report)
@@ -182,6 +179,12 @@ fn judged(bytes: AlignedBytes, report: Report) -> Result<Exported, ExportError> 
         failures: report.verdict.failures.clone(),
         report: Some(Box::new(report)),
     })
+}
+
+/// What a reader should know of the checkpoint and the codebook.
+fn notes(model: &FloatModel, codebook: Option<&FloatCodebook>) -> Vec<String> {
+    let of_codebook = codebook.and_then(|codebook| codebook.note(model));
+    model.notes.iter().cloned().chain(of_codebook).collect()
 }
 
 /// Runs the float model over the chosen images and stores each block on the way.

@@ -42,11 +42,11 @@ mod target;
 mod tensors;
 mod thresholds;
 
-pub use codebook::{FloatCodebook, read_codebook};
+pub use codebook::{CodebookOptions, FloatCodebook, PatchOrder, read_codebook};
 pub use error::ExportError;
 pub use export::{ExportOptions, Exported, Progress, export};
 pub use golden::{GoldenImage, synthetic_golden};
-pub use import::{ImportOptions, import};
+pub use import::{ImportOptions, PositionRule, import};
 pub use model::{FloatModel, FloatWeights, IMAGENET_MEAN, IMAGENET_STD, PreprocessHints};
 pub use random_model::{Arch, random, random_codebook};
 pub use report::{

@@ -22,7 +22,7 @@ pub struct FloatModel {
     pub weights: FloatWeights,
     /// What the checkpoint says of its preprocessing.
     pub preprocess: PreprocessHints,
-    /// Name, for people: the checkpoint's file name without its extension.
+    /// Name, for people: the checkpoint's file name without its extension, or its folder's name.
     pub name: String,
     /// File name of the checkpoint, or the command that made the weights.
     pub source: String,
@@ -32,6 +32,8 @@ pub struct FloatModel {
     pub licence: Option<String>,
     /// Names of the checkpoint's tensors that an encoder has no use for: decoder, head, optimiser.
     pub ignored: Vec<String>,
+    /// What a user should know of how it was read: which positions were resampled, say.
+    pub notes: Vec<String>,
 }
 
 /// What a checkpoint says of its preprocessing; what it leaves open is `None`.

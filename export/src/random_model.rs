@@ -96,6 +96,7 @@ pub(crate) fn random_of(encoder: EncoderConfig, seed: u64) -> FloatModel {
         source_hash: [0; 32],
         licence: None,
         ignored: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::path;
 use mimlet_export::{
-    ExportOptions, FloatModel, GoldenImage, ImportOptions, export, import, read_codebook,
+    CodebookOptions, ExportOptions, FloatModel, GoldenImage, ImportOptions, export, import,
+    read_codebook,
 };
 use mimlet_format::{AlignedBytes, Scheme};
 use mimlet_image::{Folder, Preprocessor};
@@ -51,8 +52,11 @@ pub fn check_images() -> (Vec<GoldenImage>, Vec<String>) {
 #[must_use]
 pub fn packed(scheme: Scheme) -> AlignedBytes {
     let model = model();
-    let codebook = read_codebook(&file("feature-codebook.safetensors"))
-        .expect("the project reads its own codebooks");
+    let codebook = read_codebook(
+        &file("feature-codebook.safetensors"),
+        &CodebookOptions::default(),
+    )
+    .expect("the project reads its own codebooks");
     let preprocess = model.preprocess.resolve(model.encoder.image_size);
     let mut options = ExportOptions::new(scheme, preprocess);
     (options.golden, options.class_names) = check_images();

@@ -51,6 +51,7 @@ pub fn model() -> FloatModel {
         source_hash: [0; 32],
         licence: Some("MIT OR Apache-2.0".into()),
         ignored: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

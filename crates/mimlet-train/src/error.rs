@@ -61,6 +61,9 @@ pub enum TrainError {
     /// An image or a folder of images could not be used.
     #[error(transparent)]
     Image(#[from] mimlet_image::ImageError),
+    /// A checkpoint could not be read.
+    #[error(transparent)]
+    Checkpoint(#[from] mimlet_checkpoint::CheckpointError),
     /// A token table could not be written.
     #[error(transparent)]
     Table(#[from] mimlet_parquet::TableError),

@@ -25,7 +25,6 @@ pub mod nn;
 pub mod patches;
 mod picture;
 pub mod pretrain;
-mod pytorch;
 pub mod random;
 pub mod report;
 pub mod schedule;

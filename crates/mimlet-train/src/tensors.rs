@@ -1,15 +1,15 @@
-//! Safetensors files of named arrays and metadata strings.
+//! Files of named arrays and metadata strings: safetensors written, any checkpoint read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use mimlet_checkpoint::{Checkpoint, Kind};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use crate::atomic;
 use crate::error::TrainError;
 use crate::nn::state::{Array, State};
-use crate::pytorch;
 
 /// How values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,42 +88,30 @@ fn with_sorted_header(file: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     Ok(out)
 }
 
-/// Reads every f32 and f16 tensor of a safetensors file, widened to f32, and the metadata; or the
-/// tensors of a PyTorch checkpoint, which has no metadata.
+/// Reads every tensor of a checkpoint as f32, and the texts beside them, which only safetensors has.
+/// What a PyTorch file holds beside floating-point numbers is passed over.
 pub(crate) fn read(path: &Path) -> Result<(State, HashMap<String, String>), TrainError> {
-    let bytes = std::fs::read(path).map_err(TrainError::io(path, "read"))?;
-    if pytorch::is_pytorch(&bytes) {
-        return Ok((pytorch::read(path)?, HashMap::new()));
-    }
-    let wrong = TrainError::content(path, "not a safetensors file");
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(wrong)?;
-    let metadata = header.metadata().clone().unwrap_or_default();
-    let wrong = TrainError::content(path, "not a safetensors file");
-    let file = SafeTensors::deserialize(&bytes).map_err(wrong)?;
+    let mut checkpoint = Checkpoint::open(path)?;
+    let names: Vec<String> = checkpoint
+        .shapes()
+        .map(|(name, _)| name.to_owned())
+        .collect();
     let mut state = State::new();
-    for (name, view) in file.tensors() {
-        let values = match view.dtype() {
-            Dtype::F32 => view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-            Dtype::F16 => view
-                .data()
-                .chunks_exact(2)
-                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect(),
-            other => {
-                return Err(TrainError::Content {
-                    path: path.to_owned(),
-                    reason: format!("{name} is {other:?}; only F32 and F16 can be read"),
-                });
-            }
-        };
-        let shape = view.shape().to_vec();
-        state.insert(name, Array { shape, values });
+    for name in names {
+        if checkpoint.kind() == Kind::PyTorch && !checkpoint.is_float(&name) {
+            continue;
+        }
+        if let Some(mimlet_checkpoint::Array { shape, values }) = checkpoint.read(&name)? {
+            state.insert(name, Array { shape, values });
+        }
     }
-    Ok((state, metadata))
+    if state.is_empty() {
+        return Err(TrainError::Content {
+            path: path.to_owned(),
+            reason: "holds no floating-point tensors; is it a model's checkpoint?".into(),
+        });
+    }
+    Ok((state, checkpoint.all_metadata().clone()))
 }
 
 /// Three numbers as metadata text.

@@ -1,10 +1,12 @@
 //! Codebooks, read in either patch order and held to the model they go with.
 
-use crate::checkpoint::{Checkpoint, Raw, options, timm};
+use crate::checkpoint::{Checkpoint, Raw, fixture, options, timm};
 use mimlet_export::{
-    ExportError, ExportOptions, FloatCodebook, export, import, read_codebook, synthetic_golden,
+    CodebookOptions, ExportError, ExportOptions, FloatCodebook, ImportOptions, PatchOrder, export,
+    import, read_codebook, synthetic_golden,
 };
-use mimlet_format::{CodebookSpace, Scheme};
+use mimlet_format::{CodebookSpace, Model, Scheme};
+use mimlet_runtime::Encoder;
 
 fn codebook(metadata: &[(&str, &str)], shape: &[usize]) -> Checkpoint {
     let values: Vec<f32> = (0..shape.iter().product()).map(|i| i as f32).collect();
@@ -21,7 +23,7 @@ fn read(checkpoint: &Checkpoint) -> Result<FloatCodebook, ExportError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("codebook.safetensors");
     std::fs::write(&path, checkpoint.bytes()).unwrap();
-    read_codebook(&path)
+    read_codebook(&path, &CodebookOptions::default())
 }
 
 #[test]
@@ -48,12 +50,6 @@ fn codebooks_that_leave_something_open_are_refused() {
     assert!(refusal(&[], &[2, 12]).contains("space"));
     assert!(refusal(&[("space", "pixels")], &[2, 12]).contains("patch_order"));
     assert!(refusal(&[("space", "features")], &[24]).contains("centers"));
-    assert!(
-        read_codebook("codebook.npy".as_ref())
-            .unwrap_err()
-            .to_string()
-            .contains("space")
-    );
 }
 
 #[test]
@@ -123,4 +119,89 @@ fn a_codebook_for_another_model_or_normalisation_is_refused() {
         ("std", "0.5,0.5,0.5"),
     ];
     assert!(refusal(&other, &[4, 64]).contains("mean"));
+}
+
+fn pixel_options(order: Option<PatchOrder>) -> CodebookOptions {
+    CodebookOptions {
+        order,
+        widths: Some([768, 96]),
+        ..CodebookOptions::default()
+    }
+}
+
+/// The order cannot be known from the file, so it is asked for; stated, the tokens are those of the
+/// float64 distances.
+#[test]
+fn a_codebook_of_pytorch_gives_the_tokens_it_was_made_with() {
+    let path = fixture("pixel_codebook_k50_p16.pth");
+    let error = read_codebook(&path, &pixel_options(None))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--codebook-order"), "{error}");
+    let error = read_codebook(&path, &CodebookOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("--codebook-space"), "{error}");
+    let codebook =
+        read_codebook(&path, &pixel_options(Some(PatchOrder::RowColumnChannel))).unwrap();
+    let options = ImportOptions {
+        heads: Some(3),
+        ..ImportOptions::default()
+    };
+    let model = import(&fixture("mae_96_p16_d96_l2_h3.pth"), &options).unwrap();
+    let mut export_options = ExportOptions::new(Scheme::F32, model.preprocess.resolve([96, 96]));
+    export_options.golden = synthetic_golden([96, 96], 2, 1);
+    let exported = export(&model, Some(&codebook), &export_options).unwrap();
+    let parsed = Model::parse(&exported.bytes).unwrap();
+    let mut encoder = Encoder::on_cpu(&parsed, 1).unwrap();
+    let inputs = Checkpoint::of(&fixture("mae_96_p16_d96_l2_h3.expected.safetensors"));
+    let expected = Checkpoint::of(&fixture("pixel_codebook_k50_p16.expected.safetensors"));
+    let mut wide = 0;
+    for photo in ["chelsea", "coffee"] {
+        let input = inputs.tensors[&format!("{photo}.input")].values();
+        let found = encoder.encode(&input).unwrap();
+        let tokens = &expected.tensors[&format!("{photo}.tokens")].bytes;
+        let margins = expected.tensors[&format!("{photo}.margin")].values();
+        let tokens = tokens
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| i64::from_le_bytes(*b) as u32);
+        for ((found, token), margin) in found.tokens.iter().zip(tokens).zip(margins) {
+            if margin > 1e-3 {
+                assert_eq!(*found, token, "{photo}, margin {margin}");
+                wide += 1;
+            }
+        }
+    }
+    assert!(wide > 60, "{wide}");
+}
+
+#[test]
+fn a_codebook_of_numpy_is_read_by_rows_or_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("centroids.npy");
+    let write = |fortran: &str, values: [f32; 6]| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': (2, 3), }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        std::fs::write(&path, bytes).unwrap();
+        let options = CodebookOptions {
+            widths: Some([12, 3]),
+            ..CodebookOptions::default()
+        };
+        read_codebook(&path, &options).unwrap()
+    };
+    let rows = write("False", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(
+        (rows.size, rows.dim, rows.space),
+        (2, 3, CodebookSpace::Features)
+    );
+    assert_eq!(rows.centroids, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(
+        write("True", [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]).centroids,
+        rows.centroids
+    );
 }

@@ -7,6 +7,12 @@ mod codebooks;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod features;
+#[cfg(test)]
+mod libraries;
+#[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod sweeps;

@@ -1,17 +1,17 @@
 //! `mimlet export`: a checkpoint to a verified file.
 
+mod checkpoint;
 mod images;
 mod sweep;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use mimlet_export::{
-    ExportOptions, FloatCodebook, FloatModel, ImportOptions, Target, import, read_codebook,
-    synthetic_golden,
-};
+use mimlet_export::{ExportOptions, FloatCodebook, FloatModel, Target, synthetic_golden};
 use mimlet_format::Scheme;
 use mimlet_image::Preprocessor;
+
+use checkpoint::CheckpointArgs;
 
 use crate::error::Error;
 use crate::exported::{self, Place};
@@ -27,20 +27,8 @@ const SYNTHETIC_SEED: u64 = 0;
 /// Arguments of `mimlet export`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The checkpoint: a file, or a Hugging Face folder
-    checkpoint: PathBuf,
-    /// TOML file that says of the encoder what the checkpoint does not
-    #[arg(long, value_name = "FILE")]
-    arch_config: Option<PathBuf>,
-    /// Attention heads of each block, where the checkpoint does not say
-    #[arg(long, value_name = "N")]
-    heads: Option<u32>,
-    /// Height and width of the input [default: what the positions in the checkpoint imply]
-    #[arg(long, value_name = "PIXELS")]
-    image_size: Option<u32>,
-    /// Codebook to make tokens with
-    #[arg(long, value_name = "FILE")]
-    codebook: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
     /// Photos to calibrate and test with: one folder for each class, or images without labels
     /// [default: synthetic images]
     #[arg(long, value_name = "DIR")]
@@ -52,20 +40,6 @@ pub(crate) struct ExportArgs {
     /// file
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
-    /// Short side of a photo before the centre crop [default: the checkpoint's, else 8/7 of the
-    /// input]
-    #[arg(long, value_name = "PIXELS")]
-    resize: Option<u32>,
-    /// Mean of red, green and blue in 0..1 [default: the checkpoint's, else ImageNet's]
-    #[arg(long, value_name = "R,G,B", value_parser = colours)]
-    mean: Option<[f32; 3]>,
-    /// Standard deviation of red, green and blue in 0..1 [default: the checkpoint's, else
-    /// ImageNet's]
-    #[arg(long, value_name = "R,G,B", value_parser = colours)]
-    std: Option<[f32; 3]>,
-    /// The model's name [default: the checkpoint's file name]
-    #[arg(long)]
-    name: Option<String>,
     /// Try every way to store the weights, or those named, time those that pass, and leave files,
     /// pages and a comparison in the folder OUTPUT; `mimlet pick` takes one
     #[arg(
@@ -85,31 +59,18 @@ pub(crate) struct ExportArgs {
     output: PathBuf,
 }
 
-/// Three finite numbers, separated by commas.
-fn colours(text: &str) -> Result<[f32; 3], String> {
-    let numbers: Vec<f32> = text
-        .split(',')
-        .filter_map(|number| number.trim().parse().ok())
-        .filter(|number: &f32| number.is_finite())
-        .collect();
-    match <[f32; 3]>::try_from(numbers) {
-        Ok(numbers) if text.split(',').count() == 3 => Ok(numbers),
-        _ => Err("give three numbers, such as 0.485,0.456,0.406".to_string()),
-    }
-}
-
 impl ExportArgs {
     /// Imports, quantises, packs and verifies; writes nothing that fails its own test.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
         if let Some(names) = &self.sweep {
             let candidates = sweep::candidates(names)?;
-            let model = self.import()?;
+            let model = self.checkpoint.import()?;
             let (codebook, options) = self.rest(&model)?;
             let made = (&model, codebook.as_ref(), options);
             return sweep::run(made, &candidates, &self.output, output);
         }
         let place = Place::new(&self.output, &self.report)?;
-        let model = self.import()?;
+        let model = self.checkpoint.import()?;
         let (codebook, options) = self.rest(&model)?;
         exported::write(&model, codebook.as_ref(), options, &place, output)
     }
@@ -119,7 +80,7 @@ impl ExportArgs {
         &self,
         model: &FloatModel,
     ) -> Result<(Option<FloatCodebook>, ExportOptions<'static>), Error> {
-        let codebook = self.codebook.as_deref().map(read_codebook).transpose()?;
+        let codebook = self.checkpoint.codebook(model)?;
         let size = model.encoder.image_size;
         let preprocess = model.preprocess.resolve(size);
         let preprocessor = Preprocessor::new(&preprocess, size)?;
@@ -140,23 +101,5 @@ impl ExportArgs {
             None => options.golden = synthetic_golden(size, SYNTHETIC_IMAGES, SYNTHETIC_SEED),
         }
         Ok((codebook, options))
-    }
-
-    fn import(&self) -> Result<FloatModel, Error> {
-        let options = ImportOptions {
-            arch_config: self.arch_config.clone(),
-            heads: self.heads,
-            image_size: self.image_size,
-            ..ImportOptions::default()
-        };
-        let mut model = import(&self.checkpoint, &options)?;
-        if let Some(name) = &self.name {
-            model.name.clone_from(name);
-        }
-        let hints = &mut model.preprocess;
-        hints.resize_short_side = self.resize.or(hints.resize_short_side);
-        hints.mean = self.mean.or(hints.mean);
-        hints.std = self.std.or(hints.std);
-        Ok(model)
     }
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod diff;
 mod encode;
 mod fixture;
+mod imports;
 mod inspect;
 mod json_keys;
 mod snapshot;
