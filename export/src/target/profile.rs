@@ -2,7 +2,7 @@
 
 use mimlet_format::{DType, Scheme};
 use mimlet_runtime::DeviceLimits;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// A device that a model can be held to. `targets/README.md` explains each field.
@@ -28,9 +28,10 @@ pub struct Target {
     pub flash_bytes: Option<u64>,
     /// Element types that weights may have.
     pub weights: Vec<WeightType>,
-    /// How weights are stored for it when nobody says otherwise.
-    #[serde(with = "SchemeName", default = "usual_scheme")]
-    pub scheme: Scheme,
+    /// How weights are stored for it when nobody says otherwise; see
+    /// [`preferred_scheme`](Self::preferred_scheme).
+    #[serde(default, deserialize_with = "stated_scheme")]
+    pub scheme: Option<Scheme>,
     /// Milliseconds that an image may take; for reports, no check depends on it.
     pub latency_budget_ms: Option<u32>,
     /// What its CPU offers.
@@ -39,9 +40,8 @@ pub struct Target {
     pub gpu: Option<GpuLimits>,
 }
 
-/// For a target that does not say.
-fn usual_scheme() -> Scheme {
-    Scheme::Int8
+fn stated_scheme<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Scheme>, D::Error> {
+    SchemeName::deserialize(value).map(Some)
 }
 
 /// [`Scheme`], as a target's file and the command line spell it.
@@ -210,10 +210,10 @@ impl Target {
         if self.weights.is_empty() {
             return Err("weights is empty: name at least one element type".to_owned());
         }
-        let preferred = WeightType::of_scheme(self.scheme);
+        let preferred = WeightType::of_scheme(self.preferred_scheme());
         if !self.weights.contains(&preferred) {
             return Err(format!(
-                "scheme stores weights as {preferred}, which weights does not list; state another scheme"
+                "scheme stores weights as {preferred}, which weights does not list"
             ));
         }
         let sizes = [
@@ -251,6 +251,16 @@ impl Target {
         })
     }
 
+    /// How weights are stored when nobody says otherwise: as the target says, else in int8, or in the
+    /// first of f16, f32 and int4 that it takes.
+    #[must_use]
+    pub fn preferred_scheme(&self) -> Scheme {
+        let taken = [Scheme::Int8, Scheme::F16, Scheme::F32, Scheme::Int4]
+            .into_iter()
+            .find(|&scheme| self.weights.contains(&WeightType::of_scheme(scheme)));
+        self.scheme.or(taken).unwrap_or(Scheme::Int8)
+    }
+
     /// Whether weights may be f16. Where they may not, the patch embedding, which has no scale for
     /// bytes, is stored in f32.
     #[must_use]
@@ -285,6 +295,7 @@ impl GpuLimits {
 #[cfg(test)]
 mod tests {
     use super::Target;
+    use mimlet_format::Scheme;
 
     const TEXT: &str = r#"
 name = "board"
@@ -314,11 +325,23 @@ gflops = 1.5
     #[test]
     fn a_whole_file_is_read() {
         let target = Target::parse(TEXT).unwrap();
-        assert_eq!(target.scheme, mimlet_format::Scheme::Int8);
+        assert_eq!(target.scheme, Some(Scheme::Int8));
         let gpu = target.gpu.unwrap();
         assert_eq!((gpu.gflops, gpu.shader_f16), (Some(1.5), false));
         assert!(!target.takes_f16());
         assert_eq!(target.limits().unwrap().max_binding_bytes, 512);
+    }
+
+    #[test]
+    fn a_target_that_states_no_scheme_gets_one_that_it_takes() {
+        let silent = TEXT.replace("scheme = \"int8\"", "");
+        let preferred = |weights: &str| {
+            let text = silent.replace("[\"f32\", \"i8\"]", weights);
+            Target::parse(&text).unwrap().preferred_scheme()
+        };
+        assert_eq!(preferred("[\"f32\", \"i8\"]"), Scheme::Int8);
+        assert_eq!(preferred("[\"f32\", \"f16\"]"), Scheme::F16);
+        assert_eq!(preferred("[\"f32\"]"), Scheme::F32);
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn cell(target: &Target, shape: &Shape) -> String {
             format!("`{}`: {found} of {allowed}", limits.join("`, `"))
         }
     };
-    if target.scheme == shape.scheme {
+    if target.preferred_scheme() == shape.scheme {
         format!("**{text}**")
     } else {
         text

@@ -86,7 +86,7 @@ impl ExportArgs {
         let target = self.target.as_deref().map(Target::find).transpose()?;
         let scheme = match (self.quantisation.scheme, &target) {
             (Some(scheme), _) => scheme.into(),
-            (None, Some(target)) => target.scheme,
+            (None, Some(target)) => target.preferred_scheme(),
             (None, None) => Scheme::Int8,
         };
         let mut options = ExportOptions::new(scheme, preprocess);
