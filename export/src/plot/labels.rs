@@ -33,6 +33,11 @@ impl Labels {
         }
     }
 
+    /// Keeps labels off an area as well.
+    pub(super) fn keep_clear(&mut self, area: Area) {
+        self.taken.push(area);
+    }
+
     /// Keeps labels off a line of these points as well.
     pub(super) fn avoid(&mut self, line: &[[f64; 2]]) {
         for ends in line.windows(2) {

@@ -192,6 +192,12 @@ impl Scatter {
         ];
         let mut labels = Labels::new(bounds, &places);
         labels.avoid(front);
+        if let Some(bound) = self.bound {
+            // Its line, and what is written below it.
+            let [_, y] = self.place(chart, 0.0, bound);
+            labels.keep_clear([chart.x.from, y - 2.0, chart.x.to, y + 2.0]);
+            labels.keep_clear([chart.x.to - 110.0, y, chart.x.to, y + 20.0]);
+        }
         for (point, &[x, y]) in self.points.iter().zip(&places) {
             let class = match point.mark {
                 Mark::Front => "point",
