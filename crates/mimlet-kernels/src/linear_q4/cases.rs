@@ -104,7 +104,7 @@ impl Layer {
         }
     }
 
-    /// The rows as words, each row's scale behind it.
+    /// The rows as words, each row's scale and middle behind it.
     fn words(&self) -> Vec<u32> {
         let mut words = Vec::new();
         for (row, bytes) in self.bytes.chunks(self.params.inputs).enumerate() {
@@ -114,6 +114,7 @@ impl Layer {
                     .fold(0, |word, &byte| word << 8 | u32::from(byte.cast_unsigned()))
             }));
             words.push((0.01 + row as f32 / 1000.0).to_bits());
+            words.push((3.0 - row as f32).to_bits());
         }
         words
     }
@@ -141,7 +142,7 @@ fn case(layer: &Layer) -> Case {
     );
     let mut affine: Vec<u32> = bytemuck::allocation::pod_collect_to_vec(&scales);
     affine.extend(bias.iter().map(|bias| bias.to_bits()));
-    // Exact sums within groups, then a rounding a group: their size is that of the largest sum.
+    // Exact sums within groups, then two roundings a group: their size is that of the largest sum.
     let largest = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),

@@ -4,7 +4,7 @@
 use super::Params;
 use crate::math::f16_to_f32;
 use crate::panel::{WIDTH, len16x8};
-use crate::simd::{CHUNK, Level, Q4Chunk, Q8Rows, q4_rows};
+use crate::simd::{CHUNK, Level, Q4Chunk, Q8Rows, q4_rows, q4_weight_sums};
 
 /// Writes the layer's outputs `[rows, outputs]`: `x` holds quantised rows, `weight` is `Panel16x8
 /// [outputs, inputs]`, `scales` the bits of f16 `Panel16 [outputs, groups]`, `bias` `[outputs]`.
@@ -28,19 +28,16 @@ pub fn cpu(
                 let first = index * WIDTH;
                 let columns = WIDTH.min(params.outputs - first);
                 let place = [first, columns];
-                sum_groups(level, params, &x, (panel, scales), place, y);
-                affine(
-                    &x,
-                    &bias[first..][..columns],
-                    params.outputs,
-                    &mut y[first..],
-                );
+                let weights = sum_groups(level, params, &x, (panel, scales), place, y);
+                let bias = &bias[first..][..columns];
+                affine(&x, [&weights, bias], params.outputs, &mut y[first..]);
             }
         },
     );
 }
 
-/// Writes the sums over the groups of one panel, before the row's scale and the bias.
+/// Writes the sums over the groups of one panel, before the row's scale and the bias, and returns
+/// those of the weights alone.
 #[inline(always)]
 fn sum_groups(
     level: Level,
@@ -49,10 +46,11 @@ fn sum_groups(
     (panel, scales): (&[u8], &[u16]),
     [first, columns]: [usize; 2],
     y: &mut [f32],
-) {
+) -> [f32; WIDTH] {
     for y in y.chunks_exact_mut(params.outputs) {
         y[first..first + columns].fill(0.0);
     }
+    let mut weights = [0.0; WIDTH];
     let mut chunk = Q4Chunk::new(params.group_size);
     let all_quads = params.inputs.div_ceil(4);
     // Two columns' halves share a byte: a chunk of sixteen-row columns has eight bytes for each.
@@ -65,16 +63,18 @@ fn sum_groups(
         let scales = scales.map(|scales| scales.map(f16_to_f32));
         chunk.decode(level, [start, quads], nibbles, scales);
         q4_rows(level, x, &chunk, &mut y[first..], [params.outputs, columns]);
+        q4_weight_sums(level, &mut chunk, &mut weights);
     }
+    weights
 }
 
-/// Scales each row's sums by the row and adds the bias.
+/// Scales each row's sums by the row and adds its middle times the sum of the weights, and the bias.
 #[inline(always)]
-fn affine(x: &Q8Rows<'_>, bias: &[f32], stride: usize, y: &mut [f32]) {
+fn affine(x: &Q8Rows<'_>, [weights, bias]: [&[f32]; 2], stride: usize, y: &mut [f32]) {
     for (row, y) in y.chunks_mut(stride).enumerate() {
-        let row_scale = x.scale(row);
-        for (y, bias) in y.iter_mut().zip(bias) {
-            *y = *y * row_scale + bias;
+        let (row_scale, middle) = (x.scale(row), x.middle(row));
+        for ((y, weights), bias) in y.iter_mut().zip(weights).zip(bias) {
+            *y = *y * row_scale + weights * middle + bias;
         }
     }
 }

@@ -11,7 +11,7 @@ override OUTPUTS: u32;
 // Inputs that share a scale.
 override GROUP: u32;
 
-// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale.
+// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and middle.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 // Panel16x8: [ceil(OUTPUTS / 16)][ceil(INPUTS / 8)][16] words of eight inputs' halves: the low
 // halves of its bytes are the first four inputs', the high halves the next four's.
@@ -31,7 +31,7 @@ fn groups() -> u32 {
 
 // Index of a row's first word in `x`. Rows past the last read the last and drop it.
 fn row_start(row: u32) -> u32 {
-    return min(row, ROWS - 1u) * (quads() + 1u);
+    return min(row, ROWS - 1u) * (quads() + 2u);
 }
 
 // The signed bytes of a word.
@@ -62,21 +62,22 @@ fn scales_of(output: u32, group: u32) -> vec4<f32> {
     return vec4<f32>(unpack2x16float(affine[word]), unpack2x16float(affine[word + 1u]));
 }
 
-fn store_value(row: u32, output: u32, sum: f32, row_scale: f32) {
+fn store_value(row: u32, output: u32, sum: f32) {
     if output < OUTPUTS {
         let biases = (OUTPUTS + 15u) / 16u * groups() * 8u;
-        let scaled = sum * row_scale;
-        y[row * OUTPUTS + output] = scaled + bitcast<f32>(affine[biases + output]);
+        y[row * OUTPUTS + output] = sum + bitcast<f32>(affine[biases + output]);
     }
 }
 
-fn store(row: u32, output: u32, sum: vec4<f32>) {
+// `weights` are the scaled sums of the outputs' weights.
+fn store(row: u32, output: u32, sum: vec4<f32>, weights: vec4<f32>) {
     if row < ROWS {
-        let row_scale = bitcast<f32>(x[row_start(row) + quads()]);
-        store_value(row, output, sum.x, row_scale);
-        store_value(row, output + 1u, sum.y, row_scale);
-        store_value(row, output + 2u, sum.z, row_scale);
-        store_value(row, output + 3u, sum.w, row_scale);
+        let end = row_start(row) + quads();
+        let sums = sum * bitcast<f32>(x[end]) + weights * bitcast<f32>(x[end + 1u]);
+        store_value(row, output, sums.x);
+        store_value(row, output + 1u, sums.y);
+        store_value(row, output + 2u, sums.z);
+        store_value(row, output + 3u, sums.w);
     }
 }
 
@@ -102,11 +103,13 @@ fn main(
     var sum1 = vec4<f32>();
     var sum2 = vec4<f32>();
     var sum3 = vec4<f32>();
+    var weights = vec4<f32>();
     for (var g = 0u; g < groups(); g += 1u) {
         var dot0 = vec4<f32>();
         var dot1 = vec4<f32>();
         var dot2 = vec4<f32>();
         var dot3 = vec4<f32>();
+        var ones = vec4<f32>();
         let end = min((g + 1u) * GROUP / 8u, octets);
         for (var octet = g * GROUP / 8u; octet < end; octet += 1u) {
             let words = weight[(first_line + octet) * 4u + quad];
@@ -122,6 +125,7 @@ fn main(
                     low_of(shifted.w),
                 ));
                 let k = 2u * octet + half;
+                ones += w * vec4<f32>(1.0);
                 dot0 += w * bytes_of(x[start0 + k]);
                 dot1 += w * bytes_of(x[start1 + k]);
                 dot2 += w * bytes_of(x[start2 + k]);
@@ -133,9 +137,10 @@ fn main(
         sum1 += dot1 * scales;
         sum2 += dot2 * scales;
         sum3 += dot3 * scales;
+        weights += ones * scales;
     }
-    store(row, output, sum0);
-    store(row + 1u, output, sum1);
-    store(row + 2u, output, sum2);
-    store(row + 3u, output, sum3);
+    store(row, output, sum0, weights);
+    store(row + 1u, output, sum1, weights);
+    store(row + 2u, output, sum2, weights);
+    store(row + 3u, output, sum3, weights);
 }

@@ -1,7 +1,8 @@
 //! Linear layer on 4-bit weights with one scale per output channel and group of inputs, activations
-//! in bytes with one scale per row, as [`crate::quantize_rows`] makes them:
-//! `y = row_scale * sum_g (group_scale_g * sum_{k in g} x_k w_k) + b`. The inner sum is exact in
-//! i32, the outer one runs in f32 over the groups in order.
+//! in bytes with a scale and a middle per row, as [`crate::quantize_rows`] makes them:
+//! `y = row_scale * sum_g (group_scale_g * sum_{k in g} x_k w_k)
+//!    + middle * sum_g (group_scale_g * sum_{k in g} w_k) + b`. The inner sums are exact in i32, the
+//! outer ones run in f32 over the groups in order.
 //!
 //! Groups of 32 or 64 are the blocks of GGML's `Q4_0` and of GPTQ's `group_size` (Frantar et al.
 //! 2022, arXiv 2210.17323); weights -8 to 7, without a zero point.
@@ -29,7 +30,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// Words in a quantised input row: four bytes each, then the scale.
+    /// Words in a quantised input row: four bytes each, then scale and middle.
     #[must_use]
     pub fn row_words(&self) -> usize {
         crate::quantize_rows::row_words(self.inputs)

@@ -18,17 +18,19 @@ pub fn reference(
         .chunks(params.row_words())
         .zip(y.chunks_mut(params.outputs))
     {
-        let row_scale = f64::from(f32::from_bits(x[params.row_words() - 1]));
+        let [row_scale, middle] =
+            [2, 1].map(|last| f64::from(f32::from_bits(x[params.row_words() - last])));
         for (output, y) in y.iter_mut().enumerate() {
             let weight = &weight[output * params.inputs..][..params.inputs];
             let scales = &scales[output * params.groups()..][..params.groups()];
-            let mut sum = 0.0;
+            let (mut sum, mut weights) = (0.0, 0.0);
             for (k, &weight) in weight.iter().enumerate() {
                 let byte = x[k / 4].to_le_bytes()[k % 4].cast_signed();
                 let scale = f64::from(f16_to_f32(scales[k / params.group_size]));
                 sum += f64::from(i32::from(byte) * i32::from(weight)) * scale;
+                weights += f64::from(weight) * scale;
             }
-            *y = (sum * row_scale + f64::from(bias[output])) as f32;
+            *y = (sum * row_scale + weights * middle + f64::from(bias[output])) as f32;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Params;
 use crate::panel::WIDTH;
-use crate::simd::{Level, Q8Rows, q8_rows};
+use crate::simd::{Level, Q8Rows, q8_rows, q8_weight_sums};
 
 /// Writes the layer's outputs `[rows, outputs]`: `x` holds quantised rows, `weight` is `Panel16x4
 /// [outputs, inputs]`, `scale` and `bias` are `[outputs]`.
@@ -23,11 +23,15 @@ pub fn cpu(
                 let first = index * WIDTH;
                 let columns = WIDTH.min(params.outputs - first);
                 let (scale, bias) = (&scale[first..][..columns], &bias[first..][..columns]);
+                let weights = q8_weight_sums(level, panel).map(|sum| sum as f32);
                 q8_rows(level, &x, panel, |row, sums| {
-                    let row_scale = x.scale(row);
+                    let (row_scale, middle) = (x.scale(row), x.middle(row));
                     let y = &mut y[row * params.outputs + first..][..columns];
-                    for (((y, sum), scale), bias) in y.iter_mut().zip(sums).zip(scale).zip(bias) {
-                        *y = sum as f32 * (row_scale * scale) + bias;
+                    let sums = sums.into_iter().zip(weights);
+                    for (((y, (sum, weights)), scale), bias) in
+                        y.iter_mut().zip(sums).zip(scale).zip(bias)
+                    {
+                        *y = (sum as f32 * row_scale + weights * middle) * scale + bias;
                     }
                 });
             }

@@ -9,7 +9,7 @@ override ROWS: u32;
 override INPUTS: u32;
 override OUTPUTS: u32;
 
-// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale.
+// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and middle.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 // Panel16x4: [ceil(OUTPUTS / 16)][ceil(INPUTS / 4)][16] words of four inputs' bytes.
 @group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;
@@ -24,7 +24,7 @@ fn groups() -> u32 {
 
 // Index of a row's first word in `x`. Rows past the last read the last and drop it.
 fn row_start(row: u32) -> u32 {
-    return min(row, ROWS - 1u) * (groups() + 1u);
+    return min(row, ROWS - 1u) * (groups() + 2u);
 }
 
 // Products of four inputs with the weights of four outputs, each summed.
@@ -37,20 +37,23 @@ fn dot_words(word: u32, w: vec4<u32>) -> vec4<i32> {
     );
 }
 
-fn store_value(row: u32, output: u32, sum: i32, row_scale: f32) {
+fn store_value(row: u32, output: u32, sum: f32) {
     if output < OUTPUTS {
-        let scaled = f32(sum) * (row_scale * affine[output]);
-        y[row * OUTPUTS + output] = scaled + affine[OUTPUTS + output];
+        y[row * OUTPUTS + output] = sum * affine[output] + affine[OUTPUTS + output];
     }
 }
 
-fn store(row: u32, output: u32, sum: vec4<i32>) {
+// `weights` are the sums of the outputs' weights.
+fn store(row: u32, output: u32, sum: vec4<i32>, weights: vec4<i32>) {
     if row < ROWS {
-        let row_scale = bitcast<f32>(x[row_start(row) + groups()]);
-        store_value(row, output, sum.x, row_scale);
-        store_value(row, output + 1u, sum.y, row_scale);
-        store_value(row, output + 2u, sum.z, row_scale);
-        store_value(row, output + 3u, sum.w, row_scale);
+        let end = row_start(row) + groups();
+        let row_scale = bitcast<f32>(x[end]);
+        let middle = bitcast<f32>(x[end + 1u]);
+        let sums = vec4<f32>(sum) * row_scale + vec4<f32>(weights) * middle;
+        store_value(row, output, sums.x);
+        store_value(row, output + 1u, sums.y);
+        store_value(row, output + 2u, sums.z);
+        store_value(row, output + 3u, sums.w);
     }
 }
 
@@ -76,15 +79,17 @@ fn main(
     var sum1 = vec4<i32>();
     var sum2 = vec4<i32>();
     var sum3 = vec4<i32>();
+    var weights = vec4<i32>();
     for (var k = 0u; k < words; k += 1u) {
         let w = weight[(first_line + k) * 4u + quad];
+        weights += dot_words(0x01010101u, w);
         sum0 += dot_words(x[start0 + k], w);
         sum1 += dot_words(x[start1 + k], w);
         sum2 += dot_words(x[start2 + k], w);
         sum3 += dot_words(x[start3 + k], w);
     }
-    store(row, output, sum0);
-    store(row + 1u, output, sum1);
-    store(row + 2u, output, sum2);
-    store(row + 3u, output, sum3);
+    store(row, output, sum0, weights);
+    store(row + 1u, output, sum1, weights);
+    store(row + 2u, output, sum2, weights);
+    store(row + 3u, output, sum3, weights);
 }

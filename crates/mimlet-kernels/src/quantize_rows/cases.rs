@@ -20,9 +20,17 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(case("zeros", 6, &[0.0; 12]));
     cases.push(case(
         "halves",
-        8,
-        &[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5],
+        9,
+        &[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, -127.0],
     ));
+    // As after GELU, and all to one side of zero.
+    cases.push(case("one-sided", 5, &[-0.17, 0.0, 8.0, 0.25, -0.01]));
+    cases.push(case(
+        "far off",
+        5,
+        &[-1003.0, -1001.0, -1002.5, -1001.75, -1002.0],
+    ));
+    cases.push(case("equal", 6, &[3.5; 12]));
     cases.push(case("tiny", 4, &[1e-30, -2e-30, 5e-31, 0.0]));
     cases.push(case("huge", 4, &[1e30, -2e30, 5e29, 0.0]));
     cases

@@ -15,27 +15,28 @@ pub fn cpu(level: Level, params: &Params, x: &[f32], quantized: &mut [u32]) {
                 .chunks_exact(params.dim)
                 .zip(quantized.chunks_exact_mut(words))
             {
-                let (row, scale) = row.split_at_mut(words - 1);
-                let largest = lanes::max(0.0, x, f32::abs);
-                // A row of zeros, or one so small that the quotient overflows, becomes zeros.
-                let steps = 127.0 / largest;
+                let (row, affine) = row.split_at_mut(words - 2);
+                let high = lanes::max(f32::NEG_INFINITY, x, |x| x);
+                let low = -lanes::max(f32::NEG_INFINITY, x, |x| -x);
+                let middle = low * 0.5 + high * 0.5;
+                let (above, below) = (high - middle, middle - low);
+                let half = if above > below { above } else { below };
+                // Equal values, or so near that the quotient overflows, are their middle.
+                let steps = 127.0 / half;
                 let steps = if steps.is_finite() { steps } else { 0.0 };
-                quantize(x, steps, bytemuck::cast_slice_mut(row));
-                scale[0] = if steps == 0.0 {
-                    0
-                } else {
-                    (largest / 127.0).to_bits()
-                };
+                quantize(x, middle, steps, bytemuck::cast_slice_mut(row));
+                let scale = if steps == 0.0 { 0.0 } else { half / 127.0 };
+                affine.copy_from_slice(&[scale.to_bits(), middle.to_bits()]);
             }
         },
     );
 }
 
 #[inline(always)]
-fn quantize(x: &[f32], steps: f32, bytes: &mut [i8]) {
+fn quantize(x: &[f32], middle: f32, steps: f32, bytes: &mut [i8]) {
     let (bytes, padding) = bytes.split_at_mut(x.len());
     for (byte, &value) in bytes.iter_mut().zip(x) {
-        *byte = round_ties_even(clamp(value * steps, -127.0, 127.0)) as i32 as i8;
+        *byte = round_ties_even(clamp((value - middle) * steps, -127.0, 127.0)) as i32 as i8;
     }
     padding.fill(0);
 }

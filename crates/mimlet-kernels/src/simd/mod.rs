@@ -17,5 +17,5 @@ mod q4;
 mod q8;
 
 pub use level::Level;
-pub(crate) use q4::{CHUNK, Q4Chunk, q4_rows};
-pub(crate) use q8::{Q8Rows, q8_rows};
+pub(crate) use q4::{CHUNK, Q4Chunk, q4_rows, q4_weight_sums};
+pub(crate) use q8::{Q8Rows, q8_rows, q8_weight_sums};

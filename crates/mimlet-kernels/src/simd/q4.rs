@@ -3,7 +3,7 @@
 
 use super::Level;
 use super::level::Kind;
-use super::q8::{Q8Rows, TILE_ROWS};
+use super::q8::{ONES_WORDS, Q8Rows, TILE_ROWS, ones};
 
 /// Inputs decoded at a time, whole groups of either size: 8 KB of stack.
 pub(crate) const CHUNK: usize = 512;
@@ -111,6 +111,16 @@ pub(crate) fn q4_rows(
         add_tile::<1>(level, x, row, chunk, sums, [stride, columns]);
         row += 1;
     }
+}
+
+/// Adds the scaled sum of each of a chunk's sixteen weight rows to `sums`.
+#[inline(always)]
+pub(crate) fn q4_weight_sums(level: Level, chunk: &mut Q4Chunk, sums: &mut [f32; 16]) {
+    const { assert!(CHUNK / 4 <= ONES_WORDS) };
+    // The row of ones is as long as a chunk, wherever that is.
+    let first = core::mem::replace(&mut chunk.first, 0);
+    add_tile::<1>(level, &ones(), 0, chunk, sums, [16, 16]);
+    chunk.first = first;
 }
 
 #[inline(always)]

@@ -9,7 +9,8 @@ pub(crate) const TILE_ROWS: usize = 6;
 /// The i32 products of `R` rows with sixteen weight rows.
 pub(crate) type Tile<const R: usize> = [[i32; 16]; R];
 
-/// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale.
+/// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale and
+/// the middle.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Q8Rows<'a> {
     words: &'a [u32],
@@ -17,7 +18,7 @@ pub(crate) struct Q8Rows<'a> {
 }
 
 impl<'a> Q8Rows<'a> {
-    /// Rows of `stride` words, the last of which is the scale's bits.
+    /// Rows of `stride` words, the last two of which are the bits of scale and middle.
     pub(crate) fn new(words: &'a [u32], stride: usize) -> Self {
         Self { words, stride }
     }
@@ -30,13 +31,19 @@ impl<'a> Q8Rows<'a> {
     /// The bytes of a row, four a word.
     #[inline(always)]
     pub(crate) fn words(&self, row: usize) -> &'a [u32] {
-        &self.words[row * self.stride..][..self.stride - 1]
+        &self.words[row * self.stride..][..self.stride - 2]
     }
 
     /// The scale of a row.
     #[inline(always)]
     pub(crate) fn scale(&self, row: usize) -> f32 {
-        f32::from_bits(self.words[row * self.stride + self.stride - 1])
+        f32::from_bits(self.words[(row + 1) * self.stride - 2])
+    }
+
+    /// The middle of a row.
+    #[inline(always)]
+    pub(crate) fn middle(&self, row: usize) -> f32 {
+        f32::from_bits(self.words[(row + 1) * self.stride - 1])
     }
 }
 
@@ -62,6 +69,31 @@ pub(crate) fn q8_rows(
         emit(row, products);
         row += 1;
     }
+}
+
+/// Words of ones in [`ONES`].
+pub(super) const ONES_WORDS: usize = 256;
+
+/// A row of bytes that are all one, as many as are ever multiplied at a time.
+static ONES: [u32; ONES_WORDS + 2] = [0x0101_0101; ONES_WORDS + 2];
+
+/// The row of ones.
+#[inline(always)]
+pub(super) fn ones() -> Q8Rows<'static> {
+    Q8Rows::new(&ONES, ONES.len())
+}
+
+/// The sum of each of a panel's sixteen weight rows.
+#[inline(always)]
+pub(crate) fn q8_weight_sums(level: Level, panel: &[i8]) -> [i32; 16] {
+    let mut sums = [0; 16];
+    for part in panel.chunks(ONES_WORDS * 64) {
+        let [of_part] = tile::<1>(level, &ones(), 0, part);
+        for (sum, of_part) in sums.iter_mut().zip(of_part) {
+            *sum += of_part;
+        }
+    }
+    sums
 }
 
 #[inline(always)]
