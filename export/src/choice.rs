@@ -9,7 +9,9 @@ const GOLDEN: usize = 16;
 /// Golden images in a file at most, however many classes there are.
 const MAX_GOLDEN: usize = 64;
 /// Images that calibrate besides.
-const CALIBRATION: usize = 16;
+pub(crate) const CALIBRATION: usize = 16;
+/// The same for 4-bit weights, whose error feedback fits what it sees.
+pub(crate) const CALIBRATION_INT4: usize = 48;
 /// With fewer images left over than this, the golden ones calibrate too.
 const FEW: usize = 8;
 
@@ -26,7 +28,8 @@ pub(crate) struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Chooses from images `[height, width, 3]` of `image_size`, class by class in turn.
+    /// Chooses from images `[height, width, 3]` of `image_size`, class by class in turn: the golden
+    /// ones, and so many to calibrate.
     ///
     /// # Errors
     /// [`ExportError::Config`] when there is no image, one has another size, only some have a label,
@@ -35,6 +38,7 @@ impl<'a> Choice<'a> {
         images: &'a [GoldenImage],
         image_size: [u32; 2],
         classes: usize,
+        calibration: usize,
     ) -> Result<Self, ExportError> {
         check(images, image_size, classes)?;
         let mut by_class: BTreeMap<Option<u32>, VecDeque<&GoldenImage>> = BTreeMap::new();
@@ -42,7 +46,7 @@ impl<'a> Choice<'a> {
             by_class.entry(image.label).or_default().push_back(image);
         }
         let golden = GOLDEN.max(by_class.len()).min(MAX_GOLDEN).min(images.len());
-        let wanted = images.len().min(golden + CALIBRATION);
+        let wanted = images.len().min(golden + calibration);
         let mut chosen = Vec::with_capacity(wanted);
         while chosen.len() < wanted {
             let turn = by_class.values_mut().filter_map(VecDeque::pop_front);
@@ -121,7 +125,7 @@ mod tests {
     #[test]
     fn classes_take_turns_and_every_class_is_golden() {
         let images = images((0..90).map(|index| Some(if index < 60 { 0 } else { index % 20 })));
-        let choice = Choice::of(&images, [1, 1], 20).unwrap();
+        let choice = Choice::of(&images, [1, 1], 20, 16).unwrap();
         let mut labels = choice.labels.clone();
         labels.sort_unstable();
         labels.dedup();
@@ -133,7 +137,7 @@ mod tests {
     #[test]
     fn too_few_images_do_both_jobs() {
         let images = images([None; 5]);
-        let choice = Choice::of(&images, [1, 1], 0).unwrap();
+        let choice = Choice::of(&images, [1, 1], 0, 16).unwrap();
         assert_eq!((choice.golden, choice.calibration), (5, 0..5));
         assert!(choice.labels.is_empty());
     }
@@ -142,7 +146,9 @@ mod tests {
     fn unusable_images_are_refused() {
         let refusal = |labels: &[Option<u32>], size, classes| {
             let images = images(labels.iter().copied());
-            Choice::of(&images, size, classes).unwrap_err().to_string()
+            Choice::of(&images, size, classes, 16)
+                .unwrap_err()
+                .to_string()
         };
         assert!(refusal(&[], [1, 1], 0).contains("at least one"));
         assert!(refusal(&[None], [2, 1], 0).contains("number 0 has 3"));

@@ -1,15 +1,14 @@
 //! The whole way: calibrate, quantise, pack, verify.
 
-use crate::choice::Choice;
-use crate::float_run::{Answer, Centroids, FloatRun};
+use crate::choice::{self, Choice};
+use crate::draft::{Drafted, draft};
+use crate::float_run::Answer;
+use crate::model::Weights;
 use crate::pack::{Draft, scheme_name, threads};
 use crate::report::{LayerReport, OriginReport, Report, ThresholdsReport, VerdictReport, worst};
-use crate::tensors::{self, Tensors};
 use crate::thresholds::Measured;
-use crate::{
-    ExportError, FloatCodebook, FloatModel, GoldenImage, Shape, Target, quantize, thresholds,
-};
-use mimlet_format::{AlignedBytes, Model, NormPart, Preprocess, Scheme, TensorRole, Thresholds};
+use crate::{ExportError, FloatCodebook, FloatModel, GoldenImage, Shape, Target, thresholds};
+use mimlet_format::{AlignedBytes, DType, GROUP_SIZES, Model, Preprocess, Scheme, Thresholds};
 use mimlet_runtime::Encoder;
 use std::fmt;
 use std::time::Instant;
@@ -23,17 +22,25 @@ pub struct ExportOptions<'a> {
     pub scheme: Scheme,
     /// How a photo becomes the encoder's input.
     pub preprocess: Preprocess,
+    /// Inputs that share a scale of 4-bit weights, 32 or 64: fewer keep more tokens, more make a file
+    /// smaller by a quarter of a bit a weight.
+    pub group: u32,
+    /// Bytes that the file may have. Scheme mixed makes the best of them; others may be refused.
+    pub budget: Option<u64>,
+    /// How the codebook's centroids are stored: f32, f16, or i8 with a scale for each.
+    pub codebook_type: DType,
     /// Images to judge and calibrate with, at the model's input size. Up to 16 of them (where there
     /// are more classes, one for each, up to 64) go into the file, taken class by class in turn; up
-    /// to 16 others calibrate. With too few the golden ones do both.
+    /// to 16 others calibrate, 48 where layers may have 4 bits. With too few the golden ones do both.
     pub golden: Vec<GoldenImage>,
     /// Names of the classes that labels point into; empty without labels.
     pub class_names: Vec<String>,
     /// What the file must reach; `None` for the scheme's own bounds.
     pub thresholds: Option<Thresholds>,
     /// Share of tokens that must be the float model's, 0..1, among the scheme's own bounds; `None` for
-    /// 0.99, or 0.9 when the weights come from no checkpoint, because random features lie between
-    /// centroids more often than trained ones.
+    /// 0.99 (int4: 0.97), or 0.9 when the weights come from no checkpoint, because random features
+    /// lie between centroids more often than trained ones. Scheme mixed without a budget looks for
+    /// the smallest file that keeps it.
     pub min_token_agreement: Option<f32>,
     /// A device the model must fit.
     pub target: Option<Target>,
@@ -48,6 +55,9 @@ impl ExportOptions<'_> {
         Self {
             scheme,
             preprocess,
+            group: GROUP_SIZES[0],
+            budget: None,
+            codebook_type: DType::F32,
             golden: Vec::new(),
             class_names: Vec::new(),
             thresholds: None,
@@ -67,14 +77,44 @@ impl ExportOptions<'_> {
     }
 
     /// How the patch embedding is stored: by the scheme, but in f32 for a target without f16.
-    fn patch_embedding(&self) -> Scheme {
+    pub(crate) fn patch_embedding(&self) -> Scheme {
         match &self.target {
             Some(target) if !target.takes_f16() => Scheme::F32,
             _ => self.scheme,
         }
     }
 
-    fn report_progress(&self, stage: &str, share: f32) {
+    /// Holds the options themselves to what is possible.
+    fn check(&self) -> Result<(), ExportError> {
+        let refuse = |field, reason| Err(ExportError::Config { field, reason });
+        if !GROUP_SIZES.contains(&self.group) {
+            return refuse("group", format!("is {}; it must be 32 or 64", self.group));
+        }
+        let agreement = self.min_token_agreement;
+        if agreement.is_some_and(|agreement| !(0.0..=1.0).contains(&agreement)) {
+            let reason = format!("is {}; it must be 0 to 1", agreement.unwrap_or_default());
+            return refuse("min-agreement", reason);
+        }
+        if !matches!(self.codebook_type, DType::F32 | DType::F16 | DType::I8) {
+            let reason = format!("is {}; it must be f32, f16 or i8", self.codebook_type);
+            return refuse("codebook type", reason);
+        }
+        Ok(())
+    }
+
+    fn check_budget(&self, bytes: u64) -> Result<(), ExportError> {
+        match self.budget {
+            Some(budget) if bytes > budget => Err(ExportError::Config {
+                field: "budget",
+                reason: format!(
+                    "is {budget} bytes; the file would be {bytes}, choose a narrower scheme or mixed"
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn report_progress(&self, stage: &str, share: f32) {
         if let Some(progress) = self.progress {
             progress(stage, share);
         }
@@ -112,11 +152,36 @@ pub fn export(
     codebook: Option<&FloatCodebook>,
     options: &ExportOptions<'_>,
 ) -> Result<Exported, ExportError> {
-    let start = Instant::now();
     model.check()?;
+    run((model, Weights::Lent(&model.weights)), codebook, options)
+}
+
+/// As [`export`], to the same bytes, of a model that is not needed afterwards: each block's weights
+/// are freed as soon as they are stored, so that the model and the file are never both in memory.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_owned(
+    mut model: FloatModel,
+    codebook: Option<&FloatCodebook>,
+    options: &ExportOptions<'_>,
+) -> Result<Exported, ExportError> {
+    model.check()?;
+    let weights = Weights::Given(std::mem::take(&mut model.weights));
+    run((&model, weights), codebook, options)
+}
+
+/// `model` may be without its weights.
+fn run(
+    (model, mut weights): (&FloatModel, Weights<'_>),
+    codebook: Option<&FloatCodebook>,
+    options: &ExportOptions<'_>,
+) -> Result<Exported, ExportError> {
+    let start = Instant::now();
     if let Some(codebook) = codebook {
         codebook.check(&model.encoder, &options.preprocess)?;
     }
+    options.check()?;
     let shape = options.shape(model, codebook);
     if let Some(target) = options
         .target
@@ -126,8 +191,20 @@ pub fn export(
         target.admits(&shape)?;
     }
     let classes = options.class_names.len();
-    let choice = Choice::of(&options.golden, model.encoder.image_size, classes)?;
-    let (draft, layers, answers) = draft(model, codebook, options, &choice)?;
+    let calibration = match options.scheme {
+        Scheme::Int4 | Scheme::Mixed => choice::CALIBRATION_INT4,
+        Scheme::F32 | Scheme::F16 | Scheme::Int8 => choice::CALIBRATION,
+    };
+    let size = model.encoder.image_size;
+    let choice = Choice::of(&options.golden, size, classes, calibration)?;
+    let drafted = draft((model, &mut weights), codebook, options, &choice)?;
+    drop(weights);
+    let Drafted {
+        draft,
+        layers,
+        answers,
+        mut notes,
+    } = drafted;
     let float_tcas = thresholds::float_tcas(&answers, &choice.labels, classes, codebook)
         .filter(|_| !choice.labels.is_empty());
     let thresholds = match &options.thresholds {
@@ -136,8 +213,10 @@ pub fn export(
     };
     options.report_progress("verify", 0.0);
     let bytes = draft.seal(thresholds.clone())?;
+    options.check_budget(bytes.len() as u64)?;
     let proof = draft.verify(&bytes)?;
     options.report_progress("verify", 1.0);
+    notes.extend(self::notes(model, codebook));
     let report = Report {
         name: model.name.clone(),
         scheme: scheme_name(options.scheme),
@@ -163,7 +242,7 @@ pub fn export(
             .as_ref()
             .and_then(|target| target.largest_image(&shape)),
         ignored: model.ignored.clone(),
-        notes: notes(model, codebook),
+        notes,
         seconds: start.elapsed().as_secs_f64(),
     };
     judged(bytes, report)
@@ -185,57 +264,6 @@ fn judged(bytes: AlignedBytes, report: Report) -> Result<Exported, ExportError> 
 fn notes(model: &FloatModel, codebook: Option<&FloatCodebook>) -> Vec<String> {
     let of_codebook = codebook.and_then(|codebook| codebook.note(model));
     model.notes.iter().cloned().chain(of_codebook).collect()
-}
-
-/// Runs the float model over the chosen images and stores each block on the way.
-fn draft<'m>(
-    model: &'m FloatModel,
-    codebook: Option<&'m FloatCodebook>,
-    options: &'m ExportOptions<'m>,
-    choice: &Choice<'_>,
-) -> Result<(Draft<'m>, Vec<LayerReport>, Vec<Answer>), ExportError> {
-    let mut tensors = Tensors::new();
-    let encoder = &model.encoder;
-    let table = TensorRole::TokenTable;
-    tensors.insert(
-        TensorRole::PatchEmbedWeight,
-        quantize::patch_embedding(model, options.patch_embedding())?,
-    );
-    let shape = [encoder.tokens(), encoder.embed_dim];
-    tensors.insert(table, tensors::floats(model.weights.get(table), &shape));
-    for part in [NormPart::Weight, NormPart::Bias] {
-        let role = TensorRole::FinalNorm(part);
-        let norm = tensors::floats(model.weights.get(role), &[encoder.embed_dim]);
-        tensors.insert(role, norm);
-    }
-    let centroids = codebook.map(Centroids::new);
-    if let Some(codebook) = codebook {
-        let shape = [codebook.size, codebook.dim];
-        let stored = tensors::matrix_f32(&codebook.centroids, shape);
-        tensors.insert(TensorRole::Centroids, stored);
-    }
-    let calibration = choice.calibration.clone();
-    let mut run = FloatRun::new(model, &options.preprocess, &choice.images, calibration);
-    let mut reports = Vec::new();
-    for layer in 0..encoder.depth {
-        options.report_progress("quantise", layer as f32 / encoder.depth as f32);
-        let taps = run.block(layer);
-        let layers = quantize::quantize_block(model, options.scheme, layer, taps)?;
-        tensors.extend(layers.tensors);
-        reports.extend(layers.reports);
-    }
-    options.report_progress("quantise", 1.0);
-    let answers = run.answers(choice.golden, centroids.as_ref());
-    let mut draft = Draft {
-        model,
-        codebook,
-        options,
-        labels: choice.labels.clone(),
-        images: choice.golden as u32, // At most `choice::MAX_GOLDEN`.
-        tensors,
-    };
-    draft.put_golden(choice.golden(), &answers)?;
-    Ok((draft, reports, answers))
 }
 
 /// The scheme's own thresholds, from how far the packed model is from the float model.
@@ -267,7 +295,7 @@ fn own_thresholds(
     thresholds.min_token_agreement = match draft.options.min_token_agreement {
         Some(agreement) => agreement,
         None if is_random => thresholds::RANDOM_AGREEMENT,
-        None => thresholds::MIN_AGREEMENT,
+        None => thresholds::min_agreement(draft.options.scheme),
     };
     Ok(thresholds)
 }
@@ -280,94 +308,4 @@ fn wide_share(answers: &[Answer], wide_margin: f32) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Choice, ExportOptions, draft, own_thresholds};
-    use crate::random_model::small;
-    use crate::{FloatModel, export, random_codebook, synthetic_golden};
-    use mimlet_format::{BlockTensor, LinearPart, Model, Scheme, TensorRole};
-    use mimlet_runtime::Encoder;
-
-    fn options(scheme: Scheme) -> ExportOptions<'static> {
-        let size = small::SHAPE.image_size;
-        let preprocess = crate::PreprocessHints::default().resolve(size);
-        let mut options = ExportOptions::new(scheme, preprocess);
-        options.golden = synthetic_golden(size, 12, 3);
-        options
-    }
-
-    #[test]
-    fn a_fault_in_a_packed_scale_is_caught_by_the_file_s_own_test() {
-        let model = small::plain(1);
-        let options = options(Scheme::Int8);
-        let choice = Choice::of(&options.golden, model.encoder.image_size, 0).unwrap();
-        let (mut draft, _, answers) = draft(&model, None, &options, &choice).unwrap();
-        let thresholds = own_thresholds(&draft, &choice, &answers, None).unwrap();
-        let sound = draft.seal(thresholds.clone()).unwrap();
-        assert!(draft.verify(&sound).unwrap().verdict.passed());
-        let scale = TensorRole::Block {
-            layer: 1,
-            tensor: BlockTensor::Fc1(LinearPart::Scale),
-        };
-        let stored = draft.tensors.get_mut(&scale).unwrap();
-        for scale in stored.bytes.to_mut().chunks_exact_mut(4) {
-            let value = f32::from_le_bytes(scale.try_into().unwrap());
-            scale.copy_from_slice(&(value * 3.0).to_le_bytes());
-        }
-        let faulty = draft.seal(thresholds).unwrap();
-        let failures = draft.verify(&faulty).unwrap().verdict.failures;
-        assert!(
-            failures.iter().any(|failure| failure.contains("cosine")),
-            "{failures:?}"
-        );
-    }
-
-    #[test]
-    fn the_answers_are_those_of_the_f32_file_on_the_cpu_backend() {
-        let model = small::plain(2);
-        let codebook = random_codebook(&model, 12, 4).unwrap();
-        let options = options(Scheme::F32);
-        let choice = Choice::of(&options.golden, model.encoder.image_size, 0).unwrap();
-        let (draft, _, answers) = draft(&model, Some(&codebook), &options, &choice).unwrap();
-        let bytes = draft.seal(crate::thresholds::none()).unwrap();
-        let parsed = Model::parse(&bytes).unwrap();
-        let mut encoder = Encoder::on_cpu(&parsed, 1).unwrap();
-        for (image, answer) in choice.golden().iter().zip(&answers) {
-            let encoding = encoder.encode_pixels(image).unwrap();
-            assert_eq!(encoding.tokens, answer.tokens);
-            let features = encoding.class.iter().chain(&encoding.patches);
-            let expected = answer.class.iter().chain(&answer.patches);
-            for (found, expected) in features.zip(expected) {
-                assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn outlier_channels_cost_no_layer_its_precision() {
-        let options = options(Scheme::Int8);
-        let worst = |model: &FloatModel| {
-            let report = export(model, None, &options).unwrap().report;
-            let noisy = report.layers.iter().filter_map(|layer| layer.output_snr_db);
-            noisy.fold(f64::INFINITY, f64::min)
-        };
-        let plain = worst(&small::plain(6));
-        let outliers = worst(&small::with_outliers(6));
-        assert!(
-            outliers > plain - 1.0,
-            "{outliers} dB, {plain} dB without outliers"
-        );
-    }
-
-    #[test]
-    fn the_same_arguments_give_the_same_bytes() {
-        let model = small::with_outliers(3);
-        let codebook = random_codebook(&model, 8, 4).unwrap();
-        let mut options = options(Scheme::Int8);
-        options.thresholds = Some(crate::thresholds::none());
-        let once = export(&model, Some(&codebook), &options).unwrap();
-        let again = export(&model, Some(&codebook), &options).unwrap();
-        assert_eq!(&*once.bytes, &*again.bytes);
-        let other = export(&small::with_outliers(4), Some(&codebook), &options).unwrap();
-        assert_ne!(once.report.hash, other.report.hash);
-    }
-}
+mod tests;

@@ -1,53 +1,40 @@
 //! The float model, run block by block over all images at once.
 //!
-//! One block's weights are in panels at a time, so that running a model takes little memory beyond
-//! its weights; between blocks a quantiser sees what went into each linear layer. The kernels are
-//! the CPU backend's, on f32.
+//! Half a block's weights are in panels at a time, so that running a model takes little memory
+//! beyond its weights; between blocks a quantiser sees what went into each linear layer. The kernels
+//! are the CPU backend's, on f32.
 
-use crate::{FloatCodebook, FloatModel};
-use mimlet_format::{BlockTensor, CodebookSpace, LinearPart, NormPart, Preprocess, TensorRole};
+use crate::FloatCodebook;
+use crate::float_block::{Half, HalfRanges, Range as Magnitudes, Taps};
+use crate::model::Weights;
+use mimlet_format::{CodebookSpace, EncoderConfig, NormPart, Preprocess, TensorRole};
 use mimlet_kernels::panel::{self, Panels};
-use mimlet_kernels::{
-    Level, attention, gelu, layer_norm, linear, nearest_centroid, normalize, patch_embed, patchify,
-    residual,
-};
+use mimlet_kernels::{Level, layer_norm, nearest_centroid, normalize, patch_embed, patchify};
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// Rows of inputs kept for calibration, over all images.
-const CALIBRATION_ROWS: usize = 1024;
 
 /// A run of the float model.
 #[derive(Debug)]
 pub(crate) struct FloatRun<'m> {
-    model: &'m FloatModel,
+    encoder: &'m EncoderConfig,
+    preprocess: &'m Preprocess,
     level: Level,
-    images: Vec<Image>,
+    images: Vec<Image<'m>>,
     /// The images that calibrate.
     calibration: Range<usize>,
     /// Every how many-th token of a calibration image is kept.
     stride: usize,
+    /// Of the calibration images: the patch embedding, then each block's norm, qkv, proj, norm, fc1
+    /// and fc2 as they are run, then the final norm.
+    ranges: Vec<Magnitudes>,
 }
 
 #[derive(Debug)]
-struct Image {
-    /// `[patches, patch_dim]`.
-    patches: Vec<f32>,
+struct Image<'m> {
+    /// `[height, width, 3]`.
+    pixels: &'m [u8],
     /// `[tokens, embed_dim]`.
     stream: Vec<f32>,
-}
-
-/// What went into a block's linear layers on calibration images: rows `[rows, inputs]`.
-#[derive(Debug, Default)]
-pub(crate) struct Taps {
-    /// Into queries, keys and values.
-    pub(crate) qkv: Vec<f32>,
-    /// Into attention's projection.
-    pub(crate) proj: Vec<f32>,
-    /// Into the MLP's first layer.
-    pub(crate) fc1: Vec<f32>,
-    /// Into the MLP's second layer.
-    pub(crate) fc2: Vec<f32>,
 }
 
 /// The float model's answers for one image.
@@ -73,21 +60,17 @@ pub(crate) struct Centroids {
 }
 
 impl<'m> FloatRun<'m> {
-    /// Embeds images `[height, width, 3]`; those of `calibration` will be tapped.
+    /// Embeds images `[height, width, 3]`; those of `calibration` will be tapped, for about `rows`
+    /// rows in all.
     pub(crate) fn new(
-        model: &'m FloatModel,
-        preprocess: &Preprocess,
-        images: &[&[u8]],
-        calibration: Range<usize>,
+        encoder: &'m EncoderConfig,
+        weights: &Weights<'_>,
+        preprocess: &'m Preprocess,
+        images: &[&'m [u8]],
+        (calibration, rows): (Range<usize>, usize),
     ) -> Self {
         let level = Level::detect();
-        let encoder = &model.encoder;
-        let [height, width] = encoder.image_size.map(|side| side as usize);
-        let cut = patchify::Params {
-            height,
-            width,
-            patch: encoder.patch_size as usize,
-        };
+        let cut = cut(encoder);
         let embed = patch_embed::Params {
             prefix: encoder.prefix_tokens() as usize,
             patches: cut.patches(),
@@ -95,82 +78,172 @@ impl<'m> FloatRun<'m> {
             embed_dim: encoder.embed_dim as usize,
             half: false,
         };
-        let weight = model.weights.get(TensorRole::PatchEmbedWeight);
+        let weight = weights.get(TensorRole::PatchEmbedWeight);
         let weight = panels(embed.embed_dim, embed.patch_dim, weight);
-        let table = model.weights.get(TensorRole::TokenTable);
-        let start = |pixels: &&[u8]| {
-            let mut input = vec![0.0; pixels.len()];
-            normalize::cpu(level, pixels, preprocess.mean, preprocess.std, &mut input);
-            let mut patches = vec![0.0; embed.patches * embed.patch_dim];
-            patchify::cpu(&cut, &input, &mut patches);
+        let table = weights.get(TensorRole::TokenTable);
+        let start = |(index, pixels): (usize, &&'m [u8])| {
+            let patches = patches_of(level, &cut, preprocess, pixels);
             let mut stream = vec![0.0; table.len()];
             let weight = Panels::F32(&weight);
             patch_embed::cpu(level, &embed, &patches, weight, table, 0, &mut stream);
-            Image { patches, stream }
+            let range = calibration.contains(&index);
+            let range = range.then(|| Magnitudes::of(&patches, &stream));
+            (Image { pixels, stream }, range.unwrap_or_default())
         };
+        let started: Vec<_> = images.par_iter().enumerate().map(start).collect();
+        let range = started.iter().map(|(_, range)| *range);
+        let range = range.fold(Magnitudes::default(), Magnitudes::join);
         let tokens = encoder.tokens() as usize;
-        let kept = (CALIBRATION_ROWS / calibration.len().max(1)).max(1);
+        let kept = (rows / calibration.len().max(1)).max(1);
         Self {
-            model,
+            encoder,
+            preprocess,
             level,
-            images: images.par_iter().map(start).collect(),
+            images: started.into_iter().map(|(image, _)| image).collect(),
             calibration,
             stride: tokens.div_ceil(kept),
+            ranges: vec![range],
         }
     }
 
     /// Runs block `layer`; blocks must be run in order, each once.
-    pub(crate) fn block(&mut self, layer: u32) -> Taps {
-        let block = Block::new(self.model, self.level, layer);
-        let (calibration, stride) = (&self.calibration, self.stride);
-        let taps: Vec<Taps> = self
-            .images
-            .par_iter_mut()
-            .enumerate()
-            .map(|(index, image)| {
-                let stride = calibration.contains(&index).then_some(stride);
-                block.run(&mut image.stream, stride)
-            })
-            .collect();
-        let mut all = Taps::default();
-        for taps in taps {
-            all.qkv.extend(taps.qkv);
-            all.proj.extend(taps.proj);
-            all.fc1.extend(taps.fc1);
-            all.fc2.extend(taps.fc2);
+    pub(crate) fn block(&mut self, weights: &Weights<'_>, layer: u32) -> Taps {
+        let attention = Half::attention_of(self.encoder, weights, layer);
+        let Taps { qkv, proj, .. } = self.half(&attention);
+        drop(attention);
+        let mlp = Half::mlp_of(self.encoder, weights, layer);
+        let Taps { fc1, fc2, .. } = self.half(&mlp);
+        Taps {
+            qkv,
+            proj,
+            fc1,
+            fc2,
         }
-        all
     }
 
-    /// The answers for the first `count` images, after the last block.
-    pub(crate) fn answers(self, count: usize, centroids: Option<&Centroids>) -> Vec<Answer> {
-        let Self { model, level, .. } = self;
-        let [weight, bias] = [NormPart::Weight, NormPart::Bias]
-            .map(|part| model.weights.get(TensorRole::FinalNorm(part)));
-        let dim = model.encoder.embed_dim as usize;
-        let params = layer_norm::Params {
-            dim,
-            eps: model.encoder.layer_norm_eps,
+    fn half(&mut self, half: &Half) -> Taps {
+        let (calibration, stride) = (&self.calibration, self.stride);
+        let run = |(index, image): (usize, &mut Image<'_>)| {
+            let stride = calibration.contains(&index).then_some(stride);
+            half.run(&mut image.stream, stride)
         };
-        let prefix = model.encoder.prefix_tokens() as usize * dim;
-        let answer = |image: &Image| {
-            let mut features = vec![0.0; image.stream.len()];
-            layer_norm::cpu(level, &params, &image.stream, weight, bias, &mut features);
-            let patches = features.split_off(prefix);
-            features.truncate(dim);
-            let (tokens, margins) = match centroids {
-                Some(centroids) => centroids.tokenize(level, &image.patches, &patches),
-                None => Default::default(),
-            };
-            Answer {
-                class: features,
-                patches,
-                tokens,
-                margins,
+        let images = self.images.par_iter_mut().enumerate();
+        let seen: Vec<_> = images.map(run).collect();
+        let mut ranges = HalfRanges::default();
+        let mut taps = Taps::default();
+        for seen in seen {
+            for (range, of_image) in ranges.iter_mut().zip(seen.ranges) {
+                *range = range.join(of_image);
             }
-        };
-        self.images[..count].par_iter().map(answer).collect()
+            taps.extend(seen.taps);
+        }
+        self.ranges.extend(ranges);
+        taps
     }
+
+    /// The answers for the first `count` images, after the last block, and the ranges of every
+    /// layer: the patch embedding, each block's norm, qkv, proj, norm, fc1 and fc2, the final norm.
+    pub(crate) fn answers(
+        self,
+        weights: &Weights<'_>,
+        count: usize,
+        centroids: Option<&Centroids>,
+    ) -> (Vec<Answer>, Vec<Magnitudes>) {
+        let answer = |(index, image): (usize, &Image<'_>)| {
+            let features = final_norm(self.encoder, weights, &image.stream);
+            let range = self.calibration.contains(&index);
+            let range = range.then(|| Magnitudes::of(&image.stream, &features));
+            let answer = (index < count).then(|| self.answer(image, features, centroids));
+            (answer, range.unwrap_or_default())
+        };
+        let answered: Vec<_> = self.images.par_iter().enumerate().map(answer).collect();
+        let range = answered.iter().map(|(_, range)| *range);
+        let range = range.fold(Magnitudes::default(), Magnitudes::join);
+        let mut ranges = self.ranges;
+        ranges.push(range);
+        let answers = answered.into_iter().filter_map(|(answer, _)| answer);
+        (answers.collect(), ranges)
+    }
+
+    fn answer(
+        &self,
+        image: &Image<'_>,
+        mut class: Vec<f32>,
+        centroids: Option<&Centroids>,
+    ) -> Answer {
+        let dim = self.encoder.embed_dim as usize;
+        let patches = class.split_off(self.encoder.prefix_tokens() as usize * dim);
+        class.truncate(dim);
+        let (tokens, margins) = match centroids {
+            Some(centroids) if centroids.space == CodebookSpace::Pixels => {
+                let cut = cut(self.encoder);
+                let pixels = patches_of(self.level, &cut, self.preprocess, image.pixels);
+                centroids.tokenize(self.level, &pixels)
+            }
+            Some(centroids) => centroids.tokenize(self.level, &patches),
+            None => Default::default(),
+        };
+        Answer {
+            class,
+            patches,
+            tokens,
+            margins,
+        }
+    }
+
+    /// The residual streams of the images that calibrate.
+    pub(crate) fn calibration_streams(&self) -> impl Iterator<Item = &[f32]> {
+        let images = self.images[self.calibration.clone()].iter();
+        images.map(|image| image.stream.as_slice())
+    }
+}
+
+/// How images are cut into patches.
+fn cut(encoder: &EncoderConfig) -> patchify::Params {
+    let [height, width] = encoder.image_size.map(|side| side as usize);
+    patchify::Params {
+        height,
+        width,
+        patch: encoder.patch_size as usize,
+    }
+}
+
+/// An image's patches `[patches, patch_dim]`, normalised.
+fn patches_of(
+    level: Level,
+    cut: &patchify::Params,
+    preprocess: &Preprocess,
+    pixels: &[u8],
+) -> Vec<f32> {
+    let mut input = vec![0.0; pixels.len()];
+    normalize::cpu(level, pixels, preprocess.mean, preprocess.std, &mut input);
+    let mut patches = vec![0.0; cut.patches() * cut.patch_dim()];
+    patchify::cpu(cut, &input, &mut patches);
+    patches
+}
+
+/// Features of a residual stream `[tokens, embed_dim]` after the last block.
+pub(crate) fn final_norm(
+    encoder: &EncoderConfig,
+    weights: &Weights<'_>,
+    stream: &[f32],
+) -> Vec<f32> {
+    let [gain, offset] =
+        [NormPart::Weight, NormPart::Bias].map(|part| weights.get(TensorRole::FinalNorm(part)));
+    let params = layer_norm::Params {
+        dim: encoder.embed_dim as usize,
+        eps: encoder.layer_norm_eps,
+    };
+    let mut features = vec![0.0; stream.len()];
+    layer_norm::cpu(
+        Level::detect(),
+        &params,
+        stream,
+        gain,
+        offset,
+        &mut features,
+    );
+    features
 }
 
 impl Centroids {
@@ -188,11 +261,7 @@ impl Centroids {
     }
 
     /// Tokens and margins of an image's patches, by their pixels or their features.
-    fn tokenize(&self, level: Level, pixels: &[f32], features: &[f32]) -> (Vec<u32>, Vec<f32>) {
-        let rows = match self.space {
-            CodebookSpace::Pixels => pixels,
-            CodebookSpace::Features => features,
-        };
+    fn tokenize(&self, level: Level, rows: &[f32]) -> (Vec<u32>, Vec<f32>) {
         let count = rows.len() / self.params.dim;
         let mut tokens = vec![0; count];
         let mut distances = vec![0.0; count * 2];
@@ -206,107 +275,6 @@ impl Centroids {
         );
         let margins = distances.chunks_exact(2).map(|two| two[1] - two[0]);
         (tokens, margins.collect())
-    }
-}
-
-/// A linear layer with its weight in panels.
-struct Layer<'m> {
-    params: linear::Params,
-    weight: Vec<f32>,
-    bias: &'m [f32],
-}
-
-/// One block, ready to run.
-struct Block<'m> {
-    level: Level,
-    norm: layer_norm::Params,
-    norms: [[&'m [f32]; 2]; 2],
-    attention: attention::Params,
-    qkv: Layer<'m>,
-    proj: Layer<'m>,
-    fc1: Layer<'m>,
-    fc2: Layer<'m>,
-}
-
-impl<'m> Block<'m> {
-    fn new(model: &'m FloatModel, level: Level, layer: u32) -> Self {
-        let encoder = &model.encoder;
-        let (dim, hidden) = (encoder.embed_dim as usize, encoder.mlp_dim as usize);
-        let get = |tensor| model.weights.get(TensorRole::Block { layer, tensor });
-        let linear = |tensor: fn(LinearPart) -> BlockTensor, inputs, outputs| Layer {
-            params: linear::Params {
-                inputs,
-                outputs,
-                half: false,
-            },
-            weight: panels(outputs, inputs, get(tensor(LinearPart::Weight))),
-            bias: get(tensor(LinearPart::Bias)),
-        };
-        let norm = |tensor: fn(NormPart) -> BlockTensor| {
-            [NormPart::Weight, NormPart::Bias].map(|part| get(tensor(part)))
-        };
-        Self {
-            level,
-            norm: layer_norm::Params {
-                dim,
-                eps: encoder.layer_norm_eps,
-            },
-            norms: [norm(BlockTensor::Norm1), norm(BlockTensor::Norm2)],
-            attention: attention::Params {
-                tokens: encoder.tokens() as usize,
-                heads: encoder.num_heads as usize,
-                head_dim: encoder.head_dim() as usize,
-            },
-            qkv: linear(BlockTensor::Qkv, dim, 3 * dim),
-            proj: linear(BlockTensor::Proj, dim, dim),
-            fc1: linear(BlockTensor::Fc1, dim, hidden),
-            fc2: linear(BlockTensor::Fc2, hidden, dim),
-        }
-    }
-
-    /// `x += attention(norm1(x)); x += mlp(norm2(x))`, with every `stride`-th row that goes into a
-    /// linear layer kept.
-    fn run(&self, stream: &mut [f32], stride: Option<usize>) -> Taps {
-        let keep = |rows: &[f32], width: usize| -> Vec<f32> {
-            let stride = stride.map(|stride| rows.chunks_exact(width).step_by(stride));
-            stride.into_iter().flatten().flatten().copied().collect()
-        };
-        let mut taps = Taps::default();
-        let mut normed = self.normed(stream, 0);
-        taps.qkv = keep(&normed, self.norm.dim);
-        let qkv = self.linear(&self.qkv, &normed);
-        let mut scratch = vec![0.0; attention::scratch_len(&self.attention)];
-        attention::cpu(
-            self.level,
-            &self.attention,
-            &qkv,
-            0,
-            &mut scratch,
-            &mut normed,
-        );
-        taps.proj = keep(&normed, self.norm.dim);
-        residual::cpu(self.level, &self.linear(&self.proj, &normed), stream);
-        let normed = self.normed(stream, 1);
-        taps.fc1 = keep(&normed, self.norm.dim);
-        let mut hidden = self.linear(&self.fc1, &normed);
-        gelu::cpu(self.level, &mut hidden);
-        taps.fc2 = keep(&hidden, self.fc2.params.inputs);
-        residual::cpu(self.level, &self.linear(&self.fc2, &hidden), stream);
-        taps
-    }
-
-    fn normed(&self, stream: &[f32], which: usize) -> Vec<f32> {
-        let [weight, bias] = self.norms[which];
-        let mut normed = vec![0.0; stream.len()];
-        layer_norm::cpu(self.level, &self.norm, stream, weight, bias, &mut normed);
-        normed
-    }
-
-    fn linear(&self, layer: &Layer<'_>, x: &[f32]) -> Vec<f32> {
-        let mut y = vec![0.0; x.len() / layer.params.inputs * layer.params.outputs];
-        let weight = Panels::F32(&layer.weight);
-        linear::cpu(self.level, &layer.params, x, weight, layer.bias, &mut y);
-        y
     }
 }
 

@@ -22,13 +22,16 @@
 
 mod choice;
 mod codebook;
+mod draft;
 mod error;
 mod export;
 mod figures;
+mod float_block;
 mod float_run;
 mod golden;
 mod import;
 mod markup;
+mod mixed;
 mod model;
 mod pack;
 mod page;
@@ -36,6 +39,7 @@ mod plot;
 mod quantize;
 mod random;
 mod random_model;
+mod random_outliers;
 mod report;
 pub mod sweep;
 mod target;
@@ -44,7 +48,7 @@ mod thresholds;
 
 pub use codebook::{CodebookOptions, FloatCodebook, PatchOrder, read_codebook};
 pub use error::ExportError;
-pub use export::{ExportOptions, Exported, Progress, export};
+pub use export::{ExportOptions, Exported, Progress, export, export_owned};
 pub use golden::{GoldenImage, synthetic_golden};
 pub use import::{ImportOptions, PositionRule, import};
 pub use model::{FloatModel, FloatWeights, IMAGENET_MEAN, IMAGENET_STD, PreprocessHints};

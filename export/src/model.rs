@@ -94,6 +94,33 @@ impl FloatWeights {
     }
 }
 
+/// A model's tensors as an export reads them: lent for other uses, or given to be freed one by one.
+#[derive(Debug)]
+pub(crate) enum Weights<'m> {
+    /// Stays whole.
+    Lent(&'m FloatWeights),
+    /// What has been taken is gone.
+    Given(FloatWeights),
+}
+
+impl Weights<'_> {
+    /// A tensor's values.
+    pub(crate) fn get(&self, role: TensorRole) -> &[f32] {
+        match self {
+            Self::Lent(weights) => weights.get(role),
+            Self::Given(weights) => weights.get(role),
+        }
+    }
+
+    /// A tensor's values, for the last time where the tensors were given.
+    pub(crate) fn take(&mut self, role: TensorRole) -> Vec<f32> {
+        match self {
+            Self::Lent(weights) => weights.get(role).to_vec(),
+            Self::Given(weights) => weights.tensors.remove(&role).unwrap_or_default(),
+        }
+    }
+}
+
 impl FloatModel {
     /// Checks that the configuration is possible and every tensor is there, in its size, with finite
     /// values.

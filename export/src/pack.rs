@@ -6,8 +6,8 @@ use crate::report::{Evidence, ImageReport, MarginReport, SizeReport};
 use crate::tensors::{self, Tensors};
 use crate::{ExportError, ExportOptions, FloatCodebook};
 use mimlet_format::{
-    AcceptanceTest, AlignedBytes, DType, EncoderConfig, GoldenTensor, Model, ModelWriter,
-    Provenance, Scheme, TensorRole, Thresholds,
+    AcceptanceTest, ActivationRange, AlignedBytes, DType, EncoderConfig, GoldenTensor, Model,
+    ModelWriter, Provenance, Scheme, TensorRole, Thresholds,
 };
 use mimlet_runtime::acceptance::{self, Verdict};
 use mimlet_runtime::{Encoder, Plan};
@@ -35,6 +35,8 @@ pub(crate) struct Draft<'m> {
     pub(crate) labels: Vec<u32>,
     pub(crate) images: u32,
     pub(crate) tensors: Tensors<'m>,
+    /// Of every layer, or none.
+    pub(crate) ranges: Vec<ActivationRange>,
 }
 
 impl Draft<'_> {
@@ -109,6 +111,7 @@ impl Draft<'_> {
             acceptance,
             provenance,
         );
+        writer.ranges(self.ranges.clone());
         tensors::write_all(&mut writer, &self.tensors);
         Ok(writer.finish()?)
     }

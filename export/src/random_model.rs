@@ -1,8 +1,11 @@
-//! Models and codebooks without a checkpoint, for work on latency.
+//! Models and codebooks without a checkpoint, for work on latency and on quantisation.
 
 use crate::float_run::FloatRun;
-use crate::model::{FloatModel, FloatWeights, PreprocessHints, element_count, manifest_of};
+use crate::model::{
+    FloatModel, FloatWeights, PreprocessHints, Weights, element_count, manifest_of,
+};
 use crate::random::Random;
+use crate::random_outliers::add_outliers;
 use crate::{ExportError, FloatCodebook, synthetic_golden};
 use mimlet_format::{
     Activation, BlockTensor, CodebookSpace, EncoderConfig, LinearPart, NormPart, TensorRole,
@@ -59,20 +62,25 @@ impl Arch {
 }
 
 /// A model with random weights, of the sizes that training starts from: normal with Glorot's
-/// standard deviation (Glorot and Bengio 2010), positions and class token as in MAE, small biases.
+/// standard deviation (Glorot and Bengio 2010), positions and class token as in MAE, small biases;
+/// and with the outliers that training brings, which are what quantisation has to cope with: uneven
+/// norm gains, and a few channels of the residual stream far above the others, most of all in the
+/// class token (Sun et al. 2024, arXiv 2402.17762; Darcet et al. 2023, arXiv 2309.16588).
 ///
 /// An `image_size` that is no multiple of 16 gives a model that [`FloatModel::check`] refuses.
 #[must_use]
 pub fn random(arch: Arch, image_size: u32, seed: u64) -> FloatModel {
     let name = arch.name();
+    let mut model = random_of(arch.encoder(image_size), seed);
+    add_outliers(&mut model, seed);
     FloatModel {
         name: name.to_owned(),
         source: format!("mimlet new --arch {name} --image-size {image_size} --seed {seed}"),
-        ..random_of(arch.encoder(image_size), seed)
+        ..model
     }
 }
 
-/// As [`random`], of any shape.
+/// As [`random`], of any shape, without outliers.
 pub(crate) fn random_of(encoder: EncoderConfig, seed: u64) -> FloatModel {
     let mut weights = FloatWeights::default();
     if crate::model::check_encoder(&encoder).is_ok() {
@@ -142,11 +150,12 @@ pub fn random_codebook(
     let images = synthetic_golden(encoder.image_size, CODEBOOK_IMAGES, seed);
     let images: Vec<&[u8]> = images.iter().map(|image| &image.pixels[..]).collect();
     let preprocess = model.preprocess.resolve(encoder.image_size);
-    let mut run = FloatRun::new(model, &preprocess, &images, 0..0);
+    let weights = Weights::Lent(&model.weights);
+    let mut run = FloatRun::new(encoder, &weights, &preprocess, &images, (0..0, 0));
     for layer in 0..encoder.depth {
-        run.block(layer);
+        run.block(&weights, layer);
     }
-    let answers = run.answers(images.len(), None);
+    let (answers, _) = run.answers(&weights, images.len(), None);
     let dim = encoder.embed_dim as usize;
     let features: Vec<&[f32]> = answers
         .iter()

@@ -1,6 +1,6 @@
 //! Tensors as a file stores them.
 
-use crate::ExportError;
+use crate::{ExportError, FloatCodebook, quantize};
 use bytemuck::cast_slice;
 use half::f16;
 use mimlet_format::{DType, ModelWriter, TensorRole, layout_for};
@@ -20,13 +20,20 @@ pub(crate) struct Stored<'m> {
 /// The tensors of a file, by role.
 pub(crate) type Tensors<'m> = BTreeMap<TensorRole, Stored<'m>>;
 
-/// A row-major array of floats, in place.
-pub(crate) fn floats<'m>(values: &'m [f32], shape: &[u32]) -> Stored<'m> {
-    Stored {
-        dtype: DType::F32,
-        shape: shape.to_vec(),
-        bytes: Cow::Borrowed(cast_slice(values)),
+impl Stored<'_> {
+    /// The same tensor, borrowed.
+    pub(crate) fn lent(&self) -> Stored<'_> {
+        Stored {
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            bytes: Cow::Borrowed(&self.bytes),
+        }
     }
+}
+
+/// A row-major array of floats.
+pub(crate) fn floats<'m>(values: &[f32], shape: &[u32]) -> Stored<'m> {
+    array(DType::F32, bytes_of(values), shape)
 }
 
 /// A row-major array of numbers of another type.
@@ -55,11 +62,7 @@ pub(crate) fn matrix_f16<'m>(
     values: &[f32],
     [n, k]: [u32; 2],
 ) -> Result<Stored<'m>, ExportError> {
-    let halves = to_halves(role, values)?;
-    let (rows, columns) = (n as usize, k as usize);
-    let mut packed = vec![0_u16; panel::len16(rows, columns)];
-    panel::pack16(rows, columns, &halves, &mut packed);
-    Ok(array(DType::F16, bytes_of(&packed), &[n, k]))
+    Ok(panels_f16(&to_halves(role, values)?, [n, k]))
 }
 
 /// The bits of the nearest f16 of each value.
@@ -90,20 +93,46 @@ pub(crate) fn matrix_i8<'m>(values: &[i8], [n, k]: [u32; 2]) -> Stored<'m> {
     array(DType::I8, bytes_of(&packed), &[n, k])
 }
 
-/// A matrix `[n, k]` of 4-bit integers, one a byte, in panels, and the scales of its groups
-/// `[n, groups]`.
-pub(crate) fn matrix_i4<'m>(values: &[i8], scales: &[f16], [n, k]: [u32; 2]) -> [Stored<'m>; 2] {
+/// A matrix `[n, k]` of f16 bits in panels.
+pub(crate) fn panels_f16<'m>(halves: &[u16], [n, k]: [u32; 2]) -> Stored<'m> {
     let (rows, columns) = (n as usize, k as usize);
-    let groups = scales.len() / rows;
-    let mut packed = vec![0_u8; panel::len16x8(rows, columns)];
+    let mut packed = vec![0_u16; panel::len16(rows, columns)];
+    panel::pack16(rows, columns, halves, &mut packed);
+    array(DType::F16, bytes_of(&packed), &[n, k])
+}
+
+/// A matrix `[n, k]` of 4-bit integers, one a byte, in panels of eight columns.
+pub(crate) fn matrix_i4<'m>(values: &[i8], [n, k]: [u32; 2]) -> Stored<'m> {
+    let (rows, columns) = (n as usize, k as usize);
+    let mut packed = vec![0; panel::len16x8(rows, columns)];
     panel::pack16x8(rows, columns, values, &mut packed);
-    let mut packed_scales = vec![f16::ZERO; panel::len16(rows, groups)];
-    panel::pack16(rows, groups, scales, &mut packed_scales);
-    let bits: Vec<u16> = packed_scales.iter().map(|scale| scale.to_bits()).collect();
-    [
-        array(DType::I4, packed, &[n, k]),
-        array(DType::F16, bytes_of(&bits), &[n, groups as u32]),
-    ]
+    array(DType::I4, packed, &[n, k])
+}
+
+/// A codebook's centroids, and their scales where they are bytes.
+///
+/// # Errors
+/// [`ExportError::Overflow`] when a value is beyond f16.
+pub(crate) fn codebook(
+    codebook: &FloatCodebook,
+    dtype: DType,
+) -> Result<Tensors<'static>, ExportError> {
+    let shape = [codebook.size, codebook.dim];
+    let (values, role) = (&codebook.centroids, TensorRole::Centroids);
+    let mut tensors = Tensors::new();
+    let centroids = match dtype {
+        DType::F16 => matrix_f16(role, values, shape)?,
+        DType::I8 => {
+            let (bytes, scales) = quantize::bytes_of_rows(values, codebook.dim as usize);
+            let mut packed = vec![0_i8; panel::len16(shape[0] as usize, shape[1] as usize)];
+            panel::pack16(shape[0] as usize, shape[1] as usize, &bytes, &mut packed);
+            tensors.insert(TensorRole::CentroidScale, floats(&scales, &shape[..1]));
+            array(DType::I8, bytes_of(&packed), &shape)
+        }
+        _ => matrix_f32(values, shape),
+    };
+    tensors.insert(role, centroids);
+    Ok(tensors)
 }
 
 /// Numbers as the bytes a file stores. The format's crate builds on little-endian machines only.

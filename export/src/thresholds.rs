@@ -8,8 +8,8 @@ use mimlet_tcas::TokenClassCounts;
 
 /// Lowest share of tokens that must be the float model's.
 pub(crate) const MIN_AGREEMENT: f32 = 0.99;
-/// The same where weights have four bits.
-const MIN_INT4_AGREEMENT: f32 = 0.97;
+/// The same with 4-bit weights.
+const MIN_AGREEMENT_INT4: f32 = 0.97;
 /// The same for random weights, most of whose tokens are near-ties.
 pub(crate) const RANDOM_AGREEMENT: f32 = 0.9;
 /// How much more than on this machine a margin may change on another device, which rounds elsewhere,
@@ -35,10 +35,10 @@ fn min_cosine(scheme: Scheme) -> f32 {
 }
 
 /// The lowest share of tokens of a scheme.
-fn min_agreement(scheme: Scheme) -> f32 {
+pub(crate) fn min_agreement(scheme: Scheme) -> f32 {
     match scheme {
-        Scheme::F32 | Scheme::F16 | Scheme::Int8 => MIN_AGREEMENT,
-        Scheme::Int4 | Scheme::Mixed => MIN_INT4_AGREEMENT,
+        Scheme::Int4 => MIN_AGREEMENT_INT4,
+        Scheme::F32 | Scheme::F16 | Scheme::Int8 | Scheme::Mixed => MIN_AGREEMENT,
     }
 }
 

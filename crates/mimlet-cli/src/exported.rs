@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use mimlet_export::{ExportOptions, FloatCodebook, FloatModel, export};
+use mimlet_export::{ExportOptions, FloatCodebook, FloatModel, export_owned};
 use serde::Serialize;
 
 use crate::destination::Destination;
@@ -86,7 +86,7 @@ struct Report {
 /// # Errors
 /// What [`export`] and the system say.
 pub(crate) fn write(
-    model: &FloatModel,
+    model: FloatModel,
     codebook: Option<&FloatCodebook>,
     options: ExportOptions<'_>,
     place: &Place,
@@ -98,7 +98,7 @@ pub(crate) fn write(
         progress: Some(&tell),
         ..options
     };
-    let exported = export(model, codebook, &options);
+    let exported = export_owned(model, codebook, &options);
     drop(progress);
     let (report, failures) = match exported {
         Ok(exported) => {

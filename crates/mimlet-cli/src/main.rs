@@ -17,6 +17,7 @@ mod latency;
 mod memory;
 mod output;
 mod progress;
+mod quantisation;
 mod scheme;
 mod table;
 mod terminal;

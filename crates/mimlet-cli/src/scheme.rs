@@ -12,8 +12,11 @@ pub(crate) enum SchemeName {
     F16,
     /// Bytes with a scale for each output channel; activations are quantised row by row.
     Int8,
-    /// 4-bit integers with a scale for each output channel and group of 32 inputs.
+    /// 4-bit integers with a scale for each output channel and group of inputs; activations as for
+    /// int8.
     Int4,
+    /// 4-bit integers, bytes or 16-bit floats, chosen for each layer by what it does to the features.
+    Mixed,
 }
 
 impl From<SchemeName> for Scheme {
@@ -23,6 +26,7 @@ impl From<SchemeName> for Scheme {
             SchemeName::F16 => Self::F16,
             SchemeName::Int8 => Self::Int8,
             SchemeName::Int4 => Self::Int4,
+            SchemeName::Mixed => Self::Mixed,
         }
     }
 }

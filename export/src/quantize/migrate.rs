@@ -5,6 +5,12 @@
 //! weight multiplied by it. Factors are powers of two: folding them into the layer before is exact
 //! in binary floating point, so that the folded float model is the same model.
 
+use super::feedback::Grid;
+use super::inputs::Inputs;
+
+/// Steps of a byte to either side of a row's middle.
+const BYTE: f64 = 127.0;
+
 /// Strengths that are tried.
 const ALPHAS: [f32; 4] = [0.25, 0.5, 0.75, 1.0];
 
@@ -20,16 +26,16 @@ pub(super) struct Migration {
     pub(super) factors: Vec<f32>,
 }
 
-/// The migration that promises the smallest error of the layer's outputs, for inputs quantised per
-/// row and weights `[outputs, inputs]` per output channel.
-pub(super) fn choose(rows: &[f32], weight: &[f32], inputs: usize) -> Migration {
+/// The migration that promises the smallest error of the layer's outputs, for inputs rounded to
+/// bytes row by row and weights `[outputs, inputs]` to a grid.
+pub(super) fn choose(rows: &[f32], weight: &[f32], inputs: usize, grid: &Grid) -> Migration {
     let largest_input = column_maxima(rows, inputs);
     let largest_weight = column_maxima(weight, inputs);
     let none = Migration {
         alpha: None,
         factors: vec![1.0; inputs],
     };
-    let statistics = Statistics::new(rows, weight, inputs);
+    let statistics = Statistics::new(rows, weight, inputs, grid);
     let mut best = (statistics.expected_error(&none.factors), none);
     for alpha in ALPHAS {
         let factors: Vec<f32> = largest_input
@@ -72,48 +78,65 @@ struct Statistics<'a> {
     rows: &'a [f32],
     weight: &'a [f32],
     inputs: usize,
-    /// Mean square of each input channel.
-    input_power: Vec<f64>,
+    grid: &'a Grid,
+    /// Variance of each input channel.
+    variance: Vec<f32>,
     /// Sum of squares of each weight column.
     weight_power: Vec<f64>,
 }
 
 impl<'a> Statistics<'a> {
-    fn new(rows: &'a [f32], weight: &'a [f32], inputs: usize) -> Self {
-        let count = (rows.len() / inputs).max(1) as f64;
-        let mut input_power = column_powers(rows, inputs);
-        input_power.iter_mut().for_each(|power| *power /= count);
+    fn new(rows: &'a [f32], weight: &'a [f32], inputs: usize, grid: &'a Grid) -> Self {
         Self {
             rows,
             weight,
             inputs,
-            input_power,
+            grid,
+            variance: Inputs::of(rows, inputs, false).variance,
             weight_power: column_powers(weight, inputs),
         }
     }
 
     /// Mean square error of a row of outputs, but for a constant factor: rounding to steps of d
-    /// leaves d^2/12 on a value, on inputs through the weights and on weights through the inputs.
+    /// leaves d^2/12 on a value, on inputs through the weights and on weights through the inputs,
+    /// whose mean the bias makes good.
     fn expected_error(&self, factors: &[f32]) -> f64 {
-        let mut input_steps = 0.0;
-        for row in self.rows.chunks_exact(self.inputs) {
-            let scaled = row.iter().zip(factors).map(|(x, s)| (x / s).abs());
-            input_steps += f64::from(scaled.fold(0.0, f32::max)).powi(2);
-        }
-        input_steps /= (self.rows.len() / self.inputs).max(1) as f64;
-        let mut weight_steps = 0.0;
+        let rows = (self.rows.len() / self.inputs).max(1) as f64;
+        let halves = self.rows.chunks_exact(self.inputs).map(|row| {
+            let scaled = row.iter().zip(factors).map(|(x, s)| x / s);
+            let extremes = (f32::INFINITY, f32::NEG_INFINITY);
+            let (low, high) = scaled.fold(extremes, |(low, high), x| (low.min(x), high.max(x)));
+            f64::from(high / 2.0 - low / 2.0)
+        });
+        let input_steps = halves.map(|half| (half / BYTE).powi(2)).sum::<f64>() / rows;
+        let squares = factors.iter().map(|&factor| f64::from(factor).powi(2));
+        let through_weights: f64 = self
+            .weight_power
+            .iter()
+            .zip(squares)
+            .map(|(weight, square)| weight * square)
+            .sum();
+        input_steps * through_weights + self.expected_weight_error(factors)
+    }
+
+    fn expected_weight_error(&self, factors: &[f32]) -> f64 {
+        let group = self.grid.group;
+        let mut steps = vec![0.0; self.inputs.div_ceil(group)];
         for row in self.weight.chunks_exact(self.inputs) {
-            let scaled = row.iter().zip(factors).map(|(w, s)| (w * s).abs());
-            weight_steps += f64::from(scaled.fold(0.0, f32::max)).powi(2);
+            let groups = row.chunks(group).zip(factors.chunks(group));
+            for (step, (weights, factors)) in steps.iter_mut().zip(groups) {
+                let scaled = weights.iter().zip(factors).map(|(w, s)| (w * s).abs());
+                let largest = f64::from(scaled.fold(0.0, f32::max));
+                *step += (largest / f64::from(self.grid.high)).powi(2);
+            }
         }
-        let (mut through_weights, mut through_inputs) = (0.0, 0.0);
-        let powers = self.weight_power.iter().zip(&self.input_power);
-        for ((weight, input), &factor) in powers.zip(factors) {
-            let square = f64::from(factor).powi(2);
-            through_weights += weight * square;
-            through_inputs += input / square;
-        }
-        input_steps * through_weights + weight_steps * through_inputs
+        let variances = self.variance.chunks(group).zip(factors.chunks(group));
+        let errors = variances.zip(&steps).map(|((variances, factors), step)| {
+            let inputs = variances.iter().zip(factors);
+            let inputs = inputs.map(|(&v, &factor)| f64::from(v) / f64::from(factor).powi(2));
+            step * inputs.sum::<f64>()
+        });
+        errors.sum()
     }
 }
 
@@ -131,6 +154,7 @@ fn column_powers(matrix: &[f32], columns: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::choose;
+    use crate::quantize::int8;
     use crate::random::Random;
 
     fn normals(seed: u64, count: usize) -> Vec<f32> {
@@ -144,7 +168,7 @@ mod tests {
         for row in rows.chunks_exact_mut(16) {
             row[5] *= 100.0;
         }
-        let migration = choose(&rows, &normals(2, 32 * 16), 16);
+        let migration = choose(&rows, &normals(2, 32 * 16), 16, &int8::grid(16));
         assert!(migration.alpha.is_some());
         let powers = migration
             .factors
@@ -164,6 +188,9 @@ mod tests {
         let mut rows = normals(3, 64 * 8);
         rows.iter_mut().skip(2).step_by(8).for_each(|x| *x = 0.0);
         rows.iter_mut().skip(3).step_by(8).for_each(|x| *x *= 200.0);
-        assert_eq!(choose(&rows, &normals(4, 8 * 8), 8).factors[2], 1.0);
+        assert_eq!(
+            choose(&rows, &normals(4, 8 * 8), 8, &int8::grid(8)).factors[2],
+            1.0
+        );
     }
 }

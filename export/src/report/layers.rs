@@ -21,6 +21,17 @@ pub struct LayerReport {
     /// Strength of the outlier migration into the weight, 0..1 (SmoothQuant's alpha); `None` when
     /// leaving the layer as it was promised a smaller error.
     pub migration: Option<f32>,
+    /// Share of the weights that lie beyond the range of their scale and were clipped, 0..1.
+    pub clipped_weights: f64,
+    /// Largest magnitude that went into the float layer on calibration images. f16 arithmetic
+    /// overflows beyond 65,504.
+    pub max_input: f32,
+    /// Largest magnitude that came out of it.
+    pub max_output: f32,
+    /// Squared error of the final features when this layer alone is stored so, relative to their
+    /// squared length, on calibration images; `None` where it was not measured (every scheme but
+    /// mixed).
+    pub feature_error: Option<f64>,
 }
 
 /// The layer with the lowest signal-to-noise ratio of its outputs.

@@ -16,7 +16,7 @@ use checkpoint::CheckpointArgs;
 use crate::error::Error;
 use crate::exported::{self, Place};
 use crate::output::{Outcome, Output};
-use crate::scheme::SchemeName;
+use crate::quantisation::QuantisationArgs;
 
 /// Images drawn when none are given.
 const SYNTHETIC_IMAGES: usize = 16;
@@ -33,9 +33,8 @@ pub(crate) struct ExportArgs {
     /// [default: synthetic images]
     #[arg(long, value_name = "DIR")]
     calibrate: Option<PathBuf>,
-    /// How the weights are stored [default: as the target prefers, else int8]
-    #[arg(long, value_enum)]
-    scheme: Option<SchemeName>,
+    #[command(flatten)]
+    quantisation: QuantisationArgs,
     /// Refuse a file that this device cannot run: a name that `mimlet devices` knows, or a .toml
     /// file
     #[arg(long, value_name = "TARGET")]
@@ -72,7 +71,7 @@ impl ExportArgs {
         let place = Place::new(&self.output, &self.report)?;
         let model = self.checkpoint.import()?;
         let (codebook, options) = self.rest(&model)?;
-        exported::write(&model, codebook.as_ref(), options, &place, output)
+        exported::write(model, codebook.as_ref(), options, &place, output)
     }
 
     /// The codebook, and how to export.
@@ -85,12 +84,13 @@ impl ExportArgs {
         let preprocess = model.preprocess.resolve(size);
         let preprocessor = Preprocessor::new(&preprocess, size)?;
         let target = self.target.as_deref().map(Target::find).transpose()?;
-        let scheme = match (self.scheme, &target) {
+        let scheme = match (self.quantisation.scheme, &target) {
             (Some(scheme), _) => scheme.into(),
             (None, Some(target)) => target.scheme,
             (None, None) => Scheme::Int8,
         };
         let mut options = ExportOptions::new(scheme, preprocess);
+        self.quantisation.apply(&mut options);
         options.target = target;
         match &self.calibrate {
             Some(folder) => {

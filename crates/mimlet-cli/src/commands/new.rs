@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use mimlet_export::{Arch, ExportOptions, random, random_codebook, synthetic_golden};
-use mimlet_format::Thresholds;
+use mimlet_format::{Scheme, Thresholds};
 
 use crate::error::Error;
 use crate::exported::{self, Place};
 use crate::output::{Outcome, Output};
-use crate::scheme::SchemeName;
+use crate::quantisation::QuantisationArgs;
 
 /// Golden images in the file: enough to tell a backend that computes from one that does not.
 const GOLDEN_IMAGES: usize = 4;
@@ -26,9 +26,8 @@ pub(crate) struct NewArgs {
     /// Centroids of the codebook; 0 for none
     #[arg(long, value_name = "K", default_value_t = 100)]
     codebook: u32,
-    /// How the weights are stored
-    #[arg(long, value_enum, default_value_t = SchemeName::Int8)]
-    scheme: SchemeName,
+    #[command(flatten)]
+    quantisation: QuantisationArgs,
     /// The same seed gives the same file
     #[arg(long, value_name = "N")]
     seed: u64,
@@ -72,10 +71,17 @@ impl NewArgs {
             size => Some(random_codebook(&model, size, self.seed)?),
         };
         let size = model.encoder.image_size;
-        let mut options = ExportOptions::new(self.scheme.into(), model.preprocess.resolve(size));
-        options.thresholds = Some(thresholds(model.encoder.embed_dim));
+        let preprocess = model.preprocess.resolve(size);
+        let scheme = self.quantisation.scheme.map_or(Scheme::Int8, Into::into);
+        let mut options = ExportOptions::new(scheme, preprocess);
+        self.quantisation.apply(&mut options);
+        let mut thresholds = thresholds(model.encoder.embed_dim);
+        if let Some(agreement) = self.quantisation.min_agreement() {
+            thresholds.min_token_agreement = agreement;
+        }
+        options.thresholds = Some(thresholds);
         options.golden = synthetic_golden(size, GOLDEN_IMAGES, self.seed);
-        exported::write(&model, codebook.as_ref(), options, &place, output)
+        exported::write(model, codebook.as_ref(), options, &place, output)
     }
 }
 

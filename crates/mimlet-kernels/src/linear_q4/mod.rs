@@ -1,8 +1,8 @@
 //! Linear layer on 4-bit weights with one scale per output channel and group of inputs, activations
 //! in bytes with a scale and a middle per row, as [`crate::quantize_rows`] makes them:
-//! `y = row_scale * sum_g (group_scale_g * sum_{k in g} x_k w_k)
-//!    + middle * sum_g (group_scale_g * sum_{k in g} w_k) + b`. The inner sums are exact in i32, the
-//! outer ones run in f32 over the groups in order.
+//! `y = row_scale * sum_g (s_g * sum_{k in g} x_k w_k) + middle * sum_g (s_g * sum_{k in g} w_k) + b`
+//! with a group's scale `s_g`. The inner sums are exact in i32, the outer ones run in f32 over the
+//! groups in order.
 //!
 //! Groups of 32 or 64 are the blocks of GGML's `Q4_0` and of GPTQ's `group_size` (Frantar et al.
 //! 2022, arXiv 2210.17323); weights -8 to 7, without a zero point.
