@@ -3,23 +3,19 @@
 use crate::choice::Choice;
 use crate::float_block::Range;
 use crate::float_run::{Answer, Centroids, FloatRun};
-use crate::mixed::{self, Cost, Pick, Sensitivity};
+use crate::mixed::{Sensitivity, pick};
 use crate::model::{FloatModel, Weights};
-use crate::pack::{Draft, threads};
+use crate::pack::Draft;
 use crate::quantize::{self, Precision, QuantizedBlock, Variant};
 use crate::report::LayerReport;
 use crate::tensors::{self, Tensors};
-use crate::{ExportError, ExportOptions, FloatCodebook, thresholds};
-use mimlet_format::{ActivationRange, Model, NormPart, Scheme, TensorRole, ranged_roles};
-use mimlet_runtime::Encoder;
+use crate::{ExportError, ExportOptions, FloatCodebook};
+use mimlet_format::{ActivationRange, NormPart, Scheme, TensorRole, ranged_roles};
 
 /// Rows of inputs kept for calibration, over all images: enough to average bytes over.
 const ROWS: usize = 1024;
 /// The same where four bits have to be made up for by what inputs have in common.
 const ROWS_INT4: usize = 4096;
-
-/// By how much a manifest may grow when layers are widened.
-const MANIFEST_SLACK: u64 = 512;
 
 /// A file but for its thresholds, and what was found on the way.
 #[derive(Debug)]
@@ -155,101 +151,6 @@ fn put(draft: &mut Draft<'_>, layers: Vec<Vec<Variant>>, pick: &[usize]) -> Vec<
         .collect()
 }
 
-/// Picks each layer's variant: the least error within the budget, or, without one, the fewest bytes
-/// that keep the share of tokens asked for.
-fn pick(
-    draft: &Draft<'_>,
-    layers: &[Vec<Variant>],
-    choice: &Choice<'_>,
-    answers: &[Answer],
-) -> Result<Pick, ExportError> {
-    let options = draft.options;
-    let costs: Vec<Vec<Cost>> = layers
-        .iter()
-        .map(|variants| variants.iter().map(Cost::of).collect())
-        .collect();
-    let refuse = |field, reason: String| Err(ExportError::Config { field, reason });
-    if let Some(budget) = options.budget {
-        let narrowest = vec![0; costs.len()];
-        let least = trial(draft, layers, &narrowest).seal(thresholds::none())?;
-        let fixed = least.len() as u64 + MANIFEST_SLACK - mixed::bytes(&costs, &narrowest);
-        let within = mixed::within(&costs, budget.saturating_sub(fixed));
-        return within.map_or_else(
-            || {
-                let reason = format!(
-                    "is {budget} bytes; with every layer in 4 bits the file is {} bytes",
-                    least.len()
-                );
-                refuse("budget", reason)
-            },
-            Ok,
-        );
-    }
-    if draft.codebook.is_none() {
-        let reason = "mixed needs a budget, or a codebook to tell how many tokens agree";
-        return refuse("scheme", reason.to_owned());
-    }
-    let asked = options.min_token_agreement;
-    let asked = f64::from(asked.unwrap_or(thresholds::MIN_AGREEMENT));
-    let picks = mixed::widenings(&costs);
-    let mut best = 0.0_f64;
-    let found = mixed::first_enough(&picks, |pick| {
-        options.report_progress("choose", 0.5);
-        let agreement = agreement(&trial(draft, layers, pick), choice, answers)?;
-        best = best.max(agreement);
-        Ok::<_, ExportError>(agreement >= asked)
-    })?;
-    match found {
-        Some(pick) => Ok(pick.clone()),
-        None => {
-            let reason = format!("is {asked}; with every layer at its widest {best:.4} agree");
-            refuse("min-agreement", reason)
-        }
-    }
-}
-
-/// A draft with these variants, borrowed.
-fn trial<'t>(draft: &'t Draft<'_>, layers: &'t [Vec<Variant>], pick: &[usize]) -> Draft<'t> {
-    let picked = layers.iter().zip(pick);
-    let picked = picked.filter_map(|(variants, &index)| variants.get(index));
-    let all = draft
-        .tensors
-        .iter()
-        .chain(picked.flat_map(|variant| &variant.tensors));
-    Draft {
-        model: draft.model,
-        codebook: draft.codebook,
-        options: draft.options,
-        labels: draft.labels.clone(),
-        images: draft.images,
-        tensors: all.map(|(&role, stored)| (role, stored.lent())).collect(),
-        ranges: Vec::new(),
-    }
-}
-
-/// Share of tokens that are the float model's, over all images or over the golden ones, whichever is
-/// lower.
-fn agreement(
-    draft: &Draft<'_>,
-    choice: &Choice<'_>,
-    answers: &[Answer],
-) -> Result<f64, ExportError> {
-    let bytes = draft.seal(thresholds::none())?;
-    let packed = Model::parse(&bytes)?;
-    let mut encoder = Encoder::on_cpu(&packed, threads())?;
-    let mut same = Vec::with_capacity(answers.len());
-    for (pixels, answer) in choice.images.iter().zip(answers) {
-        let found = encoder.encode_pixels(pixels)?;
-        let pairs = found.tokens.iter().zip(&answer.tokens);
-        same.push(pairs.filter(|(a, b)| a == b).count());
-    }
-    let share = |same: &[usize]| {
-        let tokens = same.len() * draft.model.encoder.patches() as usize;
-        same.iter().sum::<usize>() as f64 / tokens as f64
-    };
-    Ok(share(&same).min(share(&same[..choice.golden])))
-}
-
 impl Draft<'_> {
     /// Puts what calibration saw of each layer into the file and into the layers' reports. What f16
     /// arithmetic could not hold is returned in words.
@@ -279,5 +180,134 @@ impl Draft<'_> {
             });
         }
         notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::random_model::small;
+    use crate::{ExportOptions, Exported, export, random_codebook, synthetic_golden, thresholds};
+    use mimlet_format::{DType, Scheme};
+    use std::collections::BTreeSet;
+
+    fn options(scheme: Scheme) -> ExportOptions<'static> {
+        let size = small::SHAPE.image_size;
+        let preprocess = crate::PreprocessHints::default().resolve(size);
+        let mut options = ExportOptions::new(scheme, preprocess);
+        options.golden = synthetic_golden(size, 40, 3);
+        options.thresholds = Some(thresholds::none());
+        options
+    }
+
+    fn exported(options: &ExportOptions<'_>) -> Exported {
+        let model = small::with_outliers(1);
+        let codebook = random_codebook(&model, 12, 4).unwrap();
+        export(&model, Some(&codebook), options).unwrap()
+    }
+
+    fn types(exported: &Exported) -> BTreeSet<&str> {
+        let layers = exported.report.layers.iter();
+        layers.map(|layer| layer.dtype.as_str()).collect()
+    }
+
+    #[test]
+    fn a_budget_is_kept_and_spent_where_it_spares_most() {
+        let narrow = exported(&options(Scheme::Int4)).report;
+        let wide = exported(&options(Scheme::Int8)).report;
+        let mut options = options(Scheme::Mixed);
+        options.budget = Some((narrow.bytes + wide.bytes) / 2);
+        let mixed = exported(&options);
+        assert!(mixed.report.bytes <= options.budget.unwrap());
+        assert!(mixed.report.bytes > narrow.bytes);
+        assert!(types(&mixed).len() > 1, "{:?}", types(&mixed));
+        assert!(mixed.report.verdict.mean_cosine > narrow.verdict.mean_cosine);
+        let measured = mixed.report.layers.iter();
+        assert!(
+            measured
+                .map(|layer| layer.feature_error)
+                .all(|e| e.is_some())
+        );
+    }
+
+    #[test]
+    fn a_budget_too_small_names_the_smallest_file() {
+        let model = small::plain(1);
+        let mut options = options(Scheme::Mixed);
+        options.budget = Some(1000);
+        let error = export(&model, None, &options).unwrap_err().to_string();
+        assert!(
+            error.contains("is 1000 bytes; with every layer in 4 bits"),
+            "{error}"
+        );
+        options.scheme = Scheme::Int8;
+        let error = export(&model, None, &options).unwrap_err().to_string();
+        assert!(
+            error.contains("is 1000 bytes; the file would be"),
+            "{error}"
+        );
+        options.budget = None;
+        options.scheme = Scheme::Mixed;
+        let error = export(&model, None, &options).unwrap_err().to_string();
+        assert!(error.contains("needs a budget"), "{error}");
+    }
+
+    #[test]
+    fn without_a_budget_mixed_keeps_the_tokens_asked_for() {
+        let mut options = options(Scheme::Mixed);
+        options.min_token_agreement = Some(0.99);
+        let mixed = exported(&options).report;
+        assert!(mixed.verdict.token_agreement.unwrap() >= 0.99);
+        let wide = exported(&self::options(Scheme::F16)).report;
+        assert!(mixed.bytes < wide.bytes);
+    }
+
+    #[test]
+    fn codebooks_are_stored_in_the_type_asked_for() {
+        let mut options = options(Scheme::Int8);
+        let bytes = |dtype, options: &mut ExportOptions<'static>| {
+            options.codebook_type = dtype;
+            let exported = exported(options);
+            assert!(exported.report.verdict.token_agreement.unwrap() > 0.9);
+            exported.report.bytes
+        };
+        let wide = bytes(DType::F32, &mut options);
+        let half = bytes(DType::F16, &mut options);
+        let byte = bytes(DType::I8, &mut options);
+        assert!(byte < half && half < wide, "{byte} {half} {wide}");
+    }
+
+    #[test]
+    fn threads_change_no_byte() {
+        for scheme in [Scheme::Int8, Scheme::Int4, Scheme::Mixed] {
+            let hash = move || {
+                let mut options = options(scheme);
+                if scheme == Scheme::Mixed {
+                    options.min_token_agreement = Some(0.98);
+                }
+                exported(&options).report.hash
+            };
+            let with = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                pool.build().unwrap().install(hash)
+            };
+            let one = with(1);
+            assert_eq!([with(2), with(5)], [one.clone(), one], "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_in_the_file_and_in_the_report() {
+        let exported = exported(&options(Scheme::Int8));
+        let file = mimlet_format::Model::parse(&exported.bytes).unwrap();
+        let ranges = &file.manifest().ranges;
+        for layer in &exported.report.layers {
+            let range = ranges
+                .iter()
+                .find(|range| range.role.to_string() == layer.tensor);
+            let range = range.unwrap();
+            assert!(range.max_input > 0.0 && range.max_output > 0.0);
+            assert_eq!(range.max_input, layer.max_input);
+            assert_eq!(range.max_output, layer.max_output);
+        }
     }
 }

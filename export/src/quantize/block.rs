@@ -8,7 +8,9 @@ use crate::float_block::{Half, Linear, Taps};
 use crate::model::Weights;
 use crate::report::LayerReport;
 use crate::tensors::{self, Stored, Tensors};
-use mimlet_format::{BlockTensor, DType, EncoderConfig, LinearPart, NormPart, TensorRole};
+use mimlet_format::{
+    ALIGNMENT, BlockTensor, DType, EncoderConfig, LinearPart, NormPart, TensorRole,
+};
 
 /// A linear layer in one precision.
 #[derive(Debug)]
@@ -21,13 +23,12 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// Bytes of its tensors.
+    /// Bytes its tensors take in a file, each padded to the next's alignment.
     pub(crate) fn bytes(&self) -> u64 {
-        let bytes = self
-            .tensors
-            .values()
-            .map(|stored| stored.bytes.len() as u64);
-        bytes.sum()
+        let lengths = self.tensors.values().map(|stored| stored.bytes.len());
+        lengths
+            .map(|length| length.next_multiple_of(ALIGNMENT) as u64)
+            .sum()
     }
 }
 

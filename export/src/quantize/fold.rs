@@ -182,13 +182,13 @@ fn multiply_columns(matrix: &mut [f32], migration: &Migration) {
 #[cfg(test)]
 mod tests {
     use super::{Affine, FloatBlock, LinearTensor, NormTensor};
-    use crate::float_block::{Half, Linear, Taps};
+    use crate::float_block::Taps;
     use crate::float_run::{Answer, FloatRun};
     use crate::model::Weights;
     use crate::quantize::int8;
     use crate::random_model::small;
     use crate::{FloatModel, synthetic_golden};
-    use mimlet_format::{BlockTensor, EncoderConfig, LinearPart, NormPart, TensorRole};
+    use mimlet_format::{BlockTensor, LinearPart, NormPart, TensorRole};
 
     fn put(model: &mut FloatModel, layer: u32, block: FloatBlock) {
         let mut insert = |tensor, values| {
