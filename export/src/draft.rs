@@ -55,7 +55,11 @@ pub(crate) fn draft<'m>(
         let images = &choice.images[choice.calibration.clone()];
         Sensitivity::new(encoder, weights, &options.preprocess, images)
     });
-    let mut tensors = unquantized(model, weights, precisions[0])?;
+    let patch_embedding = match options.patch_embedding() {
+        Scheme::F32 => Precision::F32,
+        _ => Precision::F16,
+    };
+    let mut tensors = unquantized(model, weights, patch_embedding)?;
     let rows = match options.scheme {
         Scheme::Int4 | Scheme::Mixed => ROWS_INT4,
         _ => ROWS,
