@@ -222,10 +222,7 @@ impl ExportError {
     /// that failed, where all else is bad input.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Rejected { .. } | Self::TargetRefuses { .. }
-        )
+        matches!(self, Self::Rejected { .. } | Self::TargetRefuses { .. })
     }
 
     /// What was not reached, a sentence each; of most errors, the error itself.

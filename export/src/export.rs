@@ -5,7 +5,7 @@ use crate::draft::{Drafted, draft};
 use crate::float_run::Answer;
 use crate::model::Weights;
 use crate::pack::{Draft, scheme_name, threads};
-use crate::report::{LayerReport, OriginReport, Report, ThresholdsReport, VerdictReport, worst};
+use crate::report::{OriginReport, Report, ThresholdsReport, VerdictReport, worst};
 use crate::thresholds::Measured;
 use crate::{ExportError, FloatCodebook, FloatModel, GoldenImage, Shape, Target, thresholds};
 use mimlet_format::{AlignedBytes, DType, GROUP_SIZES, Model, Preprocess, Scheme, Thresholds};

@@ -3,10 +3,7 @@
 use super::{Choice, Drafted, ExportOptions, draft, own_thresholds};
 use crate::model::Weights;
 use crate::random_model::small;
-use crate::{
-    FloatCodebook, FloatModel, export, export_owned, random_codebook,
-    synthetic_golden,
-};
+use crate::{FloatCodebook, FloatModel, export, export_owned, random_codebook, synthetic_golden};
 use mimlet_format::{BlockTensor, LinearPart, Model, Scheme, TensorRole};
 use mimlet_runtime::Encoder;
 
