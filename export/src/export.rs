@@ -216,8 +216,7 @@ fn run(
     options.check_budget(bytes.len() as u64)?;
     let proof = draft.verify(&bytes)?;
     options.report_progress("verify", 1.0);
-    notes.splice(0..0, model.notes.iter().cloned());
-    notes.extend(codebook.and_then(|codebook| codebook.note(model)));
+    notes.extend(self::notes(model, codebook));
     let report = Report {
         name: model.name.clone(),
         scheme: scheme_name(options.scheme),
@@ -259,6 +258,12 @@ fn judged(bytes: AlignedBytes, report: Report) -> Result<Exported, ExportError> 
         failures: report.verdict.failures.clone(),
         report: Some(Box::new(report)),
     })
+}
+
+/// What a reader should know of the checkpoint and the codebook.
+fn notes(model: &FloatModel, codebook: Option<&FloatCodebook>) -> Vec<String> {
+    let of_codebook = codebook.and_then(|codebook| codebook.note(model));
+    model.notes.iter().cloned().chain(of_codebook).collect()
 }
 
 /// The scheme's own thresholds, from how far the packed model is from the float model.

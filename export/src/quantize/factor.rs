@@ -9,6 +9,9 @@ const BLOCK: usize = 64;
 /// inputs that never vary, or always vary together, from taking errors without end.
 const DAMPING: f64 = 0.01;
 
+/// How often more damping is tried, ten times as much each time.
+const ATTEMPTS: usize = 4;
+
 /// Partial sums of a dot product, so that it can be vectorised; the order is fixed.
 const LANES: usize = 8;
 
@@ -28,8 +31,9 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    /// Factors a covariance `[inputs, inputs]`.
-    pub(super) fn of(covariance: &[f32], inputs: usize) -> Self {
+    /// Factors a covariance `[inputs, inputs]`; `None` where its numbers leave no factor, as those
+    /// of activations beyond f32's range do.
+    pub(super) fn of(covariance: &[f32], inputs: usize) -> Option<Self> {
         let diagonal = |i: usize| covariance[i * inputs + i];
         let mut order: Vec<usize> = (0..inputs).collect();
         // Stable: inputs that vary as much keep their order.
@@ -39,14 +43,15 @@ impl Factor {
         if damping <= 0.0 {
             damping = 1.0; // No input varies: nothing is fed back.
         }
-        loop {
+        for _ in 0..ATTEMPTS {
             let mut lower = reversed(covariance, &order, damping);
             if cholesky(&mut lower, inputs) {
-                return Self { order, lower };
+                return Some(Self { order, lower });
             }
             // Rounding made it indefinite.
             damping *= 10.0;
         }
+        None
     }
 
     /// `U[k][from..to]`: what shares of an error of the `k`-th weight the later ones take.
@@ -137,7 +142,7 @@ mod tests {
         // Odd sizes, across blocks, and fewer rows than inputs.
         for (n, rank) in [(1, 1), (3, 2), (65, 20), (131, 200)] {
             let covariance = covariance(n, rank, n as u64);
-            let factor = Factor::of(&covariance, n);
+            let factor = Factor::of(&covariance, n).unwrap();
             let trace: f64 = (0..n).map(|i| f64::from(covariance[i * (n + 1)])).sum();
             let damping = 0.01 * trace / n as f64;
             let column = |j: usize| -> Vec<f64> {
@@ -173,10 +178,17 @@ mod tests {
 
     #[test]
     fn inputs_that_never_vary_feed_nothing_back() {
-        let factor = Factor::of(&[0.0; 9], 3);
+        let factor = Factor::of(&[0.0; 9], 3).unwrap();
         let mut shares = [1.0; 2];
         factor.shares(0, 1, 3, &mut shares);
         assert_eq!(shares, [0.0, 0.0]);
         assert_eq!(factor.order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn numbers_without_a_factor_end_in_none() {
+        for broken in [f32::INFINITY, f32::NAN] {
+            assert!(Factor::of(&[1.0, 0.0, 0.0, broken], 2).is_none());
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! good as far as their inputs vary with its own (GPTQ: Frantar et al. 2022, arXiv 2210.17323).
 
 use super::factor::Factor;
+use super::inputs::Inputs;
 use crate::float_run::panels;
 use mimlet_kernels::panel::Panels;
 use mimlet_kernels::{Level, linear};
@@ -55,9 +56,20 @@ impl Grid {
     }
 }
 
+/// Rounds a row-major weight for inputs like these, by scales `[outputs, groups]`: with error
+/// feedback where their covariance is known and has a factor, else to nearest.
+pub(super) fn round_for(weight: &[f32], scales: &[f32], grid: &Grid, inputs: &Inputs) -> Vec<i8> {
+    let columns = inputs.mean.len();
+    let covariance = inputs.covariance.as_ref();
+    match covariance.and_then(|covariance| Factor::of(covariance, columns)) {
+        Some(factor) => round(weight, scales, grid, &factor),
+        None => grid.nearest(weight, scales, columns),
+    }
+}
+
 /// Rounds a row-major weight with error feedback over its inputs' covariance, by scales
 /// `[outputs, groups]` that stay as they are.
-pub(super) fn round(weight: &[f32], scales: &[f32], grid: &Grid, factor: &Factor) -> Vec<i8> {
+fn round(weight: &[f32], scales: &[f32], grid: &Grid, factor: &Factor) -> Vec<i8> {
     let inputs = factor.order.len();
     let groups = inputs.div_ceil(grid.group);
     // What earlier weights' errors add to each, in the order of rounding.
@@ -262,7 +274,7 @@ mod tests {
         for n in [1, 2, 7, 67, 130] {
             let weight = normals("weight", 3 * n);
             let covariance = covariance(n);
-            let factor = Factor::of(&covariance, n);
+            let factor = Factor::of(&covariance, n).unwrap();
             let grid = Grid { group: n, ..INT4 };
             let codes = round(&weight, &[0.3, 0.3, 0.2], &grid, &factor);
             let rows = weight.chunks_exact(n).zip(codes.chunks_exact(n));
@@ -279,7 +291,7 @@ mod tests {
     fn feedback_costs_less_than_nearest_and_little_more_than_the_best() {
         let n = 6;
         let covariance = covariance(n);
-        let factor = Factor::of(&covariance, n);
+        let factor = Factor::of(&covariance, n).unwrap();
         let grid = Grid { group: n, ..INT4 };
         let (mut best, mut fed_back, mut nearest) = (0.0, 0.0, 0.0);
         for weight in normals("rows", 20 * n).chunks_exact(n) {
@@ -303,7 +315,7 @@ mod tests {
     fn threads_change_nothing() {
         let n = 70;
         let weight = normals("weight", 50 * n);
-        let factor = Factor::of(&covariance(n), n);
+        let factor = Factor::of(&covariance(n), n).unwrap();
         let scales = vec![0.3; 50 * 3];
         let with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -1,6 +1,5 @@
 //! Matrices to 4-bit integers with one scale per row and group of columns.
 
-use super::factor::Factor;
 use super::feedback::{self, Grid};
 use super::inputs::Inputs;
 use half::f16;
@@ -63,13 +62,7 @@ pub(super) fn quantize(matrix: &[f32], inputs: &Inputs, group: usize) -> Int4Mat
             groups.map(|(weights, importance)| best_scale(weights, importance, &grid))
         })
         .collect();
-    let values = match &inputs.covariance {
-        Some(covariance) => {
-            let factor = Factor::of(covariance, columns);
-            feedback::round(matrix, &scales, &grid, &factor)
-        }
-        None => grid.nearest(matrix, &scales, columns),
-    };
+    let values = feedback::round_for(matrix, &scales, &grid, inputs);
     Int4Matrix {
         values,
         scales: scales.iter().map(|&s| f16::from_f32(s).to_bits()).collect(),

@@ -1,6 +1,5 @@
 //! Matrices to signed bytes with one scale per row, clipped where that costs least.
 
-use super::factor::Factor;
 use super::feedback::{self, Grid};
 use super::inputs::Inputs;
 use rayon::prelude::*;
@@ -53,13 +52,7 @@ pub(super) fn quantize(matrix: &[f32], inputs: &Inputs) -> Int8Matrix {
     let scales: Vec<f32> = rows
         .map(|row| best_scale(row, &inputs.variance, &grid))
         .collect();
-    let values = match &inputs.covariance {
-        Some(covariance) => {
-            let factor = Factor::of(covariance, columns);
-            feedback::round(matrix, &scales, &grid, &factor)
-        }
-        None => grid.nearest(matrix, &scales, columns),
-    };
+    let values = feedback::round_for(matrix, &scales, &grid, inputs);
     Int8Matrix { values, scales }
 }
 
