@@ -5,6 +5,7 @@ use mimlet_export::ExportOptions;
 use mimlet_format::DType;
 
 use crate::scheme::SchemeName;
+use crate::units::parse_bytes;
 
 /// Flags that say how weights are stored.
 #[derive(Debug, Args)]
@@ -14,7 +15,7 @@ pub(crate) struct QuantisationArgs {
     pub(crate) scheme: Option<SchemeName>,
     /// Bytes the file may have, such as 12MB or 800KiB; with --scheme mixed each layer gets the type
     /// that loses least within them
-    #[arg(long, value_name = "BYTES", value_parser = byte_count)]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     budget: Option<u64>,
     /// Share of tokens that must be the float model's, 0 to 1; with --scheme mixed and no budget the
     /// smallest file that keeps it is made [default: 0.99, with int4 0.97]
@@ -72,32 +73,6 @@ impl QuantisationArgs {
     }
 }
 
-/// A number of bytes with a decimal or a binary unit.
-fn byte_count(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, f64); 7] = [
-        ("KiB", 1024.0),
-        ("MiB", 1_048_576.0),
-        ("GiB", 1_073_741_824.0),
-        ("kB", 1e3),
-        ("MB", 1e6),
-        ("GB", 1e9),
-        ("B", 1.0),
-    ];
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = text[digits.len()..].trim();
-    let scale = UNITS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit))
-        .map_or_else(|| unit.is_empty().then_some(1.0), |(_, scale)| Some(*scale));
-    let number: Option<f64> = digits.trim().parse().ok();
-    match (number, scale) {
-        (Some(number), Some(scale)) if number.is_finite() && number > 0.0 => {
-            Ok((number * scale) as u64)
-        }
-        _ => Err("give bytes with a unit, such as 12MB, 1.5MiB or 800kB".to_string()),
-    }
-}
-
 /// A number of 0 to 1.
 fn share(text: &str) -> Result<f32, String> {
     match text.parse() {
@@ -108,23 +83,7 @@ fn share(text: &str) -> Result<f32, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{byte_count, share};
-
-    #[test]
-    fn bytes_take_decimal_and_binary_units() {
-        for (text, bytes) in [
-            ("12MB", 12_000_000),
-            ("1.5MiB", 1_572_864),
-            ("800 kb", 800_000),
-            ("7", 7),
-            ("2GiB", 2_147_483_648),
-        ] {
-            assert_eq!(byte_count(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "MB", "-1MB", "12 apples", "0", "infMB", "NaN"] {
-            assert!(byte_count(text).is_err(), "{text}");
-        }
-    }
+    use super::share;
 
     #[test]
     fn shares_are_0_to_1() {

@@ -40,7 +40,7 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         .trim()
         .parse()
         .ok()
-        .filter(|number: &f64| *number >= 0.0);
+        .filter(|number: &f64| *number > 0.0 && number.is_finite());
     match (number, size) {
         // Beyond what u64 holds it saturates: no bound at all.
         (Some(number), Some(size)) => Ok((number * size) as u64),
@@ -110,7 +110,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse_bytes(text), Ok(expected), "{text}");
         }
-        for text in ["", "MB", "-1", "12 parsecs", "NaN"] {
+        for text in ["", "MB", "-1", "0", "12 parsecs", "NaN", "infMB"] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
     }

@@ -5,7 +5,7 @@ use super::latency::race;
 use super::{Candidate, Machine, Point, Quality, Sweep};
 use crate::pack::threads;
 use crate::{ExportError, ExportOptions, Exported, FloatCodebook, FloatModel, Progress, export};
-use mimlet_format::{CodebookSpace, ModelFile};
+use mimlet_format::{CodebookSpace, DType, ModelFile};
 use std::cell::Cell;
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use std::path::Path;
 /// pass their acceptance test, a page for each, and `sweep.html`, `pareto.svg` and `sweep.json` that
 /// compare them. A candidate that is refused ends nothing.
 ///
-/// The folder is made, or is empty, or holds an earlier sweep. `options.scheme` is not used.
+/// The folder is made, or is empty, or holds an earlier sweep. Scheme, group and codebook type of the
+/// options are the candidates'.
 ///
 /// # Errors
 /// [`ExportError`] where the model or the options are at fault rather than a candidate, and
@@ -26,6 +27,9 @@ pub fn sweep(
     folder: &Path,
 ) -> Result<Sweep, ExportError> {
     let folder = Folder::prepare(folder, &model.name)?;
+    let mut candidates = candidates.to_vec();
+    // Without a codebook they would be tried twice.
+    candidates.retain(|one| codebook.is_some() || one.codebook_type == DType::F32);
     let tell = options.progress.unwrap_or(&|_, _| {});
     let current = Cell::new(0);
     let tell_candidate = |stage: &str, share: f32| {
@@ -98,7 +102,7 @@ fn try_out(
             point.hash = Some(exported.report.hash.clone());
             point.report = Some(exported.report);
         }
-        Err(error) if error.is_refusal() || matches!(error, ExportError::Overflow { .. }) => {
+        Err(error) if is_of_candidate(&error) => {
             point.failures = error.failures();
             point.report = error.into_report();
         }
@@ -114,6 +118,19 @@ fn try_out(
         point.mean_cosine = number(report.verdict.mean_cosine);
     }
     Ok(point)
+}
+
+/// Whether another candidate may do better.
+fn is_of_candidate(error: &ExportError) -> bool {
+    let is_too_wide = matches!(
+        error,
+        ExportError::Overflow { .. }
+            | ExportError::Config {
+                field: "budget",
+                ..
+            }
+    );
+    error.is_refusal() || is_too_wide
 }
 
 /// Times the files of those that passed, as they lie on the disk; one that does not give its

@@ -47,7 +47,7 @@ pub(crate) struct ExportArgs {
         num_args = 0..,
         require_equals = true,
         value_delimiter = ',',
-        conflicts_with_all = ["scheme", "report"]
+        conflicts_with_all = ["scheme", "group", "codebook_type", "report"]
     )]
     sweep: Option<Vec<String>>,
     /// Also write what the export found out: a page (.html) or data (.json); may be given twice

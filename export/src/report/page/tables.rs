@@ -15,6 +15,8 @@ pub(super) fn layer_table(details: &mut Markup, report: &Report) {
         Column::Number("weight SNR"),
         Column::Number("output SNR"),
         Column::Number("output cosine"),
+        Column::Number("clipped"),
+        Column::Number("largest output"),
         Column::Number("migration"),
     ];
     let rows = report.layers.iter().map(|layer| Row {
@@ -29,6 +31,8 @@ pub(super) fn layer_table(details: &mut Markup, report: &Report) {
             decibels(layer.weight_snr_db),
             decibels(layer.output_snr_db),
             cosine(layer.output_cosine),
+            percent(layer.clipped_weights),
+            format!("{:.1}", layer.max_output),
             layer
                 .migration
                 .map_or("–".to_owned(), |alpha| alpha.to_string()),
