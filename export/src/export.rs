@@ -6,10 +6,10 @@ use crate::float_run::Answer;
 use crate::model::Weights;
 use crate::pack::{Draft, scheme_name, threads};
 use crate::report::{OriginReport, Report, ThresholdsReport, VerdictReport, worst};
-use crate::thresholds::Measured;
+use crate::thresholds::{MarginChange, Measured};
 use crate::{ExportError, FloatCodebook, FloatModel, GoldenImage, Shape, Target, thresholds};
 use mimlet_format::{AlignedBytes, DType, GROUP_SIZES, Model, Preprocess, Scheme, Thresholds};
-use mimlet_runtime::Encoder;
+use mimlet_runtime::{Encoder, acceptance};
 use std::fmt;
 use std::time::Instant;
 
@@ -209,7 +209,7 @@ fn run(
         .filter(|_| !choice.labels.is_empty());
     let thresholds = match &options.thresholds {
         Some(thresholds) => thresholds.clone(),
-        None => own_thresholds(&draft, &choice, &answers, float_tcas)?,
+        None => own_thresholds(&draft, &answers, float_tcas)?,
     };
     options.report_progress("verify", 0.0);
     let bytes = draft.seal(thresholds.clone())?;
@@ -269,7 +269,6 @@ fn notes(model: &FloatModel, codebook: Option<&FloatCodebook>) -> Vec<String> {
 /// The scheme's own thresholds, from how far the packed model is from the float model.
 fn own_thresholds(
     draft: &Draft<'_>,
-    choice: &Choice<'_>,
     answers: &[Answer],
     float_tcas: Option<f64>,
 ) -> Result<Thresholds, ExportError> {
@@ -277,9 +276,10 @@ fn own_thresholds(
     let bytes = draft.seal(thresholds::none())?;
     let packed = Model::parse(&bytes)?;
     let mut encoder = Encoder::on_cpu(&packed, threads())?;
-    let change = thresholds::margin_change(draft.codebook, &mut encoder, choice.golden(), answers)?;
+    let mut change = MarginChange::new(draft.codebook, answers);
+    let verdict = acceptance::run_seen(&packed, &mut encoder, |found| change.see(found))?;
     draft.options.report_progress("measure", 1.0);
-    if !change.is_finite() {
+    if !change.largest.is_finite() {
         return Err(ExportError::Rejected {
             scheme: scheme_name(draft.options.scheme),
             failures: vec!["its features are not finite".to_owned()],
@@ -288,7 +288,8 @@ fn own_thresholds(
     }
     let is_random = draft.model.source_hash == [0; 32];
     let measured = Measured {
-        margin_change: change,
+        margin_change: change.largest,
+        min_cosine: verdict.min_cosine,
         float_tcas,
     };
     let mut thresholds = thresholds::choose(draft.options.scheme, draft.codebook, &measured);

@@ -1,9 +1,9 @@
 //! What a file asks of the devices that run it.
 
+use crate::FloatCodebook;
 use crate::float_run::Answer;
-use crate::{ExportError, FloatCodebook};
 use mimlet_format::{CodebookSpace, Scheme, Thresholds};
-use mimlet_runtime::Encoder;
+use mimlet_runtime::Encoding;
 use mimlet_tcas::TokenClassCounts;
 
 /// Lowest share of tokens that must be the float model's.
@@ -15,6 +15,10 @@ pub(crate) const RANDOM_AGREEMENT: f32 = 0.9;
 /// How much more than on this machine a margin may change on another device, which rounds elsewhere,
 /// and for other images than the golden ones.
 const DEVICE_SLACK: f32 = 1.5;
+/// How much farther than on this machine another device may turn a feature away from the float
+/// model's, radians: rounding in another order moves an activation to the next byte here and there.
+/// A cosine of 0.9999; two backends of this project come within 0.99994 of each other.
+const DEVICE_TURN: f64 = 0.015;
 /// How far f32 arithmetic in another order may change a margin between features, as a share of the
 /// largest centroid's norm. Features may differ by 2e-4 a value from one device to the next.
 const FEATURE_ROUNDING: f32 = 1e-3;
@@ -58,6 +62,8 @@ pub(crate) fn none() -> Thresholds {
 pub(crate) struct Measured {
     /// The largest change of a golden margin by quantisation.
     pub(crate) margin_change: f32,
+    /// The lowest cosine of a golden feature with the float model's.
+    pub(crate) min_cosine: f64,
     /// The float model's TCAS over the golden images.
     pub(crate) float_tcas: Option<f64>,
 }
@@ -67,7 +73,8 @@ pub(crate) struct Measured {
 /// A token flips when its margin changes by more than the margin. So the wide margin is
 /// [`DEVICE_SLACK`] times the largest change seen on the golden images, or what rounding alone may
 /// do, whichever is larger: a token that flips beyond it was moved by more than this quantisation
-/// moves any, which is a fault.
+/// moves any, which is a fault. The lowest cosine is the scheme's, or that of a feature turned by
+/// [`DEVICE_TURN`] more than this quantisation turns any, whichever is higher.
 pub(crate) fn choose(
     scheme: Scheme,
     codebook: Option<&FloatCodebook>,
@@ -81,11 +88,23 @@ pub(crate) fn choose(
         (DEVICE_SLACK * measured.margin_change).max(rounding * largest_norm(codebook))
     });
     Thresholds {
-        min_cosine: min_cosine(scheme),
+        min_cosine: min_cosine(scheme).max(turned(scheme, measured.min_cosine)),
         min_token_agreement: min_agreement(scheme),
         wide_margin,
         max_wide_margin_flips: 0,
         max_tcas: measured.float_tcas.map(|tcas| tcas + TCAS_SLACK),
+    }
+}
+
+/// The cosine of the largest angle that a device may show; -1 where arithmetic is float and the
+/// scheme's own bound is as close.
+fn turned(scheme: Scheme, measured: f64) -> f32 {
+    match scheme {
+        Scheme::F32 | Scheme::F16 => -1.0,
+        Scheme::Int8 | Scheme::Int4 | Scheme::Mixed => {
+            let angle = libm::acos(measured.clamp(-1.0, 1.0)) + DEVICE_TURN;
+            libm::cos(angle.min(core::f64::consts::PI)) as f32
+        }
     }
 }
 
@@ -101,27 +120,35 @@ fn distance(a: &[f32], b: &[f32]) -> f32 {
     libm::sqrt(a.iter().zip(b).map(square).sum()) as f32
 }
 
-/// The largest change of a golden margin on an encoder: how much farther than the golden centroid
-/// the next one is, there and for the float model. A flipped token has a negative margin there.
-/// Infinite when the encoder gives NaN; 0 without a codebook, and with one over pixels, which
-/// quantisation does not touch.
-///
-/// # Errors
-/// [`ExportError::Encode`] when the encoder refuses an image.
-pub(crate) fn margin_change(
-    codebook: Option<&FloatCodebook>,
-    encoder: &mut Encoder<'_>,
-    images: &[&[u8]],
-    answers: &[Answer],
-) -> Result<f32, ExportError> {
-    let Some(codebook) = codebook.filter(|c| c.space == CodebookSpace::Features) else {
-        return Ok(0.0);
-    };
-    let dim = codebook.dim as usize;
-    let centroid = |token: u32| &codebook.centroids[token as usize * dim..][..dim];
-    let mut largest = 0.0_f32;
-    for (pixels, answer) in images.iter().zip(answers) {
-        let found = encoder.encode_pixels(pixels)?;
+/// Watches the packed model run its golden images: the largest change of a golden margin, which is
+/// how much farther than the golden centroid the next one is, there and for the float model. A
+/// flipped token has a negative margin there. Infinite once a margin is NaN; 0 without a codebook,
+/// and with one over pixels, which quantisation does not touch.
+#[derive(Debug)]
+pub(crate) struct MarginChange<'a> {
+    codebook: Option<&'a FloatCodebook>,
+    answers: std::slice::Iter<'a, Answer>,
+    /// What has been seen so far.
+    pub(crate) largest: f32,
+}
+
+impl<'a> MarginChange<'a> {
+    /// Over images with these answers, in their order.
+    pub(crate) fn new(codebook: Option<&'a FloatCodebook>, answers: &'a [Answer]) -> Self {
+        Self {
+            codebook: codebook.filter(|c| c.space == CodebookSpace::Features),
+            answers: answers.iter(),
+            largest: 0.0,
+        }
+    }
+
+    /// Takes in the next image.
+    pub(crate) fn see(&mut self, found: &Encoding) {
+        let (Some(codebook), Some(answer)) = (self.codebook, self.answers.next()) else {
+            return;
+        };
+        let dim = codebook.dim as usize;
+        let centroid = |token: u32| &codebook.centroids[token as usize * dim..][..dim];
         for (patch, feature) in found.patches.chunks_exact(dim).enumerate() {
             let (token, golden) = (found.tokens[patch], answer.tokens[patch]);
             let margin = if token == golden {
@@ -130,13 +157,14 @@ pub(crate) fn margin_change(
                 distance(feature, centroid(token)) - distance(feature, centroid(golden))
             };
             let change = (margin - answer.margins[patch]).abs();
-            if change.is_nan() {
-                return Ok(f32::INFINITY);
-            }
-            largest = largest.max(change);
+            let change = if change.is_nan() {
+                f32::INFINITY
+            } else {
+                change
+            };
+            self.largest = self.largest.max(change);
         }
     }
-    Ok(largest)
 }
 
 /// The TCAS of the float model's tokens; `None` where it is undefined.

@@ -36,7 +36,7 @@ fn a_fault_in_a_packed_scale_is_caught_by_the_file_s_own_test() {
     let choice = choice_of(&options);
     let drafted = drafted(&model, None, &options, &choice);
     let (mut draft, answers) = (drafted.draft, drafted.answers);
-    let thresholds = own_thresholds(&draft, &choice, &answers, None).unwrap();
+    let thresholds = own_thresholds(&draft, &answers, None).unwrap();
     let sound = draft.seal(thresholds.clone()).unwrap();
     assert!(draft.verify(&sound).unwrap().verdict.passed());
     let scale = TensorRole::Block {
