@@ -84,7 +84,7 @@ struct Report {
 /// happened.
 ///
 /// # Errors
-/// What [`export`] and the system say.
+/// What the export and the system say.
 pub(crate) fn write(
     model: FloatModel,
     codebook: Option<&FloatCodebook>,

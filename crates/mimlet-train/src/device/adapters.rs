@@ -31,6 +31,8 @@ pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
         #[cfg(feature = "rocm")]
         Kind::Rocm => Ok(list(DeviceType::Rocm, None)),
         #[cfg(feature = "vulkan")]
+        Kind::Vulkan if !has_vulkan() => Ok(Vec::new()),
+        #[cfg(feature = "vulkan")]
         Kind::Vulkan => Ok(list(VULKAN, Some(software_vulkan()))),
         #[cfg(feature = "metal")]
         Kind::Metal => {
@@ -54,9 +56,20 @@ pub(super) fn of(kind: Kind) -> Result<Vec<Adapter>, String> {
 #[cfg(feature = "spirv")]
 const VULKAN: DeviceType = DeviceType::Vulkan;
 
-/// Vulkan with kernels in WGSL: away from Apple's systems, it is the API that burn chooses.
+/// Vulkan with kernels in WGSL: away from Apple's systems, it is the API that burn chooses where it
+/// is there.
 #[cfg(all(feature = "vulkan", not(feature = "spirv")))]
 const VULKAN: DeviceType = DeviceType::Wgpu;
+
+/// Whether any driver offers Vulkan: where none does, burn's choice would be OpenGL.
+#[cfg(feature = "vulkan")]
+fn has_vulkan() -> bool {
+    use burn::tensor::wgpu::wgpu::{Backends, Instance, InstanceDescriptor};
+    let mut descriptor = InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = Backends::VULKAN;
+    let adapters = Instance::new(descriptor).enumerate_adapters(Backends::VULKAN);
+    !pollster::block_on(adapters).is_empty()
+}
 
 /// The Vulkan driver that runs on the CPU, whether there is one or not.
 #[cfg(feature = "vulkan")]

@@ -163,13 +163,14 @@ impl Results {
         };
         let spearman = match (over(verdict::EQUAL_K), over(verdict::ALL)) {
             (Some(equal), Some(all)) => {
-                let graded = over(verdict::WITH_ORACLES);
-                let graded = graded.map_or(String::new(), |graded| {
-                    format!(" ({:.2} with graded oracles)", graded.rho)
-                });
+                // One line has room for two of the three.
+                let (other, over) = match over(verdict::WITH_ORACLES) {
+                    Some(graded) => (graded, "with oracles"),
+                    None => (all, "in all"),
+                };
                 format!(
-                    "Spearman {:.2} at equal K{graded}, {:.2} in all",
-                    equal.rho, all.rho
+                    "Spearman {:.2} at equal K, {:.2} {over}",
+                    equal.rho, other.rho
                 )
             }
             (None, Some(all)) => format!("Spearman {:.2}", all.rho),
