@@ -57,8 +57,8 @@ pub enum Tolerance {
         /// Part in proportion to the value.
         relative: f32,
     },
-    /// Rows of [`crate::quantize_rows`]: bytes at most one step apart, scales and middles to `1e-6`
-    /// of themselves. The field is the number of words in a row, scale and middle included.
+    /// Rows of [`crate::quantize_rows`]: bytes and zero points at most one step apart, scales to `1e-6`
+    /// of themselves. The field is the number of words in a row, scale and zero point included.
     QuantizedRows(usize),
 }
 
@@ -120,7 +120,10 @@ fn compare_u32(expected: &[u32], actual: &[u32], tolerance: Tolerance) -> Result
         let near = match tolerance {
             Tolerance::Exact => e == a,
             Tolerance::Near { .. } => false,
-            Tolerance::QuantizedRows(words) if index % words + 2 >= words => {
+            Tolerance::QuantizedRows(words) if index % words + 1 == words => {
+                e.cast_signed().abs_diff(a.cast_signed()) <= 1
+            }
+            Tolerance::QuantizedRows(words) if index % words + 2 == words => {
                 let (e, a) = (f32::from_bits(*e), f32::from_bits(*a));
                 (a - e).abs() <= 1e-6 * e.abs()
             }
@@ -301,13 +304,13 @@ mod tests {
 
     #[test]
     fn quantised_rows_may_differ_by_one_step_but_not_two() {
-        let row_of = |byte: u8, scale: f32, middle: f32| {
+        let row_of = |byte: u8, scale: f32, zero_point: i32| {
             let word = u32::from_le_bytes([byte, 0, 255, 127]);
-            Values::U32(vec![word, scale.to_bits(), middle.to_bits()])
+            Values::U32(vec![word, scale.to_bits(), zero_point.cast_unsigned()])
         };
-        let row = |byte: u8| row_of(byte, 1.0, 2.0);
-        for (scale, middle) in [(1.01, 2.0), (1.0, 2.01)] {
-            let other = row_of(5, scale, middle);
+        let row = |byte: u8| row_of(byte, 1.0, 2);
+        for (scale, zero_point) in [(1.01, 2), (1.0, 4)] {
+            let other = row_of(5, scale, zero_point);
             assert!(row(5).compare(&other, Tolerance::QuantizedRows(3)).is_err());
         }
         assert!(row(5).compare(&row(6), Tolerance::QuantizedRows(3)).is_ok());

@@ -104,7 +104,7 @@ impl Layer {
         }
     }
 
-    /// The rows as words, each row's scale and middle behind it.
+    /// The rows as words, each row's scale and zero point behind it.
     fn words(&self) -> Vec<u32> {
         let mut words = Vec::new();
         for (row, bytes) in self.bytes.chunks(self.params.inputs).enumerate() {
@@ -114,7 +114,7 @@ impl Layer {
                     .fold(0, |word, &byte| word << 8 | u32::from(byte.cast_unsigned()))
             }));
             words.push((0.01 + row as f32 / 1000.0).to_bits());
-            words.push((3.0 - row as f32).to_bits());
+            words.push((3 - row as i32).cast_unsigned());
         }
         words
     }

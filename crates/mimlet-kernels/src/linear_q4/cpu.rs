@@ -68,13 +68,14 @@ fn sum_groups(
     weights
 }
 
-/// Scales each row's sums by the row and adds its middle times the sum of the weights, and the bias.
+/// Adds each row's zero point times the sum of the weights to its sums, scales them by the row, and
+/// adds the bias.
 #[inline(always)]
 fn affine(x: &Q8Rows<'_>, [weights, bias]: [&[f32]; 2], stride: usize, y: &mut [f32]) {
     for (row, y) in y.chunks_mut(stride).enumerate() {
-        let (row_scale, middle) = (x.scale(row), x.middle(row));
+        let (row_scale, zero_point) = (x.scale(row), x.zero_point(row) as f32);
         for ((y, weights), bias) in y.iter_mut().zip(weights).zip(bias) {
-            *y = *y * row_scale + weights * middle + bias;
+            *y = (*y + weights * zero_point) * row_scale + bias;
         }
     }
 }

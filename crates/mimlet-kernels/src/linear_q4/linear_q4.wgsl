@@ -11,7 +11,7 @@ override OUTPUTS: u32;
 // Inputs that share a scale.
 override GROUP: u32;
 
-// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and middle.
+// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and its zero point.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 // Panel16x8: [ceil(OUTPUTS / 16)][ceil(INPUTS / 8)][16] words of eight inputs' halves: the low
 // halves of its bytes are the first four inputs', the high halves the next four's.
@@ -73,7 +73,8 @@ fn store_value(row: u32, output: u32, sum: f32) {
 fn store(row: u32, output: u32, sum: vec4<f32>, weights: vec4<f32>) {
     if row < ROWS {
         let end = row_start(row) + quads();
-        let sums = sum * bitcast<f32>(x[end]) + weights * bitcast<f32>(x[end + 1u]);
+        let zero_point = f32(bitcast<i32>(x[end + 1u]));
+        let sums = (sum + weights * zero_point) * bitcast<f32>(x[end]);
         store_value(row, output, sums.x);
         store_value(row, output + 1u, sums.y);
         store_value(row, output + 2u, sums.z);

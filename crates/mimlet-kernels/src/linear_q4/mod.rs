@@ -1,6 +1,6 @@
 //! Linear layer on 4-bit weights with one scale per output channel and group of inputs, activations
-//! in bytes with a scale and a middle per row, as [`crate::quantize_rows`] makes them:
-//! `y = row_scale * sum_g (s_g * sum_{k in g} x_k w_k) + middle * sum_g (s_g * sum_{k in g} w_k) + b`
+//! in bytes with a scale and a zero point per row, as [`crate::quantize_rows`] makes them:
+//! `y = row_scale * (sum_g (s_g * sum_{k in g} x_k w_k) + z * sum_g (s_g * sum_{k in g} w_k)) + b`
 //! with a group's scale `s_g`. The inner sums are exact in i32, the outer ones run in f32 over the
 //! groups in order.
 //!
@@ -30,7 +30,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// Words in a quantised input row: four bytes each, then scale and middle.
+    /// Words in a quantised input row: four bytes each, then scale and zero point.
     #[must_use]
     pub fn row_words(&self) -> usize {
         crate::quantize_rows::row_words(self.inputs)

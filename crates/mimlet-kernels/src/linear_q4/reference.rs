@@ -18,8 +18,8 @@ pub fn reference(
         .chunks(params.row_words())
         .zip(y.chunks_mut(params.outputs))
     {
-        let [row_scale, middle] =
-            [2, 1].map(|last| f64::from(f32::from_bits(x[params.row_words() - last])));
+        let row_scale = f64::from(f32::from_bits(x[params.row_words() - 2]));
+        let zero_point = f64::from(x[params.row_words() - 1].cast_signed());
         for (output, y) in y.iter_mut().enumerate() {
             let weight = &weight[output * params.inputs..][..params.inputs];
             let scales = &scales[output * params.groups()..][..params.groups()];
@@ -30,7 +30,7 @@ pub fn reference(
                 sum += f64::from(i32::from(byte) * i32::from(weight)) * scale;
                 weights += f64::from(weight) * scale;
             }
-            *y = (sum * row_scale + weights * middle + f64::from(bias[output])) as f32;
+            *y = ((sum + weights * zero_point) * row_scale + f64::from(bias[output])) as f32;
         }
     }
 }

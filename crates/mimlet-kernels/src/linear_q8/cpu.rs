@@ -23,15 +23,16 @@ pub fn cpu(
                 let first = index * WIDTH;
                 let columns = WIDTH.min(params.outputs - first);
                 let (scale, bias) = (&scale[first..][..columns], &bias[first..][..columns]);
-                let weights = q8_weight_sums(level, panel).map(|sum| sum as f32);
+                let weights = q8_weight_sums(level, panel);
                 q8_rows(level, &x, panel, |row, sums| {
-                    let (row_scale, middle) = (x.scale(row), x.middle(row));
+                    let (row_scale, zero_point) = (x.scale(row), x.zero_point(row));
                     let y = &mut y[row * params.outputs + first..][..columns];
                     let sums = sums.into_iter().zip(weights);
                     for (((y, (sum, weights)), scale), bias) in
                         y.iter_mut().zip(sums).zip(scale).zip(bias)
                     {
-                        *y = (sum as f32 * row_scale + weights * middle) * scale + bias;
+                        let sum = sum + weights * zero_point;
+                        *y = sum as f32 * row_scale * scale + bias;
                     }
                 });
             }

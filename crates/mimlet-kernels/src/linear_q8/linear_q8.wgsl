@@ -9,7 +9,7 @@ override ROWS: u32;
 override INPUTS: u32;
 override OUTPUTS: u32;
 
-// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and middle.
+// Quantised rows: ceil(INPUTS / 4) words of four bytes, then the bits of the row's scale and its zero point.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 // Panel16x4: [ceil(OUTPUTS / 16)][ceil(INPUTS / 4)][16] words of four inputs' bytes.
 @group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;
@@ -48,8 +48,8 @@ fn store(row: u32, output: u32, sum: vec4<i32>, weights: vec4<i32>) {
     if row < ROWS {
         let end = row_start(row) + groups();
         let row_scale = bitcast<f32>(x[end]);
-        let middle = bitcast<f32>(x[end + 1u]);
-        let sums = vec4<f32>(sum) * row_scale + vec4<f32>(weights) * middle;
+        let zero_point = bitcast<i32>(x[end + 1u]);
+        let sums = vec4<f32>(sum + weights * zero_point) * row_scale;
         store_value(row, output, sums.x);
         store_value(row, output + 1u, sums.y);
         store_value(row, output + 2u, sums.z);

@@ -16,18 +16,16 @@ pub fn reference(
         .chunks(params.row_words())
         .zip(y.chunks_mut(params.outputs))
     {
-        let [row_scale, middle] =
-            [2, 1].map(|last| f64::from(f32::from_bits(x[params.row_words() - last])));
+        let row_scale = f64::from(f32::from_bits(x[params.row_words() - 2]));
+        let zero_point = x[params.row_words() - 1].cast_signed();
         for (output, y) in y.iter_mut().enumerate() {
             let weight = &weight[output * params.inputs..][..params.inputs];
-            let (mut sum, mut weights) = (0i32, 0i32);
+            let mut sum = 0i32;
             for (k, &weight) in weight.iter().enumerate() {
                 let byte = x[k / 4].to_le_bytes()[k % 4].cast_signed();
-                sum += i32::from(byte) * i32::from(weight);
-                weights += i32::from(weight);
+                sum += (i32::from(byte) + zero_point) * i32::from(weight);
             }
-            let sum = f64::from(sum) * row_scale + f64::from(weights) * middle;
-            let scaled = sum * f64::from(scale[output]);
+            let scaled = f64::from(sum) * row_scale * f64::from(scale[output]);
             *y = (scaled + f64::from(bias[output])) as f32;
         }
     }

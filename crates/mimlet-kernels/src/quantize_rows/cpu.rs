@@ -16,27 +16,26 @@ pub fn cpu(level: Level, params: &Params, x: &[f32], quantized: &mut [u32]) {
                 .zip(quantized.chunks_exact_mut(words))
             {
                 let (row, affine) = row.split_at_mut(words - 2);
-                let high = lanes::max(f32::NEG_INFINITY, x, |x| x);
-                let low = -lanes::max(f32::NEG_INFINITY, x, |x| -x);
-                let middle = low * 0.5 + high * 0.5;
-                let (above, below) = (high - middle, middle - low);
-                let half = if above > below { above } else { below };
-                // Equal values, or so near that the quotient overflows, are their middle.
+                let high = lanes::max(0.0, x, |x| x);
+                let low = -lanes::max(0.0, x, |x| -x);
+                let half = high * 0.5 - low * 0.5;
+                // Zeros, or values so small that the quotient overflows, are zero.
                 let steps = 127.0 / half;
                 let steps = if steps.is_finite() { steps } else { 0.0 };
-                quantize(x, middle, steps, bytemuck::cast_slice_mut(row));
+                let zero_point = round_ties_even((low * 0.5 + high * 0.5) * steps);
+                quantize(x, zero_point, steps, bytemuck::cast_slice_mut(row));
                 let scale = if steps == 0.0 { 0.0 } else { half / 127.0 };
-                affine.copy_from_slice(&[scale.to_bits(), middle.to_bits()]);
+                affine.copy_from_slice(&[scale.to_bits(), (zero_point as i32).cast_unsigned()]);
             }
         },
     );
 }
 
 #[inline(always)]
-fn quantize(x: &[f32], middle: f32, steps: f32, bytes: &mut [i8]) {
+fn quantize(x: &[f32], zero_point: f32, steps: f32, bytes: &mut [i8]) {
     let (bytes, padding) = bytes.split_at_mut(x.len());
     for (byte, &value) in bytes.iter_mut().zip(x) {
-        *byte = round_ties_even(clamp((value - middle) * steps, -127.0, 127.0)) as i32 as i8;
+        *byte = clamp(round_ties_even(value * steps) - zero_point, -127.0, 127.0) as i32 as i8;
     }
     padding.fill(0);
 }

@@ -1,14 +1,15 @@
-//! Quantises each row to signed bytes about the middle between its extremes:
-//! `middle = min/2 + max/2`, `half = max(max - middle, middle - min)`, `scale = half / 127`,
-//! `q = round((x - middle) * (127 / half))`, halves to even, within -127..127; `x` is about
-//! `q * scale + middle`. A row of equal values has scale 0.
+//! Quantises each row to signed bytes over the range of its values and zero:
+//! `half = (max(x, 0) - min(x, 0)) / 2`, `scale = half / 127`, zero point
+//! `z = round((max(x, 0) + min(x, 0)) / 2 * (127 / half))`, `q = round(x * (127 / half)) - z`, halves
+//! to even, within -127..127; `x` is about `(q + z) * scale`. A row of zeros has scale 0.
 //!
-//! The middle is worth almost a bit where values lie to one side of zero, as after GELU (asymmetric
-//! quantisation: Jacob et al. 2018, arXiv 1712.05877, with the zero point in f32). It costs a linear
-//! layer one product with the sum of each output's weights.
+//! The zero point is worth almost a bit where values lie to one side of zero, as after GELU
+//! (asymmetric quantisation: Jacob et al. 2018, arXiv 1712.05877). With zero in the range it lies
+//! within -127..127, so `sum (q + z) w` is exact in i32: a linear layer adds `z` times the sum of each
+//! output's weights before anything is rounded.
 //!
 //! A quantised row is `ceil(dim / 4)` words of four bytes, first byte lowest, missing bytes zero,
-//! one word with the bits of the scale and one with those of the middle.
+//! one word with the bits of the scale and one with the zero point.
 
 #[cfg(feature = "cases")]
 pub(crate) mod cases;

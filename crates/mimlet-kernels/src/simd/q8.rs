@@ -10,7 +10,7 @@ pub(crate) const TILE_ROWS: usize = 6;
 pub(crate) type Tile<const R: usize> = [[i32; 16]; R];
 
 /// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale and
-/// the middle.
+/// the zero point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Q8Rows<'a> {
     words: &'a [u32],
@@ -18,7 +18,7 @@ pub(crate) struct Q8Rows<'a> {
 }
 
 impl<'a> Q8Rows<'a> {
-    /// Rows of `stride` words, the last two of which are the bits of scale and middle.
+    /// Rows of `stride` words, the last two of which are the bits of the scale and the zero point.
     pub(crate) fn new(words: &'a [u32], stride: usize) -> Self {
         Self { words, stride }
     }
@@ -40,10 +40,10 @@ impl<'a> Q8Rows<'a> {
         f32::from_bits(self.words[(row + 1) * self.stride - 2])
     }
 
-    /// The middle of a row.
+    /// The zero point of a row.
     #[inline(always)]
-    pub(crate) fn middle(&self, row: usize) -> f32 {
-        f32::from_bits(self.words[(row + 1) * self.stride - 1])
+    pub(crate) fn zero_point(&self, row: usize) -> i32 {
+        self.words[(row + 1) * self.stride - 1].cast_signed()
     }
 }
 

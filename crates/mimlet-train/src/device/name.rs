@@ -39,8 +39,8 @@ impl Kind {
             Self::Cpu => "build with burn's flex backend",
             Self::Cuda => "an NVIDIA GPU and its driver (libcuda) are needed; see nvidia-smi",
             Self::Vulkan => {
-                "a GPU's driver and the Vulkan loader are needed, see vulkaninfo; a driver that \
-                 runs on the CPU counts only with MIMLET_SOFTWARE_GPU=1"
+                "a GPU's driver and the Vulkan loader are needed, see vulkaninfo; one that runs \
+                 on the CPU will do, in a build with feature spirv with MIMLET_SOFTWARE_GPU=1"
             }
             Self::Metal => "a Mac with a Metal GPU is needed",
             Self::Rocm => "an AMD GPU and ROCm are needed; see rocminfo",
