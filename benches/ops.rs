@@ -5,8 +5,8 @@ use criterion::Criterion;
 use mimlet_kernels::case::Stream;
 use mimlet_kernels::panel::{Panels, len16, len16x4, len16x8};
 use mimlet_kernels::{
-    Level, OPS, attention, gelu, layer_norm, linear, linear_q4, linear_q8, nearest_centroid,
-    patch_embed, patchify, quantize_rows, residual,
+    Epilogue, Level, OPS, attention, gelu, layer_norm, linear, linear_q4, linear_q8,
+    nearest_centroid, patch_embed, patchify, quantize_rows, residual,
 };
 use std::hint::black_box;
 
@@ -56,7 +56,16 @@ fn runs_of(op: &str) -> Vec<(String, Run)> {
         "linear" => layers(linear_run),
         "linear_q8" => layers(linear_q8_run),
         "linear_q4" => layers(linear_q4_run),
-        "attention" => named("197 tokens, 3 heads of 64", attention_run()),
+        "attention" => [
+            named("197 tokens, 3 heads of 64", attention_run()),
+            named(
+                "197 tokens, 3 heads of 64, integers",
+                integer_attention_run(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         "gelu" => named("197 x 768", gelu_run()),
         "residual" => named("197 x 192", residual_run()),
         "nearest_centroid" => named("196 rows of 192, 100 centroids", nearest_centroid_run()),
@@ -92,7 +101,7 @@ fn patchify_run() -> Run {
         patch: PATCH,
     };
     let (image, mut patches) = (values(3 * IMAGE * IMAGE), vec![0.0; PATCHES * PATCH_DIM]);
-    Box::new(move |_| patchify::cpu(&params, black_box(&image), black_box(&mut patches)))
+    Box::new(move |_| patchify::cpu(&params, black_box(&image), 0, black_box(&mut patches)))
 }
 
 fn patch_embed_run() -> Run {
@@ -114,6 +123,7 @@ fn patch_embed_run() -> Run {
             weight,
             &table,
             0,
+            &mut [],
             &mut out,
         );
         black_box(&out);
@@ -164,6 +174,8 @@ fn linear_run(inputs: usize, outputs: usize) -> Run {
             black_box(&x),
             weight,
             &bias,
+            Epilogue::Store,
+            &mut [],
             black_box(&mut y),
         );
     })
@@ -178,15 +190,23 @@ fn linear_q8_run(inputs: usize, outputs: usize) -> Run {
     let byte = |_| (stream.signed() * 127.0) as i8;
     let weight: Vec<i8> = (0..len16x4(outputs, inputs)).map(byte).collect();
     let (scale, bias) = (values(outputs), values(outputs));
-    let mut y = vec![0.0; TOKENS * outputs];
+    let (mut sums, mut y) = (vec![0; outputs], vec![0.0; TOKENS * outputs]);
+    linear_q8::sums(Level::BASELINE, &params, &weight, &mut sums);
+    let mut scratch = vec![0; linear_q8::scratch_len(Level::detect(), &params, TOKENS)];
     Box::new(move |level| {
-        let vectors: [&[f32]; 2] = [&scale, &bias];
+        let weights = linear_q8::Weights {
+            weight: &weight,
+            scale: &scale,
+            bias: &bias,
+            sums: &sums,
+        };
         linear_q8::cpu(
             level,
             &params,
             black_box(&x),
-            &weight,
-            vectors,
+            &weights,
+            Epilogue::Store,
+            &mut scratch,
             black_box(&mut y),
         );
     })
@@ -207,14 +227,23 @@ fn linear_q4_run(inputs: usize, outputs: usize) -> Run {
     // Of 2^-7 each.
     let scales = vec![0x2000; len16(outputs, params.groups())];
     let (bias, mut y) = (values(outputs), vec![0.0; TOKENS * outputs]);
+    let mut sums = vec![0.0; outputs];
+    linear_q4::sums(Level::BASELINE, &params, &weight, &scales, &mut sums);
+    let mut scratch = vec![0; linear_q4::scratch_len(&params, TOKENS)];
     Box::new(move |level| {
+        let weights = linear_q4::Weights {
+            weight: &weight,
+            scales: &scales,
+            bias: &bias,
+            sums: &sums,
+        };
         linear_q4::cpu(
             level,
             &params,
             black_box(&x),
-            &weight,
-            &scales,
-            &bias,
+            &weights,
+            Epilogue::Store,
+            &mut scratch,
             black_box(&mut y),
         );
     })
@@ -227,16 +256,24 @@ fn attention_run() -> Run {
         head_dim: DIM / HEADS,
     };
     let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
-    let mut scratch = vec![0.0; attention::scratch_len(&params)];
+    let mut scratch = vec![0.0; attention::float::whole_len(&params)];
     Box::new(move |level| {
-        attention::cpu(
-            level,
-            &params,
-            black_box(&qkv),
-            0,
-            &mut scratch,
-            black_box(&mut out),
-        );
+        let out = black_box(&mut out);
+        attention::float::cpu(level, &params, black_box(&qkv), &mut scratch, out);
+    })
+}
+
+fn integer_attention_run() -> Run {
+    let params = attention::Params {
+        tokens: TOKENS,
+        heads: HEADS,
+        head_dim: DIM / HEADS,
+    };
+    let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
+    let mut scratch = vec![0; attention::integer::whole_len(&params)];
+    Box::new(move |level| {
+        let out = black_box(&mut out);
+        attention::integer::cpu(level, &params, black_box(&qkv), &mut scratch, out);
     })
 }
 

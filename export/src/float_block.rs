@@ -4,7 +4,7 @@ use crate::float_run::panels;
 use crate::model::Weights;
 use mimlet_format::{BlockTensor, EncoderConfig, LinearPart, NormPart, TensorRole};
 use mimlet_kernels::panel::Panels;
-use mimlet_kernels::{Level, attention, gelu, layer_norm, linear, residual};
+use mimlet_kernels::{Epilogue, Level, attention, gelu, layer_norm, linear, residual};
 
 /// What went into a block's linear layers on calibration images: rows `[rows, inputs]`.
 #[derive(Debug, Default)]
@@ -102,7 +102,16 @@ impl Linear {
         };
         let mut y = vec![0.0; x.len() / self.params.inputs * self.params.outputs];
         let weight = Panels::F32(&self.weight);
-        linear::cpu(level, &self.params, x, weight, &self.bias, &mut y);
+        linear::cpu(
+            level,
+            &self.params,
+            x,
+            weight,
+            &self.bias,
+            Epilogue::Store,
+            &mut [],
+            &mut y,
+        );
         y
     }
 }
@@ -233,8 +242,8 @@ impl Half {
     fn between(&self, mut hidden: Vec<f32>, mut room: Vec<f32>) -> Vec<f32> {
         match &self.between {
             Between::Attention(params) => {
-                let mut scratch = vec![0.0; attention::scratch_len(params)];
-                attention::cpu(self.level, params, &hidden, 0, &mut scratch, &mut room);
+                let mut scratch = vec![0.0; attention::float::whole_len(params)];
+                attention::float::cpu(self.level, params, &hidden, &mut scratch, &mut room);
                 room
             }
             Between::Gelu => {

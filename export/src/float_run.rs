@@ -85,7 +85,16 @@ impl<'m> FloatRun<'m> {
             let patches = patches_of(level, &cut, preprocess, pixels);
             let mut stream = vec![0.0; table.len()];
             let weight = Panels::F32(&weight);
-            patch_embed::cpu(level, &embed, &patches, weight, table, 0, &mut stream);
+            patch_embed::cpu(
+                level,
+                &embed,
+                &patches,
+                weight,
+                table,
+                0,
+                &mut [],
+                &mut stream,
+            );
             let range = calibration.contains(&index);
             let range = range.then(|| Magnitudes::of(&patches, &stream));
             (Image { pixels, stream }, range.unwrap_or_default())
@@ -218,7 +227,7 @@ fn patches_of(
     let mut input = vec![0.0; pixels.len()];
     normalize::cpu(level, pixels, preprocess.mean, preprocess.std, &mut input);
     let mut patches = vec![0.0; cut.patches() * cut.patch_dim()];
-    patchify::cpu(cut, &input, &mut patches);
+    patchify::cpu(cut, &input, 0, &mut patches);
     patches
 }
 

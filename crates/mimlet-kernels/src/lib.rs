@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod epilogue;
 mod lanes;
 mod math;
 mod op;
@@ -18,6 +19,7 @@ pub mod attention;
 #[cfg(feature = "cases")]
 pub mod case;
 pub mod gelu;
+pub mod halves;
 pub mod layer_norm;
 pub mod linear;
 pub mod linear_q4;
@@ -31,9 +33,10 @@ pub mod quantize_rows;
 pub mod residual;
 pub mod simd;
 
+pub use epilogue::Epilogue;
 pub use math::f16_to_f32;
 pub use op::{Access, Call, Op, WgslKernel};
-pub use simd::Level;
+pub use simd::{Level, UnknownLevel};
 
 /// Lists ops by the name of their module, so that nothing about an op is written twice.
 macro_rules! ops {

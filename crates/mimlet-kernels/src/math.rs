@@ -10,7 +10,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = clamp(x, -87.0, 88.0);
-    let n = round_ties_even(x * core::f32::consts::LOG2_E);
+    let shifted = x * core::f32::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
     let mut series = 1.0 / 5040.0;
     for coefficient in [
@@ -24,8 +25,9 @@ pub(crate) fn exp(x: f32) -> f32 {
     ] {
         series = series * r + coefficient;
     }
-    let exponent = (n as i32 + 127) << 23;
-    series * f32::from_bits(exponent.cast_unsigned())
+    // The low bits of `shifted` are those of n; what lies above them is shifted out.
+    let exponent = (shifted.to_bits() << 23).wrapping_add(127 << 23);
+    series * f32::from_bits(exponent)
 }
 
 /// The error function, to `6e-7` (`1.5e-7` of the formula, the rest f32 rounding): formula 7.1.26 of Abramowitz and Stegun, Handbook of
@@ -42,12 +44,23 @@ pub(crate) fn erf(x: f32) -> f32 {
     f32::from_bits(value.to_bits() | (x.to_bits() & 0x8000_0000))
 }
 
+/// `1.5 * 2^23`: adding it leaves no bits for a fraction, so that the addition itself rounds.
+const SHIFT: f32 = 12_582_912.0;
+
 /// The nearest whole number, halves to even, for `|x| < 2^22`.
 #[inline(always)]
 pub(crate) fn round_ties_even(x: f32) -> f32 {
-    // Adding 1.5 * 2^23 leaves no bits for a fraction; the addition itself rounds.
-    const SHIFT: f32 = 12_582_912.0;
     (x + SHIFT) - SHIFT
+}
+
+/// A whole number of magnitude below `2^22` as an integer. A cast, which has to mind numbers out of
+/// range, would not vectorise.
+#[inline(always)]
+pub(crate) fn whole(x: f32) -> i32 {
+    (x + SHIFT)
+        .to_bits()
+        .wrapping_sub(SHIFT.to_bits())
+        .cast_signed()
 }
 
 /// `x` between `low` and `high`; NaN becomes `low`.
@@ -76,7 +89,7 @@ pub fn f16_to_f32(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{erf, exp, f16_to_f32, round_ties_even};
+    use super::{erf, exp, f16_to_f32, round_ties_even, whole};
 
     #[test]
     fn exp_is_within_two_ulp_of_the_double_precision_value() {
@@ -101,6 +114,9 @@ mod tests {
     fn halves_round_to_even() {
         let rounded = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 126.5].map(round_ties_even);
         assert_eq!(rounded, [-2.0, -2.0, 0.0, 0.0, 2.0, 2.0, 126.0]);
+        for number in -40_000..=40_000 {
+            assert_eq!(whole(number as f32), number);
+        }
     }
 
     #[test]

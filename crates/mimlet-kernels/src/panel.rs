@@ -1,16 +1,7 @@
-//! Panels: weight matrices `[n, k]` stored sixteen rows side by side, as the file holds them, and
-//! products with them.
-
-use crate::math::f16_to_f32;
+//! Panels: weight matrices `[n, k]` stored sixteen rows side by side, as the file holds them.
 
 /// Weight rows in a panel.
 pub const WIDTH: usize = 16;
-
-/// Rows of activations in one register tile.
-const TILE_ROWS: usize = 6;
-
-/// Columns decoded at a time from half precision: 8 KB of stack.
-const DECODED: usize = 128;
 
 /// Elements of a matrix `[n, k]` in the layout `Panel16`.
 #[must_use]
@@ -112,105 +103,14 @@ pub enum Panels<'a> {
     F16(&'a [u16]),
 }
 
-/// Rows of floats inside a wider matrix.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    /// Values, from the first of the first row.
-    pub(crate) values: &'a [f32],
-    /// Distance between rows.
-    pub(crate) stride: usize,
-}
-
-/// Adds to `out[row][column]` the product of row `row` of `x` with weight row `column`: `rows` rows
-/// of `k` against `n` weight rows. The sum over `k` runs in order, so that the result does not
-/// depend on the tile or the machine.
+/// The values of a panel's sixteen channels, those beyond the last channel zero.
 #[inline(always)]
-pub(crate) fn multiply_add(
-    x: Rows<'_>,
-    panels: Panels<'_>,
-    [rows, k, n]: [usize; 3],
-    out: &mut [f32],
-    out_stride: usize,
-) {
-    for first in (0..n).step_by(WIDTH) {
-        let columns = WIDTH.min(n - first);
-        let start = first * k;
-        let mut target = Target {
-            out: &mut out[first..],
-            stride: out_stride,
-            columns,
-        };
-        match panels {
-            Panels::F32(panels) => {
-                panel(x, 0, &panels[start..start + k * WIDTH], rows, &mut target)
-            }
-            Panels::F16(panels) => {
-                let mut decoded = [0.0; DECODED * WIDTH];
-                let panel_bits = &panels[start..start + k * WIDTH];
-                for (chunk, bits) in panel_bits.chunks(DECODED * WIDTH).enumerate() {
-                    for (value, &bits) in decoded.iter_mut().zip(bits) {
-                        *value = f16_to_f32(bits);
-                    }
-                    panel(
-                        x,
-                        chunk * DECODED,
-                        &decoded[..bits.len()],
-                        rows,
-                        &mut target,
-                    );
-                }
-            }
-        }
+pub(crate) fn of_panel<T: Copy + Default>(values: &[T], panel: usize) -> [T; WIDTH] {
+    let values = &values[panel * WIDTH..];
+    if let Some(whole) = values.first_chunk() {
+        return *whole;
     }
-}
-
-/// Where a panel's products are added.
-struct Target<'a> {
-    out: &'a mut [f32],
-    stride: usize,
-    columns: usize,
-}
-
-/// Adds the products of all rows with the columns of one panel that start at `skip`.
-#[inline(always)]
-fn panel(x: Rows<'_>, skip: usize, weights: &[f32], rows: usize, target: &mut Target<'_>) {
-    let mut row = 0;
-    while row + TILE_ROWS <= rows {
-        tile::<TILE_ROWS>(x, skip, weights, row, target);
-        row += TILE_ROWS;
-    }
-    while row < rows {
-        tile::<1>(x, skip, weights, row, target);
-        row += 1;
-    }
-}
-
-#[inline(always)]
-fn tile<const R: usize>(
-    x: Rows<'_>,
-    skip: usize,
-    weights: &[f32],
-    first: usize,
-    target: &mut Target<'_>,
-) {
-    let k = weights.len() / WIDTH;
-    let rows: [&[f32]; R] =
-        core::array::from_fn(|r| &x.values[(first + r) * x.stride + skip..][..k]);
-    let mut sums = [[0.0f32; WIDTH]; R];
-    for (r, sums) in sums.iter_mut().enumerate() {
-        let start = (first + r) * target.stride;
-        sums[..target.columns].copy_from_slice(&target.out[start..start + target.columns]);
-    }
-    for (column, weights) in weights.chunks_exact(WIDTH).enumerate() {
-        for r in 0..R {
-            let value = rows[r][column];
-            for lane in 0..WIDTH {
-                sums[r][lane] += value * weights[lane];
-            }
-        }
-    }
-    for (r, sums) in sums.iter().enumerate() {
-        let start = (first + r) * target.stride;
-        target.out[start..start + target.columns].copy_from_slice(&sums[..target.columns]);
-    }
+    let mut padded = [T::default(); WIDTH];
+    padded[..values.len()].copy_from_slice(values);
+    padded
 }

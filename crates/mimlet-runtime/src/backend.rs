@@ -4,6 +4,8 @@ use crate::plan::Plan;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use mimlet_format::Preprocess;
+use mimlet_kernels::{Level, normalize};
 
 /// Runs the plan it was made for, one image at a time.
 pub trait Backend: Send {
@@ -16,6 +18,23 @@ pub trait Backend: Send {
     /// # Errors
     /// [`BackendError`] when the device fails; never because of the image's values.
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError>;
+
+    /// As [`Backend::run`], on u8 `[height, width, 3]`, which `preprocess` normalises; `input` has
+    /// room for the normalised image.
+    ///
+    /// # Errors
+    /// As [`Backend::run`].
+    fn run_pixels(
+        &mut self,
+        pixels: &[u8],
+        preprocess: &Preprocess,
+        input: &mut [f32],
+        encoding: &mut Encoding,
+    ) -> Result<(), BackendError> {
+        let Preprocess { mean, std, .. } = *preprocess;
+        normalize::cpu(Level::detect(), pixels, mean, std, input);
+        self.run(input, encoding)
+    }
 }
 
 /// A device failed. The model and the image are not at fault: another backend can take over.
@@ -63,15 +82,33 @@ impl Encoding {
     /// # Panics
     /// When a slice is not of the encoding's shape.
     pub fn fill(&mut self, features: &[f32], tokens: Option<(&[u32], &[f32])>) {
-        let patches = features.len() - self.patches.len();
-        let dim = self.class.len();
-        self.class.copy_from_slice(&features[..dim]);
-        self.patches.copy_from_slice(&features[patches..]);
+        let prefix = (features.len() - self.patches.len()) / self.class.len();
+        self.fill_rows(0, prefix, features);
         if let Some((tokens, distances)) = tokens {
-            self.tokens.copy_from_slice(tokens);
-            for (margin, distances) in self.margins.iter_mut().zip(distances.chunks_exact(2)) {
-                *margin = distances[1] - distances[0];
-            }
+            self.fill_tokens(0, tokens, distances);
+        }
+    }
+
+    /// Fills the features of the tokens from `first` on; of the `prefix` tokens only the class is
+    /// kept.
+    pub(crate) fn fill_rows(&mut self, first: usize, prefix: usize, features: &[f32]) {
+        let dim = self.class.len();
+        if first == 0 {
+            self.class.copy_from_slice(&features[..dim]);
+        }
+        let skipped = prefix.saturating_sub(first) * dim;
+        if let Some(features) = features.get(skipped..) {
+            let start = first.saturating_sub(prefix) * dim;
+            self.patches[start..start + features.len()].copy_from_slice(features);
+        }
+    }
+
+    /// Fills the tokens of the patches from `first` on, with distances `[patches, 2]`.
+    pub(crate) fn fill_tokens(&mut self, first: usize, tokens: &[u32], distances: &[f32]) {
+        self.tokens[first..first + tokens.len()].copy_from_slice(tokens);
+        let margins = self.margins[first..].iter_mut();
+        for (margin, distances) in margins.zip(distances.chunks_exact(2)) {
+            *margin = distances[1] - distances[0];
         }
     }
 }

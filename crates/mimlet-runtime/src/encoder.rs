@@ -9,7 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use mimlet_format::{Model, Preprocess};
-use mimlet_kernels::{Level, normalize};
+use mimlet_kernels::Level;
 
 /// A model on a backend. One encoder runs one image at a time; threads that encode at once each
 /// take an encoder over the same [`Model`], whose weights they share.
@@ -125,9 +125,13 @@ impl<'m> Encoder<'m> {
                 actual: pixels.len(),
             });
         }
-        let Preprocess { mean, std, .. } = self.preprocess;
-        normalize::cpu(Level::detect(), pixels, mean, std, &mut self.input);
-        self.backend.run(&self.input, &mut self.encoding)?;
+        let Self {
+            preprocess,
+            backend,
+            input,
+            encoding,
+        } = self;
+        backend.run_pixels(pixels, preprocess, input, encoding)?;
         Ok(&self.encoding)
     }
 }

@@ -5,7 +5,7 @@ use super::factor::Factor;
 use super::inputs::Inputs;
 use crate::float_run::panels;
 use mimlet_kernels::panel::Panels;
-use mimlet_kernels::{Level, linear};
+use mimlet_kernels::{Epilogue, Level, linear};
 use rayon::prelude::*;
 
 /// Weights of a row rounded before their errors reach those after them in one product.
@@ -172,7 +172,16 @@ impl<'a> Block<'a> {
         let mut handed = vec![0.0; fed.len() / inputs * rest];
         let bias = vec![0.0; rest];
         let shares = Panels::F32(&self.after);
-        linear::cpu(Level::detect(), &params, errors, shares, &bias, &mut handed);
+        linear::cpu(
+            Level::detect(),
+            &params,
+            errors,
+            shares,
+            &bias,
+            Epilogue::Store,
+            &mut [],
+            &mut handed,
+        );
         for (fed, handed) in fed.chunks_exact_mut(inputs).zip(handed.chunks_exact(rest)) {
             for (fed, handed) in fed[self.end..].iter_mut().zip(handed) {
                 *fed += handed;

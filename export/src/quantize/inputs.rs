@@ -2,7 +2,7 @@
 
 use crate::float_run::panels;
 use mimlet_kernels::panel::Panels;
-use mimlet_kernels::{Level, linear};
+use mimlet_kernels::{Epilogue, Level, linear};
 use rayon::prelude::*;
 
 /// Rows of the covariance that one task computes.
@@ -77,7 +77,16 @@ fn covariance(rows: &[f32], mean: &[f64]) -> Vec<f32> {
         .zip(centred.par_chunks(TASK_ROWS * count))
         .for_each(|(out, rows)| {
             let weight = Panels::F32(&weight);
-            linear::cpu(Level::detect(), &params, rows, weight, &bias, out);
+            linear::cpu(
+                Level::detect(),
+                &params,
+                rows,
+                weight,
+                &bias,
+                Epilogue::Store,
+                &mut [],
+                out,
+            );
         });
     covariance
 }

@@ -12,7 +12,7 @@ use crate::float_run::panels;
 use crate::tensors::{self, Stored};
 use mimlet_format::{DType, TensorRole};
 use mimlet_kernels::panel::Panels;
-use mimlet_kernels::{Level, linear};
+use mimlet_kernels::{Epilogue, Level, linear};
 
 /// Rows of inputs that a stored layer is run on to be measured.
 const MEASURED_ROWS: usize = 256;
@@ -168,7 +168,16 @@ impl<'a> Layer<'a> {
         let weight = panels(params.outputs, params.inputs, weight);
         let mut y = vec![0.0; rows.len() / self.inputs * params.outputs];
         let weight = Panels::F32(&weight);
-        linear::cpu(Level::detect(), &params, rows, weight, bias, &mut y);
+        linear::cpu(
+            Level::detect(),
+            &params,
+            rows,
+            weight,
+            bias,
+            Epilogue::Store,
+            &mut [],
+            &mut y,
+        );
         y
     }
 }

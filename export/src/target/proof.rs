@@ -174,7 +174,7 @@ impl Target {
             None => plan.weight_bytes(),
         };
         let scratch = plan.steps().iter().map(|step| match step {
-            Step::Attention { params, .. } => 4 * attention::scratch_len(params) as u64,
+            Step::Attention { params, .. } => 4 * attention::float::whole_len(params) as u64,
             _ => 0,
         });
         let cores = self.cpu.as_ref().map_or(1, |cpu| u64::from(cpu.cores));

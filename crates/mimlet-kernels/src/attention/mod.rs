@@ -1,15 +1,21 @@
 //! Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, equation 1):
 //! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
+//!
+//! On the CPU there are two versions: [`float`], and [`integer`] for encoders whose linear layers
+//! compute with integers, which is exact where [`float`] depends on the machine's rounding. Both take
+//! keys and values packed block by block of rows, so that whoever computes a block's rows also packs
+//! them, and then every block of queries meets all blocks of keys.
 
 #[cfg(feature = "cases")]
 pub(crate) mod cases;
-mod cpu;
+pub mod float;
+pub mod integer;
 mod reference;
+mod softmax;
 
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
-pub use cpu::{cpu, scratch_len};
 pub use reference::reference;
 
 /// Shape of an attention layer.

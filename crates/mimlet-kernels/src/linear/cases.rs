@@ -1,9 +1,10 @@
 //! The shapes of ViT-Tiny, odd shapes, both weight types.
 
-use super::{Params, call, cpu, reference};
+use super::{Params, call, cpu, reference, scratch_len};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
+use crate::epilogue::Epilogue;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -59,7 +60,18 @@ fn case((rows, inputs, outputs): (usize, usize, usize), half: bool) -> Case {
         }],
         cpu: at_each_level(|level| {
             let mut y = vec![f32::NAN; rows * outputs];
-            cpu(level, &params, &x, weight.panels(), &bias, &mut y);
+            let mut scratch = vec![f32::NAN; scratch_len(&params)];
+            let store = Epilogue::Store;
+            cpu(
+                level,
+                &params,
+                &x,
+                weight.panels(),
+                &bias,
+                store,
+                &mut scratch,
+                &mut y,
+            );
             vec![Values::F32(y)]
         }),
     }

@@ -1,30 +1,97 @@
-//! Linear layer as a product with panels, starting from the bias.
+//! Linear layer as products with panels, starting from the bias.
 
 use super::Params;
-use crate::panel::{Panels, Rows, multiply_add};
-use crate::simd::Level;
+use crate::epilogue::{Epilogue, Outputs};
+use crate::halves;
+use crate::panel::{Panels, WIDTH, of_panel};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
 
-/// Writes `x W^T + b`: `x` is `[rows, inputs]`, `weight` `Panel16 [outputs, inputs]`, `bias`
-/// `[outputs]`, `y` `[rows, outputs]`.
+/// Floats of scratch a layer needs: a panel of halves, widened.
+#[must_use]
+pub fn scratch_len(params: &Params) -> usize {
+    if params.half {
+        params.inputs * WIDTH
+    } else {
+        0
+    }
+}
+
+/// Computes `x W^T + b` and gives it to `epilogue`, which writes `y`: `x` is `[rows, inputs]`,
+/// `weight` `Panel16 [outputs, inputs]`, `bias` `[outputs]`, `y` `[rows, outputs]`; `scratch` is
+/// [`scratch_len`] long.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "an op's operands, as every op takes them"
+)]
 pub fn cpu(
     level: Level,
     params: &Params,
     x: &[f32],
     weight: Panels<'_>,
     bias: &[f32],
+    epilogue: Epilogue,
+    scratch: &mut [f32],
     y: &mut [f32],
 ) {
-    let rows = y.len() / params.outputs;
-    for y in y.chunks_exact_mut(params.outputs) {
-        y.copy_from_slice(bias);
-    }
     let x = Rows {
         values: x,
         stride: params.inputs,
+        count: y.len() / params.outputs,
     };
-    let shape = [rows, params.inputs, params.outputs];
-    level.vectorize(
-        #[inline(always)]
-        || multiply_add(x, weight, shape, y, params.outputs),
-    );
+    let k = params.inputs;
+    let mut sink = Sink {
+        bias,
+        first_panel: 0,
+        outputs: Outputs {
+            y,
+            channels: params.outputs,
+            epilogue,
+        },
+    };
+    each_panel(weight, k, level, scratch, |first, columns| {
+        sink.first_panel = first;
+        float_products::<true>(level, x, FloatPanels { columns, k }, &mut sink);
+    });
+    sink.outputs.finish(level);
+}
+
+/// Sums begin with the bias.
+struct Sink<'a> {
+    bias: &'a [f32],
+    first_panel: usize,
+    outputs: Outputs<'a>,
+}
+
+impl FloatSink for Sink<'_> {
+    #[inline(always)]
+    fn start<V: Floats16>(&self, _: usize, panel: usize) -> V {
+        V::load(&of_panel(self.bias, self.first_panel + panel))
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+        self.outputs.write(row, self.first_panel + panel, sums)
+    }
+}
+
+/// Calls `f(first_panel, columns)` with panels of floats: all of them, or those of halves widened to
+/// `scratch` one by one.
+#[inline(always)]
+pub(crate) fn each_panel(
+    weight: Panels<'_>,
+    k: usize,
+    level: Level,
+    scratch: &mut [f32],
+    mut f: impl FnMut(usize, &[[f32; WIDTH]]),
+) {
+    match weight {
+        Panels::F32(values) => f(0, values.as_chunks().0),
+        Panels::F16(bits) => {
+            let scratch = &mut scratch[..k * WIDTH];
+            for (panel, bits) in bits.chunks_exact(k * WIDTH).enumerate() {
+                halves::widen(level, bits, scratch);
+                f(panel, scratch.as_chunks().0);
+            }
+        }
+    }
 }

@@ -8,7 +8,8 @@ mod reference;
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
-pub use cpu::cpu;
+pub(crate) use cpu::each_panel;
+pub use cpu::{cpu, scratch_len};
 pub use reference::reference;
 
 /// Shape of a linear layer.

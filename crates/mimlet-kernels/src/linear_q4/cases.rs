@@ -1,7 +1,8 @@
 //! The shapes of ViT-Tiny, odd shapes, groups short and whole, and numbers at their extremes.
 
-use super::{Params, call, cpu, reference};
+use super::{Params, Weights, call, cpu, reference, scratch_len, sums};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::epilogue::Epilogue;
 use crate::panel::{len16, len16x8, pack16, pack16x8};
 use alloc::format;
 use alloc::string::String;
@@ -165,7 +166,24 @@ fn case(layer: &Layer) -> Case {
         }],
         cpu: at_each_level(|level| {
             let mut y = vec![f32::NAN; rows * outputs];
-            cpu(level, &params, &x, &packed, &scales, &bias, &mut y);
+            let mut channel_sums = vec![f32::NAN; outputs];
+            sums(level, &params, &packed, &scales, &mut channel_sums);
+            let weights = Weights {
+                weight: &packed,
+                scales: &scales,
+                bias: &bias,
+                sums: &channel_sums,
+            };
+            let mut scratch = vec![u32::MAX; scratch_len(&params, rows)];
+            cpu(
+                level,
+                &params,
+                &x,
+                &weights,
+                Epilogue::Store,
+                &mut scratch,
+                &mut y,
+            );
             vec![Values::F32(y)]
         }),
     }

@@ -2,80 +2,260 @@
 //! columns at a time, and meet the rows in tiles.
 
 use super::Params;
+use crate::epilogue::{Epilogue, Outputs};
 use crate::math::f16_to_f32;
-use crate::panel::{WIDTH, len16x8};
-use crate::simd::{CHUNK, Level, Q4Chunk, Q8Rows, q4_rows, q4_weight_sums};
+use crate::panel::{WIDTH, len16x8, of_panel};
+use crate::simd::{ByteRows, FloatSink, Floats16, Level, NibblePanel, nibble_products};
 
-/// Writes the layer's outputs `[rows, outputs]`: `x` holds quantised rows, `weight` is `Panel16x8
-/// [outputs, inputs]`, `scales` the bits of f16 `Panel16 [outputs, groups]`, `bias` `[outputs]`.
+/// Inputs decoded at a time, whole groups of either size: 8 KB of stack.
+const CHUNK: usize = 512;
+
+/// The tensors of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a> {
+    /// `Panel16x8 [outputs, inputs]`.
+    pub weight: &'a [u8],
+    /// Bits of f16 `Panel16 [outputs, groups]`.
+    pub scales: &'a [u16],
+    /// Bias of each output channel.
+    pub bias: &'a [f32],
+    /// Sum of each output channel's weights, of [`sums`].
+    pub sums: &'a [f32],
+}
+
+/// Words of scratch a layer needs for `rows` rows: the sums of each row's groups, and the row's
+/// products with a panel.
+#[must_use]
+pub fn scratch_len(params: &Params, rows: usize) -> usize {
+    rows * (params.groups() + WIDTH)
+}
+
+/// Writes the sum of each output channel's weights to `sums` `[outputs]`: exact within groups, in
+/// f32 over the groups in order. `weight` and `scales` are as in [`Weights`].
+pub fn sums(level: Level, params: &Params, weight: &[u8], scales: &[u16], sums: &mut [f32]) {
+    level.vectorize(
+        #[inline(always)]
+        || sum_weights(params, weight, scales, sums),
+    );
+}
+
+#[inline(always)]
+fn sum_weights(params: &Params, weight: &[u8], scales: &[u16], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for (panel, sums) in sums.chunks_mut(WIDTH).enumerate() {
+        let mut decoded = Decoded::new();
+        for chunk in chunks(params, panel, weight, scales) {
+            decoded.decode(&chunk);
+            let groups = decoded.weights[..chunk.quads].chunks(params.group_size / 4);
+            for (group, scales) in groups.zip(&decoded.scales) {
+                let mut exact = [0i32; WIDTH];
+                for quads in group {
+                    for (exact, quad) in exact.iter_mut().zip(quads.as_chunks::<4>().0) {
+                        *exact += quad.iter().map(|&plus8| i32::from(plus8) - 8).sum::<i32>();
+                    }
+                }
+                for ((sum, exact), scale) in sums.iter_mut().zip(exact).zip(scales) {
+                    *sum += exact as f32 * scale;
+                }
+            }
+        }
+    }
+}
+
+/// Computes the layer's outputs and gives them to `epilogue`, which writes `y` `[rows, outputs]`: `x`
+/// holds quantised rows, `scratch` is [`scratch_len`] long.
 pub fn cpu(
     level: Level,
     params: &Params,
     x: &[u32],
-    weight: &[u8],
-    scales: &[u16],
-    bias: &[f32],
+    weights: &Weights<'_>,
+    epilogue: Epilogue,
+    scratch: &mut [u32],
     y: &mut [f32],
 ) {
-    let x = Q8Rows::new(x, params.row_words());
-    let panel_len = len16x8(WIDTH, params.inputs);
+    let x = ByteRows::new(x, params.row_words());
+    let groups = params.groups();
+    let (group_sums, totals) = scratch.split_at_mut(x.count() * groups);
     level.vectorize(
         #[inline(always)]
-        || {
-            let panels = weight.chunks_exact(panel_len);
-            let scales = scales.chunks_exact(params.groups() * WIDTH);
-            for (index, (panel, scales)) in panels.zip(scales).enumerate() {
-                let first = index * WIDTH;
-                let columns = WIDTH.min(params.outputs - first);
-                let place = [first, columns];
-                let weights = sum_groups(level, params, &x, (panel, scales), place, y);
-                let bias = &bias[first..][..columns];
-                affine(&x, [&weights, bias], params.outputs, &mut y[first..]);
-            }
-        },
+        || sum_groups(params, &x, group_sums),
     );
+    let mut layer = Layer {
+        params,
+        x,
+        weights,
+        group_sums,
+        totals: bytemuck::cast_slice_mut(&mut totals[..x.count() * WIDTH]),
+        is_first: true,
+        is_last: true,
+        outputs: Outputs {
+            y,
+            channels: params.outputs,
+            epilogue,
+        },
+    };
+    for panel in 0..params.outputs.div_ceil(WIDTH) {
+        layer.panel(level, panel);
+    }
+    layer.outputs.finish(level);
 }
 
-/// Writes the sums over the groups of one panel, before the row's scale and the bias, and returns
-/// those of the weights alone.
+/// A layer's rows, and where its outputs go: to `totals` `[rows, 16]` between the chunks of a panel.
+struct Layer<'a> {
+    params: &'a Params,
+    x: ByteRows<'a>,
+    weights: &'a Weights<'a>,
+    group_sums: &'a [u32],
+    totals: &'a mut [[f32; WIDTH]],
+    /// Whether the chunk is the first, or the last, of its panel.
+    is_first: bool,
+    is_last: bool,
+    outputs: Outputs<'a>,
+}
+
+impl FloatSink for Layer<'_> {
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, _: usize) -> V {
+        if self.is_first {
+            V::splat(0.0)
+        } else {
+            V::load(&self.totals[row])
+        }
+    }
+
+    /// In the end zero point times the sum of the weights is added, the row's scale applied, and the
+    /// bias added.
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, totals: V) {
+        if !self.is_last {
+            totals.store(&mut self.totals[row]);
+            return;
+        }
+        let zero_point = V::splat(self.x.zero_point(row) as f32);
+        let sums = V::load(&of_panel(self.weights.sums, panel));
+        let biases = V::load(&of_panel(self.weights.bias, panel));
+        let scaled = totals
+            .add(sums.mul(zero_point))
+            .mul(V::splat(self.x.scale(row)));
+        self.outputs.write(row, panel, scaled.add(biases));
+    }
+}
+
+impl Layer<'_> {
+    fn panel(&mut self, level: Level, panel: usize) {
+        let (params, group_sums) = (self.params, self.group_sums);
+        let mut decoded = Decoded::new();
+        for chunk in chunks(params, panel, self.weights.weight, self.weights.scales) {
+            level.vectorize(
+                #[inline(always)]
+                || decoded.decode(&chunk),
+            );
+            self.is_first = chunk.first_quad == 0;
+            self.is_last = (chunk.first_quad + chunk.quads) * 4 >= params.inputs;
+            let columns = NibblePanel {
+                weights: &decoded.weights[..chunk.quads],
+                scales: &decoded.scales,
+                group: params.group_size / 4,
+                first_quad: chunk.first_quad,
+            };
+            let first_group = chunk.first_quad * 4 / params.group_size;
+            nibble_products(
+                level,
+                self.x,
+                panel,
+                columns,
+                #[inline(always)]
+                |row, group| group_sums[row * params.groups() + first_group + group].cast_signed(),
+                self,
+            );
+        }
+    }
+}
+
+/// Writes the sum of each row's bytes in each group, `[rows, groups]` of i32.
 #[inline(always)]
-fn sum_groups(
-    level: Level,
+fn sum_groups(params: &Params, x: &ByteRows<'_>, sums: &mut [u32]) {
+    for (row, sums) in sums.chunks_exact_mut(params.groups()).enumerate() {
+        let groups = x.quads(row).chunks(params.group_size / 4);
+        for (quads, sum) in groups.zip(sums) {
+            let bytes: &[i8] = bytemuck::cast_slice(quads);
+            *sum = bytes
+                .iter()
+                .map(|&byte| i32::from(byte))
+                .sum::<i32>()
+                .cast_unsigned();
+        }
+    }
+}
+
+/// Some columns of a panel, as stored.
+struct Chunk<'a> {
+    /// Quads of a row before the first.
+    first_quad: usize,
+    /// Quads in the chunk.
+    quads: usize,
+    nibbles: &'a [u8],
+    scales: &'a [u16],
+}
+
+/// The chunks of a panel.
+#[inline(always)]
+fn chunks<'a>(
     params: &Params,
-    x: &Q8Rows<'_>,
-    (panel, scales): (&[u8], &[u16]),
-    [first, columns]: [usize; 2],
-    y: &mut [f32],
-) -> [f32; WIDTH] {
-    for y in y.chunks_exact_mut(params.outputs) {
-        y[first..first + columns].fill(0.0);
-    }
-    let mut weights = [0.0; WIDTH];
-    let mut chunk = Q4Chunk::new(params.group_size);
-    let all_quads = params.inputs.div_ceil(4);
+    panel: usize,
+    weight: &'a [u8],
+    scales: &'a [u16],
+) -> impl Iterator<Item = Chunk<'a>> {
+    let panel_len = len16x8(WIDTH, params.inputs);
+    let weight = &weight[panel * panel_len..][..panel_len];
+    let scales = &scales[panel * params.groups() * WIDTH..][..params.groups() * WIDTH];
     // Two columns' halves share a byte: a chunk of sixteen-row columns has eight bytes for each.
-    let nibbles = panel.chunks(CHUNK * WIDTH / 2);
+    let nibbles = weight.chunks(CHUNK * WIDTH / 2);
     let scales = scales.chunks(CHUNK / params.group_size * WIDTH);
-    for (index, (nibbles, scales)) in nibbles.zip(scales).enumerate() {
-        let start = index * (CHUNK / 4);
-        let quads = (all_quads - start).min(CHUNK / 4);
-        let scales = scales.as_chunks::<WIDTH>().0.iter();
-        let scales = scales.map(|scales| scales.map(f16_to_f32));
-        chunk.decode(level, [start, quads], nibbles, scales);
-        q4_rows(level, x, &chunk, &mut y[first..], [params.outputs, columns]);
-        q4_weight_sums(level, &mut chunk, &mut weights);
-    }
-    weights
+    let all_quads = params.inputs.div_ceil(4);
+    nibbles
+        .zip(scales)
+        .enumerate()
+        .map(move |(index, (nibbles, scales))| {
+            let first_quad = index * (CHUNK / 4);
+            Chunk {
+                first_quad,
+                quads: (all_quads - first_quad).min(CHUNK / 4),
+                nibbles,
+                scales,
+            }
+        })
 }
 
-/// Adds each row's zero point times the sum of the weights to its sums, scales them by the row, and
-/// adds the bias.
-#[inline(always)]
-fn affine(x: &Q8Rows<'_>, [weights, bias]: [&[f32]; 2], stride: usize, y: &mut [f32]) {
-    for (row, y) in y.chunks_mut(stride).enumerate() {
-        let (row_scale, zero_point) = (x.scale(row), x.zero_point(row) as f32);
-        for ((y, weights), bias) in y.iter_mut().zip(weights).zip(bias) {
-            *y = (*y + weights * zero_point) * row_scale + bias;
+/// Up to [`CHUNK`] columns of a panel, decoded.
+struct Decoded {
+    /// Weights plus 8, `[quads][16][4]`.
+    weights: [[u8; 64]; CHUNK / 4],
+    scales: [[f32; WIDTH]; CHUNK / 32],
+}
+
+impl Decoded {
+    #[inline(always)]
+    fn new() -> Self {
+        Self {
+            weights: [[0; 64]; CHUNK / 4],
+            scales: [[0.0; WIDTH]; CHUNK / 32],
+        }
+    }
+
+    #[inline(always)]
+    fn decode(&mut self, chunk: &Chunk<'_>) {
+        let pairs = self.weights.as_chunks_mut::<2>().0;
+        for ([low, high], bytes) in pairs.iter_mut().zip(chunk.nibbles.as_chunks::<64>().0) {
+            // Flipping the sign bit of a half adds 8.
+            for ((low, high), &byte) in low.iter_mut().zip(high).zip(bytes) {
+                *low = (byte & 15) ^ 8;
+                *high = (byte >> 4) ^ 8;
+            }
+        }
+        let scales = chunk.scales.as_chunks::<WIDTH>().0;
+        for (target, bits) in self.scales.iter_mut().zip(scales) {
+            *target = bits.map(f16_to_f32);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The shapes of ViT-Tiny, odd shapes, and bytes at their extremes.
 
-use super::{Params, call, cpu, reference};
+use super::{Params, Weights, call, cpu, reference, scratch_len, sums};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::epilogue::Epilogue;
 use crate::panel::{len16x4, pack16x4};
 use alloc::format;
 use alloc::vec;
@@ -76,7 +77,24 @@ fn case((rows, inputs, outputs): (usize, usize, usize), constant: Option<i8>) ->
         }],
         cpu: at_each_level(|level| {
             let mut y = vec![f32::NAN; rows * outputs];
-            cpu(level, &params, &x, &packed, [&scale, &bias], &mut y);
+            let mut channel_sums = vec![i32::MAX; outputs];
+            sums(level, &params, &packed, &mut channel_sums);
+            let weights = Weights {
+                weight: &packed,
+                scale: &scale,
+                bias: &bias,
+                sums: &channel_sums,
+            };
+            let mut scratch = vec![u32::MAX; scratch_len(level, &params, rows)];
+            cpu(
+                level,
+                &params,
+                &x,
+                &weights,
+                Epilogue::Store,
+                &mut scratch,
+                &mut y,
+            );
             vec![Values::F32(y)]
         }),
     }

@@ -1,41 +1,158 @@
-//! Quantised linear layer as exact tiles, scaled once.
+//! Quantised linear layer as exact products, scaled once.
 
 use super::Params;
-use crate::panel::WIDTH;
-use crate::simd::{Level, Q8Rows, q8_rows, q8_weight_sums};
+use crate::epilogue::{Epilogue, Outputs};
+use crate::panel::{WIDTH, of_panel};
+use crate::simd::{
+    ByteRows, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products, pair_products,
+    widen_bytes,
+};
 
-/// Writes the layer's outputs `[rows, outputs]`: `x` holds quantised rows, `weight` is `Panel16x4
-/// [outputs, inputs]`, `scale` and `bias` are `[outputs]`.
+/// The tensors of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a> {
+    /// `Panel16x4 [outputs, inputs]`.
+    pub weight: &'a [i8],
+    /// Scale of each output channel.
+    pub scale: &'a [f32],
+    /// Bias of each output channel.
+    pub bias: &'a [f32],
+    /// Sum of each output channel's weights, of [`sums`].
+    pub sums: &'a [i32],
+}
+
+/// Words of scratch a layer needs for `rows` rows: the rows' sums; or rows and a panel as pairs.
+#[must_use]
+pub fn scratch_len(level: Level, params: &Params, rows: usize) -> usize {
+    let pairs = params.inputs.div_ceil(4) * 2;
+    if level.multiplies_quads() {
+        rows
+    } else {
+        (rows + WIDTH) * pairs
+    }
+}
+
+/// Writes the sum of each output channel's weights to `sums` `[outputs]`; `weight` is `Panel16x4
+/// [outputs, inputs]`.
+pub fn sums(level: Level, params: &Params, weight: &[i8], sums: &mut [i32]) {
+    let panels = weight.as_chunks::<64>().0;
+    let panels = panels.chunks_exact(params.inputs.div_ceil(4));
+    level.vectorize(
+        #[inline(always)]
+        || {
+            for (panel, sums) in panels.zip(sums.chunks_mut(WIDTH)) {
+                let mut lanes = [0; WIDTH];
+                for quads in panel {
+                    for (lane, quad) in lanes.iter_mut().zip(quads.as_chunks::<4>().0) {
+                        *lane += quad.iter().map(|&weight| i32::from(weight)).sum::<i32>();
+                    }
+                }
+                sums.copy_from_slice(&lanes[..sums.len()]);
+            }
+        },
+    );
+}
+
+/// Computes the layer's outputs and gives them to `epilogue`, which writes `y` `[rows, outputs]`: `x`
+/// holds quantised rows, `scratch` is [`scratch_len`] long.
 pub fn cpu(
     level: Level,
     params: &Params,
     x: &[u32],
-    weight: &[i8],
-    [scale, bias]: [&[f32]; 2],
+    weights: &Weights<'_>,
+    epilogue: Epilogue,
+    scratch: &mut [u32],
     y: &mut [f32],
 ) {
-    let x = Q8Rows::new(x, params.row_words());
-    let panel_len = params.inputs.div_ceil(4) * 4 * WIDTH;
-    level.vectorize(
-        #[inline(always)]
-        || {
-            for (index, panel) in weight.chunks_exact(panel_len).enumerate() {
-                let first = index * WIDTH;
-                let columns = WIDTH.min(params.outputs - first);
-                let (scale, bias) = (&scale[first..][..columns], &bias[first..][..columns]);
-                let weights = q8_weight_sums(level, panel);
-                q8_rows(level, &x, panel, |row, sums| {
-                    let (row_scale, zero_point) = (x.scale(row), x.zero_point(row));
-                    let y = &mut y[row * params.outputs + first..][..columns];
-                    let sums = sums.into_iter().zip(weights);
-                    for (((y, (sum, weights)), scale), bias) in
-                        y.iter_mut().zip(sums).zip(scale).zip(bias)
-                    {
-                        let sum = sum + weights * zero_point;
-                        *y = sum as f32 * row_scale * scale + bias;
-                    }
-                });
-            }
+    let mut layer = Layer {
+        x: ByteRows::new(x, params.row_words()),
+        weights,
+        outputs: Outputs {
+            y,
+            channels: params.outputs,
+            epilogue,
         },
-    );
+    };
+    if level.multiplies_quads() {
+        layer.by_quads(level, scratch);
+    } else {
+        layer.by_pairs(level, scratch);
+    }
+    layer.outputs.finish(level);
+}
+
+/// A layer's rows, and where its outputs go.
+struct Layer<'a> {
+    x: ByteRows<'a>,
+    weights: &'a Weights<'a>,
+    outputs: Outputs<'a>,
+}
+
+/// Sums begin with the zero point's share; in the end they are scaled and the bias is added.
+impl IntegerSink for Layer<'_> {
+    #[inline(always)]
+    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
+        let sums = of_panel(self.weights.sums, panel);
+        V::load(&sums).mul(V::splat(self.x.zero_point(row)))
+    }
+
+    #[inline(always)]
+    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
+        let scales = of_panel(self.weights.scale, panel);
+        let biases = of_panel(self.weights.bias, panel);
+        let row_scale = V::Floats::splat(self.x.scale(row));
+        let scaled = sums
+            .to_floats()
+            .mul(row_scale)
+            .mul(V::Floats::load(&scales));
+        let outputs = scaled.add(V::Floats::load(&biases));
+        self.outputs.write(row, panel, outputs);
+    }
+}
+
+impl Layer<'_> {
+    fn by_quads(&mut self, level: Level, scratch: &mut [u32]) {
+        let x = self.x;
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut scratch[..x.count()]);
+        level.vectorize(
+            #[inline(always)]
+            || {
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let bytes: &[i8] = bytemuck::cast_slice(x.quads(row));
+                    *sum = bytes.iter().map(|&byte| i32::from(byte)).sum();
+                }
+            },
+        );
+        let panels = self.weights.weight.as_chunks::<64>().0;
+        byte_products(level, x, sums, panels, self);
+    }
+
+    fn by_pairs(&mut self, level: Level, scratch: &mut [u32]) {
+        let x = self.x;
+        let pairs = x.quads(0).len() * 2;
+        let (rows, rest) = scratch.split_at_mut(x.count() * pairs);
+        level.vectorize(
+            #[inline(always)]
+            || {
+                for (row, wide) in rows.chunks_exact_mut(pairs).enumerate() {
+                    let bytes: &[i8] = bytemuck::cast_slice(x.quads(row));
+                    let wide: &mut [i16] = bytemuck::cast_slice_mut(wide);
+                    for (wide, &byte) in wide.iter_mut().zip(bytes) {
+                        *wide = i16::from(byte);
+                    }
+                }
+            },
+        );
+        let panel_pairs: &mut [[i16; 32]] = bytemuck::cast_slice_mut(&mut rest[..pairs * WIDTH]);
+        let rows = PairRows {
+            words: rows,
+            stride: pairs,
+            count: x.count(),
+        };
+        let panels = self.weights.weight.as_chunks::<64>().0;
+        for (index, panel) in panels.chunks_exact(pairs / 2).enumerate() {
+            widen_bytes(level, panel, panel_pairs);
+            pair_products(level, rows, index, panel_pairs, self);
+        }
+    }
 }

@@ -11,7 +11,7 @@ mod reference;
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
-pub use cpu::cpu;
+pub use cpu::{Weights, cpu, scratch_len, sums};
 pub use reference::reference;
 
 /// Shape of a quantised linear layer.

@@ -1,6 +1,6 @@
 //! Prefixes of none, one and five tokens; odd patches; both weight types.
 
-use super::{Params, call, cpu, reference};
+use super::{Params, call, cpu, reference, scratch_len};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
@@ -59,7 +59,19 @@ fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usi
             let mut out = vec![f32::NAN; table.len()];
             // In parts of seven tokens, as threads would share them.
             for (part, out) in out.chunks_mut(7 * embed_dim).enumerate() {
-                cpu(level, &params, &x, weight.panels(), &table, part * 7, out);
+                let first = part * 7;
+                let patches = &x[first.saturating_sub(prefix) * patch_dim..];
+                let mut scratch = vec![f32::NAN; scratch_len(&params)];
+                cpu(
+                    level,
+                    &params,
+                    patches,
+                    weight.panels(),
+                    &table,
+                    first,
+                    &mut scratch,
+                    out,
+                );
             }
             vec![Values::F32(out)]
         }),

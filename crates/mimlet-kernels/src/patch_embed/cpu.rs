@@ -1,11 +1,31 @@
-//! Patch embedding as a product with panels, added to the table.
+//! Patch embedding as products with panels, starting from the table.
+//!
+//! Products are not fused with their additions: whatever the machine, an encoder whose blocks compute
+//! with integers starts from the same bits.
 
 use super::Params;
-use crate::panel::{Panels, Rows, multiply_add};
-use crate::simd::Level;
+use crate::epilogue::{Epilogue, Outputs};
+use crate::linear::each_panel;
+use crate::panel::{Panels, WIDTH, of_panel};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+
+/// Floats of scratch an embedding needs: a panel of halves, widened.
+#[must_use]
+pub fn scratch_len(params: &Params) -> usize {
+    if params.half {
+        params.patch_dim * WIDTH
+    } else {
+        0
+    }
+}
 
 /// Writes tokens `first..` of the residual stream to `out` `[tokens, embed_dim]`, as many as `out`
-/// holds; `patches` is `[patches, patch_dim]`, `table` `[prefix + patches, embed_dim]`.
+/// holds. `patches` holds the patches of those tokens, `[patches, patch_dim]`: prefix tokens have
+/// none. `table` is `[prefix + patches, embed_dim]`; `scratch` is [`scratch_len`] long.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "an op's operands, as every op takes them"
+)]
 pub fn cpu(
     level: Level,
     params: &Params,
@@ -13,25 +33,52 @@ pub fn cpu(
     weight: Panels<'_>,
     table: &[f32],
     first: usize,
+    scratch: &mut [f32],
     out: &mut [f32],
 ) {
-    out.copy_from_slice(&table[first * params.embed_dim..][..out.len()]);
-    let skipped = params
-        .prefix
-        .saturating_sub(first)
-        .min(out.len() / params.embed_dim);
-    let out = &mut out[skipped * params.embed_dim..];
-    let rows = out.len() / params.embed_dim;
-    if rows == 0 {
-        return;
-    }
+    let dim = params.embed_dim;
+    let table = &table[first * dim..][..out.len()];
+    let prefix = params.prefix.saturating_sub(first).min(out.len() / dim) * dim;
+    out[..prefix].copy_from_slice(&table[..prefix]);
+    let (table, out) = (&table[prefix..], &mut out[prefix..]);
     let x = Rows {
-        values: &patches[(first + skipped - params.prefix) * params.patch_dim..],
+        values: patches,
         stride: params.patch_dim,
+        count: out.len() / dim,
     };
-    let shape = [rows, params.patch_dim, params.embed_dim];
-    level.vectorize(
-        #[inline(always)]
-        || multiply_add(x, weight, shape, out, params.embed_dim),
-    );
+    let k = params.patch_dim;
+    let mut sink = Sink {
+        table,
+        first_panel: 0,
+        outputs: Outputs {
+            y: out,
+            channels: dim,
+            epilogue: Epilogue::Store,
+        },
+    };
+    each_panel(weight, k, level, scratch, |first, columns| {
+        sink.first_panel = first;
+        float_products::<false>(level, x, FloatPanels { columns, k }, &mut sink);
+    });
+}
+
+/// Sums begin with the table.
+struct Sink<'a> {
+    table: &'a [f32],
+    first_panel: usize,
+    outputs: Outputs<'a>,
+}
+
+impl FloatSink for Sink<'_> {
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+        let dim = self.outputs.channels;
+        let table = &self.table[row * dim..][..dim];
+        V::load(&of_panel(table, self.first_panel + panel))
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+        self.outputs.write(row, self.first_panel + panel, sums)
+    }
 }

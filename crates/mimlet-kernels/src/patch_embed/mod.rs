@@ -12,7 +12,7 @@ mod reference;
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
-pub use cpu::cpu;
+pub use cpu::{cpu, scratch_len};
 pub use reference::reference;
 
 /// Shape of a patch embedding.

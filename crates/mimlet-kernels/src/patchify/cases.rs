@@ -41,7 +41,7 @@ fn case((height, width, patch): (usize, usize, usize)) -> Case {
         }],
         cpu: at_each_level(|_| {
             let mut patches = vec![f32::NAN; image.len()];
-            cpu(&params, &image, &mut patches);
+            cpu(&params, &image, 0, &mut patches);
             vec![Values::F32(patches)]
         }),
     }

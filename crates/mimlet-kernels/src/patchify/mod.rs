@@ -9,7 +9,7 @@ mod reference;
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
-pub use cpu::cpu;
+pub use cpu::{Values, cpu, from_pixels};
 pub use reference::reference;
 
 /// Shape of the image and its patches.

@@ -2,7 +2,7 @@
 
 use super::{Params, row_words};
 use crate::lanes;
-use crate::math::{clamp, round_ties_even};
+use crate::math::{clamp, round_ties_even, whole};
 use crate::simd::Level;
 
 /// Writes the quantised rows `[rows, row_words]` of `x` `[rows, dim]`.
@@ -35,7 +35,11 @@ pub fn cpu(level: Level, params: &Params, x: &[f32], quantized: &mut [u32]) {
 fn quantize(x: &[f32], zero_point: f32, steps: f32, bytes: &mut [i8]) {
     let (bytes, padding) = bytes.split_at_mut(x.len());
     for (byte, &value) in bytes.iter_mut().zip(x) {
-        *byte = clamp(round_ties_even(value * steps) - zero_point, -127.0, 127.0) as i32 as i8;
+        *byte = whole(clamp(
+            round_ties_even(value * steps) - zero_point,
+            -127.0,
+            127.0,
+        )) as i8;
     }
     padding.fill(0);
 }

@@ -1,21 +1,37 @@
 //! SIMD levels: which instructions the CPU versions are compiled for and run with.
 //!
-//! Kernels are plain loops over arrays; `Level::vectorize` compiles them once per level. No level
-//! fuses a multiply with an add, and sums keep one order, so every level gives the same bits.
+//! Plain loops over arrays are compiled once per level by `Level::vectorize`. Products, where the
+//! time goes, are tiles of registers: [`float_tile`], [`pair_tile`] and [`quad_tile`] say in which
+//! order things are multiplied and added, once for all machines; a file per instruction set says
+//! what one such step is there.
 #![allow(
     unsafe_code,
-    reason = "calling code compiled for instructions found at run time"
+    reason = "instructions found at run time, and loads that a tile's loops keep in bounds"
 )]
 
-#[cfg(target_arch = "x86_64")]
-mod x86_64;
-#[cfg(target_arch = "x86_64")]
-mod x86_64_q4;
-
+mod float_tile;
+mod lanes16;
 mod level;
-mod q4;
-mod q8;
+mod nibble_tile;
+mod pair_tile;
+mod portable;
+mod products;
+mod quad_tile;
+mod tile;
 
-pub use level::Level;
-pub(crate) use q4::{CHUNK, Q4Chunk, q4_rows, q4_weight_sums};
-pub(crate) use q8::{Q8Rows, q8_rows, q8_weight_sums};
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+
+pub(crate) use float_tile::{FloatPanels, Rows};
+pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+pub use level::{Level, UnknownLevel};
+pub(crate) use nibble_tile::NibblePanel;
+pub(crate) use pair_tile::PairRows;
+pub(crate) use products::{
+    byte_products, float_products, nibble_products, pair_products, widen_bytes, widen_halves,
+};
+pub(crate) use quad_tile::ByteRows;

@@ -1,30 +1,39 @@
-//! The CPU backend: walks the plan, sharing each step's rows out among threads.
+//! The CPU backend: runs the plan in segments, sharing the rows of each out among threads.
 
+mod block;
+mod program;
+mod shares;
 mod threads;
 mod weights;
-mod workspace;
 
 use crate::backend::{Backend, BackendError, Encoding};
 use crate::plan::{BufferId, Plan, PlanError, Step};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use block::{Block, Image, Shared, zeros};
 use core::fmt;
-use mimlet_format::Model;
-use mimlet_kernels::Level;
+use core::mem;
+use mimlet_format::{AlignedBytes, Model, Preprocess};
+use mimlet_kernels::{Level, attention, linear, linear_q4, linear_q8, patch_embed, patchify};
+use program::{Numbers, Packs, Segment, segments};
+use threads::{Threads, Worker};
 pub(crate) use weights::centroids_of;
-
-use threads::Threads;
-use weights::Weights;
-use workspace::Workspace;
 
 /// Runs a plan on the CPU. Weights stay where the file has them; buffers and scratch are allocated
 /// once.
+///
+/// Rows are cut into blocks that fit a core's cache. A block runs through all steps from one layer's
+/// attention to the next's keys and values on its own, so threads meet once a layer.
 pub struct CpuBackend<'m> {
+    level: Level,
     threads: Threads,
-    steps: Vec<(Step, Weights<'m>)>,
-    workspace: Workspace,
-    image: BufferId,
+    segments: Vec<Segment<'m>>,
+    workers: Vec<Worker>,
+    /// Keys and values of each block, for the attention of the running segment.
+    packed: Vec<AlignedBytes>,
+    block_rows: usize,
+    prefix: usize,
     features: BufferId,
     tokens: Option<(BufferId, BufferId)>,
 }
@@ -32,7 +41,7 @@ pub struct CpuBackend<'m> {
 impl fmt::Debug for CpuBackend<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CpuBackend")
-            .field("steps", &self.steps.len())
+            .field("segments", &self.segments.len())
             .field("describe", &self.describe())
             .finish_non_exhaustive()
     }
@@ -51,15 +60,97 @@ impl<'m> CpuBackend<'m> {
         threads: usize,
     ) -> Result<Self, PlanError> {
         let threads = Threads::new(threads);
-        let step = |step: &Step| Ok((*step, Weights::of(model, step)?));
+        let segments = segments(model, plan, level)?;
+        let tokens = plan.config().tokens() as usize;
+        let block_rows = shares::block_rows(tokens, threads.count());
+        let packs = segments.iter().filter_map(|segment| segment.packs);
+        let packed = |rows: usize| packs.clone().map(|packs| packed_len(&packs, rows)).max();
+        let block = |first: usize| {
+            let rows = first..tokens.min(first + block_rows);
+            let packed = packed(rows.len()).unwrap_or(0);
+            Block::new(plan, rows, packed)
+        };
+        let scratch = plan
+            .steps()
+            .iter()
+            .map(|step| scratch_len(level, step, block_rows));
+        let scratch = scratch.max().unwrap_or(0);
+        let worker = |worker| {
+            let rows = shares::worker_rows(tokens, block_rows, threads.count(), worker);
+            Worker {
+                blocks: rows.step_by(block_rows).map(block).collect(),
+                scratch: zeros(scratch),
+            }
+        };
+        let workers: Vec<Worker> = (0..threads.count()).map(worker).collect();
+        let blocks = workers.iter().flat_map(|worker| &worker.blocks);
         Ok(Self {
-            steps: plan.steps().iter().map(step).collect::<Result<_, _>>()?,
-            workspace: Workspace::new(plan, level, threads.count()),
+            level,
+            packed: blocks.map(|block| zeros(block.packed.len() / 4)).collect(),
             threads,
-            image: plan.image(),
+            segments,
+            workers,
+            block_rows,
+            prefix: plan.config().prefix_tokens() as usize,
             features: plan.features(),
             tokens: plan.tokens(),
         })
+    }
+
+    fn run_on(&mut self, image: Image<'_>, encoding: &mut Encoding) {
+        let Self {
+            threads,
+            segments,
+            workers,
+            packed,
+            ..
+        } = self;
+        let (level, block_rows) = (self.level, self.block_rows);
+        // One entry into the pool an image: its threads then share each segment without waking anew.
+        threads.enter(|| {
+            for segment in segments.iter() {
+                let shared = Shared {
+                    level,
+                    image,
+                    packed,
+                    block_rows,
+                };
+                threads.run(workers, segment, shared);
+                let blocks = workers.iter_mut().flat_map(|worker| &mut worker.blocks);
+                for (packed, block) in packed.iter_mut().zip(blocks) {
+                    mem::swap(packed, &mut block.packed);
+                }
+            }
+        });
+        for block in workers.iter().flat_map(|worker| &worker.blocks) {
+            encoding.fill_rows(block.tokens.start, self.prefix, block.floats(self.features));
+            if let Some((tokens, distances)) = self.tokens {
+                let first = block.patches.start;
+                encoding.fill_tokens(first, block.words(tokens), block.floats(distances));
+            }
+        }
+    }
+}
+
+/// Words of a block's packed keys and values.
+fn packed_len(packs: &Packs, rows: usize) -> usize {
+    match packs.numbers {
+        Numbers::Floats => attention::float::packed_len(&packs.params, rows),
+        Numbers::Integers => attention::integer::packed_len(&packs.params, rows),
+    }
+}
+
+/// Words of scratch a step needs for a block of `rows` rows.
+fn scratch_len(level: Level, step: &Step, rows: usize) -> usize {
+    match step {
+        Step::PatchEmbed { params, .. } => patch_embed::scratch_len(params),
+        Step::Linear { params, .. } => linear::scratch_len(params),
+        Step::LinearQ8 { params, .. } => linear_q8::scratch_len(level, params, rows),
+        Step::LinearQ4 { params, .. } => linear_q4::scratch_len(params, rows),
+        Step::Attention { params, .. } => {
+            attention::float::scratch_len(params).max(attention::integer::scratch_len(params))
+        }
+        _ => 0,
     }
 }
 
@@ -67,30 +158,23 @@ impl Backend for CpuBackend<'_> {
     fn describe(&self) -> String {
         let threads = self.threads.count();
         let plural = if threads == 1 { "" } else { "s" };
-        format!(
-            "cpu {}, {threads} thread{plural}",
-            self.workspace.level().name()
-        )
+        format!("cpu {}, {threads} thread{plural}", self.level.name())
     }
 
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
-        let Self {
-            threads,
-            steps,
-            workspace,
-            ..
-        } = self;
-        workspace.floats_mut(self.image).copy_from_slice(image);
-        // One entry into the pool an image: its threads then share each step without waking anew.
-        threads.enter(|| {
-            for (step, weights) in steps.iter() {
-                workspace.step(threads, step, weights);
-            }
-        });
-        let tokens = self
-            .tokens
-            .map(|(tokens, distances)| (workspace.words(tokens), workspace.floats(distances)));
-        encoding.fill(workspace.floats(self.features), tokens);
+        self.run_on(Image::Floats(image), encoding);
+        Ok(())
+    }
+
+    fn run_pixels(
+        &mut self,
+        pixels: &[u8],
+        preprocess: &Preprocess,
+        _input: &mut [f32],
+        encoding: &mut Encoding,
+    ) -> Result<(), BackendError> {
+        let values = patchify::Values::new(preprocess.mean, preprocess.std);
+        self.run_on(Image::Pixels(pixels, &values), encoding);
         Ok(())
     }
 }

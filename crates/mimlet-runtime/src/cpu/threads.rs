@@ -1,11 +1,29 @@
-//! Shares rows out among threads. Every row is computed the same way whoever computes it, so the
-//! number of threads never changes a result.
+//! Threads, each with blocks of rows of its own. Every row is computed the same way whoever computes
+//! it, so the number of threads never changes a result.
 
-/// Rows are handed out in multiples of this, the height of the kernels' register tiles.
-const TILE_ROWS: usize = 6;
+use super::block::{Block, Shared};
+use super::program::Segment;
+use alloc::vec::Vec;
+use mimlet_format::AlignedBytes;
 
 /// More threads than this are not used.
 const MAX_THREADS: usize = 64;
+
+/// A thread's blocks, and its scratch.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) blocks: Vec<Block>,
+    pub(super) scratch: AlignedBytes,
+}
+
+impl Worker {
+    fn run(&mut self, segment: &Segment<'_>, shared: Shared<'_>) {
+        for block in &mut self.blocks {
+            let scratch = bytemuck::cast_slice_mut(&mut self.scratch);
+            block.run(segment, shared, scratch);
+        }
+    }
+}
 
 /// A pool of threads, or just the caller's.
 #[derive(Debug)]
@@ -54,51 +72,20 @@ impl Threads {
         f()
     }
 
-    /// Calls `f(first_row, rows)` for each thread's share of the rows of `data`.
-    pub(super) fn rows<T: Send>(
-        &self,
-        data: &mut [T],
-        row_len: usize,
-        f: impl Fn(usize, &mut [T]) + Sync,
-    ) {
-        self.rows_with(
-            data,
-            row_len,
-            &mut [(); MAX_THREADS],
-            1,
-            |first, rows, _| f(first, rows),
-        );
-    }
-
-    /// As [`Threads::rows`], with `scratch_len` items of scratch of its own for each share.
-    pub(super) fn rows_with<T: Send, S: Send>(
-        &self,
-        data: &mut [T],
-        row_len: usize,
-        scratch: &mut [S],
-        scratch_len: usize,
-        f: impl Fn(usize, &mut [T], &mut [S]) + Sync,
-    ) {
-        let rows = data
-            .len()
-            .div_ceil(row_len)
-            .div_ceil(self.count)
-            .next_multiple_of(TILE_ROWS);
+    /// Runs a segment on all workers.
+    pub(super) fn run(&self, workers: &mut [Worker], segment: &Segment<'_>, shared: Shared<'_>) {
         #[cfg(feature = "std")]
         if self.pool.is_some() {
-            use rayon::iter::{IndexedParallelIterator, ParallelIterator};
-            use rayon::slice::ParallelSliceMut;
-            return data
-                .par_chunks_mut(rows * row_len)
-                .zip(scratch.par_chunks_mut(scratch_len))
-                .enumerate()
-                .for_each(|(index, (data, scratch))| f(index * rows, data, scratch));
+            use rayon::iter::{
+                IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator,
+            };
+            return workers
+                .par_iter_mut()
+                .with_max_len(1)
+                .for_each(|worker| worker.run(segment, shared));
         }
-        let shares = data
-            .chunks_mut(rows * row_len)
-            .zip(scratch.chunks_mut(scratch_len));
-        for (index, (data, scratch)) in shares.enumerate() {
-            f(index * rows, data, scratch);
+        for worker in workers {
+            worker.run(segment, shared);
         }
     }
 }

@@ -1,30 +1,75 @@
 //! The tensors of each step, found once.
 
 use crate::plan::{PlanError, Step};
+use alloc::vec;
+use alloc::vec::Vec;
 use mimlet_format::{DType, Model, TensorRole, TensorView};
 use mimlet_kernels::nearest_centroid::Centroids;
 use mimlet_kernels::panel::Panels;
+use mimlet_kernels::{Level, linear_q4, linear_q8};
 
 /// The tensors of a step, in the file's memory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Weights<'m> {
     /// A step without tensors.
     None,
     /// Float weights and bias, or token table.
     Float(Panels<'m>, &'m [f32]),
-    /// Byte weights, scales and biases.
-    Bytes(&'m [i8], [&'m [f32]; 2]),
-    /// 4-bit weights, bits of their groups' f16 scales, and biases.
-    Nibbles(&'m [u8], &'m [u16], &'m [f32]),
+    /// Byte weights.
+    Bytes(Bytes<'m>),
+    /// 4-bit weights.
+    Nibbles(Nibbles<'m>),
     /// Gain and offset.
     Norm(&'m [f32], &'m [f32]),
     /// Centroids.
     Centroids(Centroids<'m>),
 }
 
+/// A layer of bytes, in the file's memory but for the sums.
+#[derive(Debug)]
+pub(super) struct Bytes<'m> {
+    weight: &'m [i8],
+    scale: &'m [f32],
+    bias: &'m [f32],
+    sums: Vec<i32>,
+}
+
+impl Bytes<'_> {
+    /// The layer's tensors.
+    pub(super) fn get(&self) -> linear_q8::Weights<'_> {
+        linear_q8::Weights {
+            weight: self.weight,
+            scale: self.scale,
+            bias: self.bias,
+            sums: &self.sums,
+        }
+    }
+}
+
+/// A layer of 4-bit weights, in the file's memory but for the sums.
+#[derive(Debug)]
+pub(super) struct Nibbles<'m> {
+    weight: &'m [u8],
+    scales: &'m [u16],
+    bias: &'m [f32],
+    sums: Vec<f32>,
+}
+
+impl Nibbles<'_> {
+    /// The layer's tensors.
+    pub(super) fn get(&self) -> linear_q4::Weights<'_> {
+        linear_q4::Weights {
+            weight: self.weight,
+            scales: self.scales,
+            bias: self.bias,
+            sums: &self.sums,
+        }
+    }
+}
+
 impl<'m> Weights<'m> {
     /// The tensors of a step.
-    pub(super) fn of(model: &Model<'m>, step: &Step) -> Result<Self, PlanError> {
+    pub(super) fn of(model: &Model<'m>, step: &Step, level: Level) -> Result<Self, PlanError> {
         Ok(match *step {
             Step::PatchEmbed {
                 weight,
@@ -37,27 +82,42 @@ impl<'m> Weights<'m> {
                 ..
             } => Self::Float(panels(model, weight)?, floats(model, vector)?),
             Step::LinearQ8 {
+                ref params,
                 weight,
                 scale,
                 bias,
                 ..
-            } => Self::Bytes(
-                bytes(model, weight)?,
-                [floats(model, scale)?, floats(model, bias)?],
-            ),
+            } => {
+                let weight = bytes(model, weight)?;
+                let mut sums = vec![0; params.outputs];
+                linear_q8::sums(level, params, weight, &mut sums);
+                Self::Bytes(Bytes {
+                    weight,
+                    scale: floats(model, scale)?,
+                    bias: floats(model, bias)?,
+                    sums,
+                })
+            }
             Step::LayerNorm { weight, bias, .. } => {
                 Self::Norm(floats(model, weight)?, floats(model, bias)?)
             }
             Step::LinearQ4 {
+                ref params,
                 weight,
                 scale,
                 bias,
                 ..
-            } => Self::Nibbles(
-                nibbles(model, weight)?,
-                halves(model, scale)?,
-                floats(model, bias)?,
-            ),
+            } => {
+                let (weight, scales) = (nibbles(model, weight)?, halves(model, scale)?);
+                let mut sums = vec![0.0; params.outputs];
+                linear_q4::sums(level, params, weight, scales, &mut sums);
+                Self::Nibbles(Nibbles {
+                    weight,
+                    scales,
+                    bias: floats(model, bias)?,
+                    sums,
+                })
+            }
             Step::NearestCentroid { .. } => Self::Centroids(centroids_of(model)?),
             _ => Self::None,
         })

@@ -29,6 +29,21 @@ pub struct BufferSpec {
     pub name: &'static str,
     /// Length in words.
     pub words: usize,
+    /// What its rows belong to.
+    pub per: Per,
+    /// Words of one row.
+    pub row_words: usize,
+}
+
+/// What a row of a buffer belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// The image: the buffer has one row.
+    Image,
+    /// A token, prefix tokens included.
+    Token,
+    /// A patch.
+    Patch,
 }
 
 impl BufferSpec {

@@ -93,11 +93,15 @@ fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
     {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
-        let expected = encoder(&model, Level::BASELINE, 1)
-            .encode(&random.image)
-            .unwrap()
-            .clone();
+        // Blocks of integers compute no product of floats that a machine might fuse.
+        let integers = matches!(index, 2 | 3);
         for level in Level::available() {
+            let alike = |other: &Level| integers || other.fuses() == level.fuses();
+            let first = Level::available().find(alike).unwrap();
+            let expected = encoder(&model, first, 1)
+                .encode(&random.image)
+                .unwrap()
+                .clone();
             for threads in [1, 2, 3, 7] {
                 let mut encoder = encoder(&model, level, threads);
                 encoder.encode(&vec![0.5; random.image.len()]).unwrap();

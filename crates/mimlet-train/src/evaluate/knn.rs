@@ -3,7 +3,7 @@
 //! cosine similarity `s` vote for their classes with weight `exp(s / temperature)`.
 
 use mimlet_kernels::panel::{Panels, WIDTH, len16, pack16};
-use mimlet_kernels::{Level, linear};
+use mimlet_kernels::{Epilogue, Level, linear};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +149,8 @@ fn products(level: Level, queries: &[f32], panels: &[f32], [dim, columns]: [usiz
         queries,
         Panels::F32(panels),
         &zeros,
+        Epilogue::Store,
+        &mut [],
         &mut out,
     );
     out

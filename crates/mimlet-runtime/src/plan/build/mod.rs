@@ -2,7 +2,7 @@
 
 mod linear;
 
-use super::{BufferId, BufferSpec, Plan, PlanError, Step, rows_of};
+use super::{BufferId, BufferSpec, Per, Plan, PlanError, Step, rows_of};
 use alloc::vec::Vec;
 use linear::Layer;
 use mimlet_format::{
@@ -93,16 +93,25 @@ impl<'a> Builder<'a> {
             buffers: Vec::from([BufferSpec {
                 name: "image",
                 words,
+                per: Per::Image,
+                row_words: words,
             }]),
             steps: Vec::new(),
             image: BufferId(0),
         }
     }
 
-    fn buffer(&mut self, name: &'static str, rows: u32, row_words: usize) -> BufferId {
+    fn buffer(&mut self, name: &'static str, per: Per, row_words: usize) -> BufferId {
+        let rows = match per {
+            Per::Image => 1,
+            Per::Token => self.config.tokens(),
+            Per::Patch => self.config.patches(),
+        };
         self.buffers.push(BufferSpec {
             name,
             words: rows as usize * row_words,
+            per,
+            row_words,
         });
         BufferId(self.buffers.len() - 1)
     }
@@ -134,7 +143,7 @@ impl<'a> Builder<'a> {
             width,
             patch: self.config.patch_size as usize,
         };
-        let patches = self.buffer("patches", self.config.patches(), params.patch_dim());
+        let patches = self.buffer("patches", Per::Patch, params.patch_dim());
         self.steps.push(Step::Patchify {
             params,
             image: self.image,
@@ -153,7 +162,7 @@ impl<'a> Builder<'a> {
             half: self.is_half(weight)?,
         };
         self.dtype(table)?;
-        let out = self.buffer("stream", self.config.tokens(), params.embed_dim);
+        let out = self.buffer("stream", Per::Token, params.embed_dim);
         self.steps.push(Step::PatchEmbed {
             params,
             patches,
@@ -165,7 +174,7 @@ impl<'a> Builder<'a> {
     }
 
     fn block_buffers(&mut self) -> BlockBuffers {
-        let (tokens, dim) = (self.config.tokens(), self.config.embed_dim as usize);
+        let dim = self.config.embed_dim as usize;
         let mlp_dim = self.config.mlp_dim as usize;
         let multiplies_bytes = |entry: &TensorEntry| {
             matches!(entry.role, TensorRole::Block { .. })
@@ -177,10 +186,10 @@ impl<'a> Builder<'a> {
             0
         };
         BlockBuffers {
-            normed: self.buffer("normed", tokens, dim),
-            wide: self.buffer("wide", tokens, mlp_dim.max(3 * dim)),
-            branch: self.buffer("branch", tokens, dim),
-            quantized: self.buffer("quantized", tokens, row_words),
+            normed: self.buffer("normed", Per::Token, dim),
+            wide: self.buffer("wide", Per::Token, mlp_dim.max(3 * dim)),
+            branch: self.buffer("branch", Per::Token, dim),
+            quantized: self.buffer("quantized", Per::Token, row_words),
         }
     }
 
@@ -299,8 +308,8 @@ impl<'a> Builder<'a> {
             dim: dim as usize,
             centroids: codebook.size as usize,
         };
-        let tokens = self.buffer("tokens", rows, 1);
-        let distances = self.buffer("distances", rows, 2);
+        let tokens = self.buffer("tokens", Per::Patch, 1);
+        let distances = self.buffer("distances", Per::Patch, 2);
         let centroids = TensorRole::Centroids;
         self.steps.push(Step::NearestCentroid {
             params,

@@ -1,0 +1,240 @@
+//! Attention in f32: two products with panels per head, the exponentials of each row between them.
+
+use super::Params;
+use super::softmax::{blocks, exponentials};
+use crate::panel::{WIDTH, len16, of_panel};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+use core::ops::Range;
+
+/// Queries handled together.
+const QUERIES: usize = 48;
+
+/// Floats of a block's packed keys and values, for a block of `rows` tokens.
+#[must_use]
+pub fn packed_len(params: &Params, rows: usize) -> usize {
+    params.heads * head_len(params, rows)
+}
+
+/// Floats of one head in a packed block: keys as panels `[rows, head_dim]`, values as panels
+/// `[head_dim, rows]`.
+fn head_len(params: &Params, rows: usize) -> usize {
+    len16(rows, params.head_dim) + len16(params.head_dim, rows)
+}
+
+/// Floats of scratch for [`attend`]: the scores of some queries.
+#[must_use]
+pub fn scratch_len(params: &Params) -> usize {
+    QUERIES * scores_stride(params)
+}
+
+fn scores_stride(params: &Params) -> usize {
+    params.tokens.next_multiple_of(WIDTH)
+}
+
+/// Packs the keys and values of a block: `qkv` is `[rows, 3 * dim]`, `packed` [`packed_len`] long.
+pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
+    let &Params { head_dim, .. } = params;
+    let dim = params.dim();
+    let rows = qkv.len() / (3 * dim);
+    for (head, packed) in packed.chunks_exact_mut(head_len(params, rows)).enumerate() {
+        let (keys, values) = packed.split_at_mut(len16(rows, head_dim));
+        keys[(rows / WIDTH) * WIDTH * head_dim..].fill(0.0);
+        values[(head_dim / WIDTH) * WIDTH * rows..].fill(0.0);
+        for (row, qkv) in qkv.chunks_exact(3 * dim).enumerate() {
+            let key = &qkv[dim + head * head_dim..][..head_dim];
+            let panel = &mut keys[row / WIDTH * WIDTH * head_dim..];
+            for (column, &value) in panel.chunks_exact_mut(WIDTH).zip(key) {
+                column[row % WIDTH] = value;
+            }
+            let value = &qkv[2 * dim + head * head_dim..][..head_dim];
+            for (panel, value) in value.chunks(WIDTH).enumerate() {
+                let start = (panel * rows + row) * WIDTH;
+                values[start..start + value.len()].copy_from_slice(value);
+            }
+        }
+    }
+}
+
+/// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
+/// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
+/// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
+pub fn attend<'p>(
+    level: Level,
+    params: &Params,
+    qkv: &[f32],
+    packed: impl Fn(usize) -> &'p [f32] + Copy,
+    block_rows: usize,
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    let dim = params.dim();
+    let queries = qkv.chunks(QUERIES * 3 * dim);
+    for (qkv, out) in queries.zip(out.chunks_mut(QUERIES * dim)) {
+        for head in 0..params.heads {
+            let keys = Keys {
+                packed,
+                block_rows,
+                head,
+            };
+            let count = out.len() / dim;
+            let scores = &mut scratch[..count * scores_stride(params)];
+            keys.score(level, params, qkv, scores);
+            level.vectorize(
+                #[inline(always)]
+                || {
+                    for row in scores.chunks_exact_mut(scores_stride(params)) {
+                        weigh(params, row);
+                    }
+                },
+            );
+            keys.mix(level, params, scores, out);
+        }
+    }
+}
+
+/// The packed keys and values of a head.
+#[derive(Clone, Copy)]
+struct Keys<F> {
+    packed: F,
+    block_rows: usize,
+    head: usize,
+}
+
+impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
+    /// Each block's first token, keys `[panels][head_dim][16]` and values `[panels][rows][16]`.
+    fn blocks(self, params: &Params) -> impl Iterator<Item = (usize, usize, &'a [f32], &'a [f32])> {
+        let params = *params;
+        let blocks = blocks(&params, self.block_rows).enumerate();
+        blocks.map(move |(index, rows)| {
+            let block = &(self.packed)(index)[..packed_len(&params, rows)];
+            let len = head_len(&params, rows);
+            let of_head = &block[self.head * len..][..len];
+            let (keys, values) = of_head.split_at(len16(rows, params.head_dim));
+            (index * self.block_rows, rows, keys, values)
+        })
+    }
+
+    /// Writes `q k^T / sqrt(head_dim)`.
+    fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
+        let stride = scores_stride(params);
+        let scale = params.scale();
+        let queries = Rows {
+            values: &qkv[self.head * params.head_dim..],
+            stride: 3 * params.dim(),
+            count: scores.len() / stride,
+        };
+        for (first, _, keys, _) in self.blocks(params) {
+            let panels = FloatPanels {
+                columns: keys.as_chunks().0,
+                k: params.head_dim,
+            };
+            let mut sink = Scores {
+                scores,
+                stride,
+                first,
+                scale,
+            };
+            float_products::<true>(level, queries, panels, &mut sink);
+        }
+    }
+
+    /// Writes the values mixed by the weights.
+    fn mix(self, level: Level, params: &Params, weights: &[f32], out: &mut [f32]) {
+        let (dim, head_dim) = (params.dim(), params.head_dim);
+        let stride = scores_stride(params);
+        for row in out.chunks_exact_mut(dim) {
+            row[self.head * head_dim..][..head_dim].fill(0.0);
+        }
+        for (first, rows, _, values) in self.blocks(params) {
+            let rows_of_weights = Rows {
+                values: &weights[first..],
+                stride,
+                count: weights.len() / stride,
+            };
+            let panels = FloatPanels {
+                columns: values.as_chunks().0,
+                k: rows,
+            };
+            let from = self.head * head_dim;
+            let columns = from..from + head_dim;
+            let mut sink = Mixture { out, dim, columns };
+            float_products::<true>(level, rows_of_weights, panels, &mut sink);
+        }
+    }
+}
+
+/// Scores of a block's keys, from key `first` on.
+struct Scores<'a> {
+    scores: &'a mut [f32],
+    stride: usize,
+    first: usize,
+    scale: f32,
+}
+
+impl FloatSink for Scores<'_> {
+    #[inline(always)]
+    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+        V::splat(0.0)
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+        let at = row * self.stride + self.first + panel * WIDTH;
+        if let Some(scores) = self.scores[at..].first_chunk_mut() {
+            sums.mul(V::splat(self.scale)).store(scores)
+        }
+    }
+}
+
+/// A head's columns of the outputs, to which each block's values are added.
+struct Mixture<'a> {
+    out: &'a mut [f32],
+    dim: usize,
+    columns: Range<usize>,
+}
+
+impl FloatSink for Mixture<'_> {
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+        let out = &self.out[row * self.dim..][self.columns.clone()];
+        V::load(&of_panel(out, panel))
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+        let out = &mut self.out[row * self.dim..][self.columns.clone()][panel * WIDTH..];
+        if let Some(out) = out.first_chunk_mut() {
+            sums.store(out);
+            return;
+        }
+        let mut lanes = [0.0; WIDTH];
+        sums.store(&mut lanes);
+        let columns = out.len();
+        out.copy_from_slice(&lanes[..columns]);
+    }
+}
+
+/// Turns a row of scores into weights that sum to 1.
+#[inline(always)]
+fn weigh(params: &Params, row: &mut [f32]) {
+    let row = &mut row[..params.tokens];
+    let inverse = 1.0 / exponentials(row);
+    for weight in row {
+        *weight *= inverse;
+    }
+}
+
+/// Floats of scratch for [`cpu`].
+#[must_use]
+pub fn whole_len(params: &Params) -> usize {
+    packed_len(params, params.tokens) + scratch_len(params)
+}
+
+/// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
+/// `out` `[tokens, dim]`, `scratch` [`whole_len`].
+pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out: &mut [f32]) {
+    let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
+    pack(params, qkv, packed);
+    let block_rows = params.tokens.next_multiple_of(WIDTH);
+    attend(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+}

@@ -1,0 +1,54 @@
+//! What a linear layer does with its outputs.
+
+use crate::gelu;
+use crate::panel::WIDTH;
+use crate::simd::{Floats16, Level};
+
+/// The op that follows a linear layer, on outputs that are still in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epilogue {
+    /// None: outputs are written.
+    Store,
+    /// GELU, as [`crate::gelu`] computes it.
+    Gelu,
+    /// The output is added to what is there, as [`crate::residual`] does.
+    Add,
+}
+
+/// Where a linear layer's outputs go.
+pub(crate) struct Outputs<'a> {
+    /// `[rows, channels]`.
+    pub(crate) y: &'a mut [f32],
+    pub(crate) channels: usize,
+    pub(crate) epilogue: Epilogue,
+}
+
+impl Outputs<'_> {
+    /// Writes the outputs of a row for one panel's channels.
+    #[inline(always)]
+    pub(crate) fn write<F: Floats16>(&mut self, row: usize, panel: usize, outputs: F) {
+        let y = &mut self.y[row * self.channels..][..self.channels][panel * WIDTH..];
+        let add = self.epilogue == Epilogue::Add;
+        if let Some(y) = y.first_chunk_mut() {
+            let outputs = if add {
+                F::load(y).add(outputs)
+            } else {
+                outputs
+            };
+            outputs.store(y);
+            return;
+        }
+        let mut lanes = [0.0; WIDTH];
+        outputs.store(&mut lanes);
+        for (y, output) in y.iter_mut().zip(lanes) {
+            *y = if add { *y + output } else { output };
+        }
+    }
+
+    /// Does what is left when all outputs are written.
+    pub(crate) fn finish(self, level: Level) {
+        if self.epilogue == Epilogue::Gelu {
+            gelu::cpu(level, self.y);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Half-precision numbers, many at a time.
+
+use crate::math::f16_to_f32;
+use crate::simd::Level;
+
+/// Writes the values of f16 bits to `floats`, exactly.
+///
+/// ```
+/// use mimlet_kernels::{Level, halves};
+/// let mut floats = [0.0; 2];
+/// halves::widen(Level::detect(), &[0x3c00, 0xc000], &mut floats);
+/// assert_eq!(floats, [1.0, -2.0]);
+/// ```
+///
+/// # Panics
+/// When the lengths differ.
+pub fn widen(level: Level, halves: &[u16], floats: &mut [f32]) {
+    assert_eq!(halves.len(), floats.len());
+    let done = crate::simd::widen_halves(level, halves, floats);
+    for (value, &bits) in floats[done..].iter_mut().zip(&halves[done..]) {
+        *value = f16_to_f32(bits);
+    }
+}

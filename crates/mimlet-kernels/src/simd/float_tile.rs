@@ -1,0 +1,92 @@
+//! Products of f32: rows of activations against panels of sixteen weight rows, each sum in the order
+//! of the inputs.
+
+use super::lanes16::{FloatSink, Floats16};
+use super::tile::{by_height, opaque};
+use core::array::from_fn;
+
+/// Rows of floats inside a wider matrix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// Values, from the first of the first row.
+    pub(crate) values: &'a [f32],
+    /// Distance between rows.
+    pub(crate) stride: usize,
+    /// Number of rows.
+    pub(crate) count: usize,
+}
+
+/// Panels of `k` columns, one after another: `[panels][k][16]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FloatPanels<'a> {
+    /// Columns of sixteen.
+    pub(crate) columns: &'a [[f32; 16]],
+    /// Columns of a panel, at least 1.
+    pub(crate) k: usize,
+}
+
+/// Gives `sink` the products of each row with each panel. Tiles are `H` rows high and `P` panels wide.
+///
+/// # Safety
+/// The machine must have the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn products<V: Floats16, const H: usize, const P: usize, const FUSED: bool>(
+    x: Rows<'_>,
+    panels: FloatPanels<'_>,
+    sink: &mut impl FloatSink,
+) {
+    let count = panels.columns.len() / panels.k;
+    let mut panel = 0;
+    while panel + P <= count {
+        // SAFETY: the caller's promise.
+        by_height!(H, x.count, |row, R| unsafe {
+            tile::<V, R, P, FUSED>(x, panels, [row, panel], sink)
+        });
+        panel += P;
+    }
+    while panel < count {
+        // SAFETY: as above.
+        by_height!(H, x.count, |row, R| unsafe {
+            tile::<V, R, 1, FUSED>(x, panels, [row, panel], sink)
+        });
+        panel += 1;
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<V: Floats16, const R: usize, const P: usize, const FUSED: bool>(
+    x: Rows<'_>,
+    panels: FloatPanels<'_>,
+    [row, panel]: [usize; 2],
+    sink: &mut impl FloatSink,
+) {
+    let k = panels.k;
+    let rows: [*const f32; R] = from_fn(|r| opaque(x.values[(row + r) * x.stride..][..k].as_ptr()));
+    let columns: [&[[f32; 16]]; P] = from_fn(|p| &panels.columns[(panel + p) * k..][..k]);
+    // SAFETY: the caller promises the instructions; rows and columns are `k` long.
+    unsafe {
+        let mut sums = [[V::splat(0.0); P]; R];
+        for (r, sums) in sums.iter_mut().enumerate() {
+            for (p, sum) in sums.iter_mut().enumerate() {
+                *sum = sink.start(row + r, panel + p);
+            }
+        }
+        for column in 0..k {
+            let mut weights = [V::splat(0.0); P];
+            for (weights, columns) in weights.iter_mut().zip(columns) {
+                *weights = V::load(columns.get_unchecked(column));
+            }
+            for r in 0..R {
+                let value = V::splat(*rows[r].add(column));
+                for p in 0..P {
+                    sums[r][p] = sums[r][p].add_product::<FUSED>(value, weights[p]);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (p, sum) in sums.into_iter().enumerate() {
+                sink.write(row + r, panel + p, sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Products of bytes with 4-bit weights: exact in i32 within a group of inputs, scaled and summed in
+//! f32 over the groups, in order.
+
+use super::lanes16::{FloatSink, Floats16, Integers16};
+use super::quad_tile::{ByteRows, Quads16};
+use super::tile::{by_height, opaque};
+use core::array::from_fn;
+
+/// What the stored weights 0 to 15 are above the real ones.
+const OFFSET: i32 = 8;
+
+/// Exact products of rows with one group's weights.
+///
+/// # Safety
+/// Every function needs a machine with the instructions of the type's file.
+pub(super) trait Nibbles {
+    /// Sums in registers.
+    type Sums: Integers16;
+    /// Adds to `sums` the products of `R` rows with a group's quads of weights 0 to 15; each row is as
+    /// long as `weights`, at most 16.
+    unsafe fn add_group<const R: usize>(
+        rows: [*const u32; R],
+        weights: &[[u8; 64]],
+        sums: &mut [Self::Sums; R],
+    );
+}
+
+/// Groups by dot products of bytes.
+pub(super) struct ByQuads<V>(core::marker::PhantomData<V>);
+
+impl<V: Quads16> Nibbles for ByQuads<V> {
+    type Sums = V;
+
+    #[inline(always)]
+    unsafe fn add_group<const R: usize>(
+        rows: [*const u32; R],
+        weights: &[[u8; 64]],
+        sums: &mut [V; R],
+    ) {
+        // SAFETY: the caller promises the instructions; rows are as long as `weights`.
+        unsafe {
+            for (index, weights) in weights.iter().enumerate() {
+                let weights = V::nibbles(weights);
+                for r in 0..R {
+                    sums[r] = sums[r].add_products(*rows[r].add(index), weights);
+                }
+            }
+        }
+    }
+}
+
+/// A panel of 4-bit weights, decoded, or some groups of its columns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NibblePanel<'a> {
+    /// Weights plus 8: `[quads][16][4]`.
+    pub(crate) weights: &'a [[u8; 64]],
+    /// The groups' scales.
+    pub(crate) scales: &'a [[f32; 16]],
+    /// Quads of a group: 8 or 16. The last group may be short.
+    pub(crate) group: usize,
+    /// Quads of a row before the panel's first.
+    pub(crate) first_quad: usize,
+}
+
+/// Gives `sink` the products of each row with panel number `panel`, `sum_g (s_g * sum_k x_k w_k)`, group
+/// by group. `group_sums(row, group)` is the sum of a row's bytes in a group of `columns`. Tiles are
+/// `H` rows high.
+///
+/// # Safety
+/// The machine must have the instructions of `N`.
+#[inline(always)]
+pub(super) unsafe fn products<N: Nibbles, const H: usize>(
+    x: ByteRows<'_>,
+    panel: usize,
+    columns: NibblePanel<'_>,
+    group_sums: impl Fn(usize, usize) -> i32,
+    sink: &mut impl FloatSink,
+) {
+    // SAFETY: the caller's promise.
+    by_height!(H, x.count(), |row, R| unsafe {
+        tile::<N, R>(x, [row, panel], columns, &group_sums, sink)
+    });
+}
+
+#[inline(always)]
+unsafe fn tile<N: Nibbles, const R: usize>(
+    x: ByteRows<'_>,
+    [row, panel]: [usize; 2],
+    columns: NibblePanel<'_>,
+    group_sums: &impl Fn(usize, usize) -> i32,
+    sink: &mut impl FloatSink,
+) {
+    let quads = columns.weights.len();
+    let mut rows: [*const u32; R] =
+        from_fn(|r| opaque(x.quads(row + r)[columns.first_quad..][..quads].as_ptr()));
+    let groups = columns.weights.chunks(columns.group).zip(columns.scales);
+    // SAFETY: the caller promises the instructions; rows are as long as all groups together.
+    unsafe {
+        type F<N> = <<N as Nibbles>::Sums as Integers16>::Floats;
+        let mut totals = [F::<N>::splat(0.0); R];
+        for (r, total) in totals.iter_mut().enumerate() {
+            *total = sink.start(row + r, panel);
+        }
+        for (index, (weights, scales)) in groups.enumerate() {
+            let mut dots = [N::Sums::splat(0); R];
+            for (r, dots) in dots.iter_mut().enumerate() {
+                *dots = N::Sums::splat(group_sums(row + r, index) * -OFFSET);
+            }
+            N::add_group(rows, weights, &mut dots);
+            let scales = F::<N>::load(scales);
+            for r in 0..R {
+                let product = dots[r].to_floats().mul(scales);
+                totals[r] = totals[r].add(product);
+                rows[r] = rows[r].add(weights.len());
+            }
+        }
+        for (r, total) in totals.into_iter().enumerate() {
+            sink.write(row + r, panel, total);
+        }
+    }
+}

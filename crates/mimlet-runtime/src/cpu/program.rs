@@ -1,0 +1,113 @@
+//! A plan as the CPU runs it: segments of steps that need no other row's results, with the steps that
+//! follow a linear layer folded into it.
+
+use super::weights::Weights;
+use crate::plan::{BufferId, Plan, PlanError, Step};
+use alloc::vec::Vec;
+use mimlet_format::Model;
+use mimlet_kernels::{Epilogue, attention};
+
+/// A step with its tensors and what is done with its outputs as they are written.
+#[derive(Debug)]
+pub(super) struct Op<'m> {
+    pub(super) step: Step,
+    pub(super) weights: Weights<'m>,
+    pub(super) epilogue: Epilogue,
+    /// Where a linear layer's outputs go: its own buffer, or the residual stream.
+    pub(super) output: Option<BufferId>,
+    /// What attention computes with.
+    pub(super) numbers: Numbers,
+}
+
+/// Steps that a block of rows runs through on its own. All blocks finish a segment before any starts
+/// the next: attention, a segment's first step, sees every row's keys and values.
+#[derive(Debug)]
+pub(super) struct Segment<'m> {
+    pub(super) ops: Vec<Op<'m>>,
+    /// What the segment leaves for the next one's attention.
+    pub(super) packs: Option<Packs>,
+}
+
+/// Keys and values that are packed at a segment's end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packs {
+    pub(super) params: attention::Params,
+    pub(super) qkv: BufferId,
+    pub(super) numbers: Numbers,
+}
+
+/// What attention computes with: the same as the linear layer before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    Floats,
+    Integers,
+}
+
+/// The segments of a plan.
+pub(super) fn segments<'m>(
+    model: &Model<'m>,
+    plan: &Plan,
+    level: mimlet_kernels::Level,
+) -> Result<Vec<Segment<'m>>, PlanError> {
+    let mut segments = Vec::from([Segment {
+        ops: Vec::new(),
+        packs: None,
+    }]);
+    let mut steps = plan.steps().iter().peekable();
+    while let Some(step) = steps.next() {
+        let mut op = Op {
+            step: *step,
+            weights: Weights::of(model, step, level)?,
+            epilogue: Epilogue::Store,
+            output: linear_output(step),
+            numbers: numbers_before(&segments),
+        };
+        if let Some(output) = op.output {
+            match steps.peek() {
+                Some(Step::Gelu { x, .. }) if *x == output => {
+                    op.epilogue = Epilogue::Gelu;
+                    steps.next();
+                }
+                Some(Step::Residual { branch, x, .. }) if *branch == output => {
+                    (op.epilogue, op.output) = (Epilogue::Add, Some(*x));
+                    steps.next();
+                }
+                _ => {}
+            }
+        }
+        if let Step::Attention { params, qkv, .. } = *step {
+            if let Some(last) = segments.last_mut() {
+                last.packs = Some(Packs {
+                    params,
+                    qkv,
+                    numbers: op.numbers,
+                });
+            }
+            segments.push(Segment {
+                ops: Vec::new(),
+                packs: None,
+            });
+        }
+        if let Some(last) = segments.last_mut() {
+            last.ops.push(op);
+        }
+    }
+    Ok(segments)
+}
+
+/// Where a linear layer writes.
+fn linear_output(step: &Step) -> Option<BufferId> {
+    match *step {
+        Step::Linear { y, .. } | Step::LinearQ8 { y, .. } | Step::LinearQ4 { y, .. } => Some(y),
+        _ => None,
+    }
+}
+
+/// What the last linear layer so far computes with.
+fn numbers_before(segments: &[Segment<'_>]) -> Numbers {
+    let last = segments.last().and_then(|segment| segment.ops.last());
+    match last.map(|op| &op.step) {
+        Some(Step::LinearQ8 { .. } | Step::LinearQ4 { .. }) => Numbers::Integers,
+        _ => Numbers::Floats,
+    }
+}
