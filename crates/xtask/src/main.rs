@@ -1,11 +1,12 @@
 //! Repository chores: set-up, tests, tidiness, fixtures.
 //!
 //! `cargo xtask test` is what a developer runs before a commit, `cargo xtask ci` what the CI runs.
-//! Neither needs anything outside the repository but cargo, MPI and, on Linux, a Vulkan driver,
-//! which [`setup`] finds or installs.
+//! Neither needs anything outside the repository but cargo, MPI, Node and, on Linux, a Vulkan driver
+//! and an emulator of aarch64, which [`setup`] finds or installs.
 #![warn(clippy::unwrap_used)]
 
 mod fixtures;
+mod foreign;
 mod program;
 mod setup;
 mod steps;
@@ -22,7 +23,8 @@ usage: cargo xtask COMMAND
   test      set up what tests need, then check and test everything
   ci        test, and what only CI does: lints of mimlet-train, benches run once, cargo-deny
   tidy      the rules of the house that no compiler checks
-  setup     find or install what tests need: a Vulkan driver, MPI and libclang
+  setup     find or install what tests need: a Vulkan driver, MPI and libclang, an emulator of
+            aarch64, Node
   fixtures  write the fixtures that the project makes itself, where they are missing
 ";
 

@@ -1,5 +1,6 @@
 //! What `test` and `ci` consist of.
 
+use crate::foreign;
 use crate::program::Program;
 use crate::setup;
 use crate::steps::{Step, take};
@@ -51,6 +52,8 @@ fn everything() -> Vec<Step> {
             "tests",
             "cargo test --workspace --exclude mimlet-train --exclude mimlet-sql-tests --no-fail-fast",
         ),
+        foreign::on_aarch64(),
+        foreign::on_wasm(),
         no_std(),
         Step::run(
             "documentation",

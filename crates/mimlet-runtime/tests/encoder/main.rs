@@ -1,9 +1,11 @@
 //! The encoder as a whole: against a plain composition of the ops' oracles, on every SIMD level and
-//! number of threads, with every type of weight; and the acceptance test's verdicts.
+//! number of threads, with every type of weight; against recorded answers; and the acceptance test's
+//! verdicts.
 
 mod acceptance;
 mod oracle;
 mod random_model;
+mod recorded;
 mod store;
 
 use mimlet_format::{CodebookSpace, DType, Model, TensorRole};

@@ -1,13 +1,17 @@
 //! Finds or installs what tests need from outside the repository: Vulkan for GPU tests, MPI for
-//! tests of training over several processes.
+//! tests of training over several processes, an emulator and Node for tests on other instruction
+//! sets.
 
+mod aarch64;
 mod mpi;
+mod node;
+mod search;
+mod target;
 mod vulkan;
 
 use crate::program::Program;
 use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 const UPDATE: &str = "apt-get update";
@@ -20,6 +24,10 @@ pub(crate) struct Need {
     tests: &'static str,
     /// The environment variable that leaves those tests out when it says `skip`.
     switch: &'static str,
+    /// Whether those tests are for systems like this one.
+    at_home: bool,
+    /// The target whose Rust library they are compiled with, when not the host.
+    target: Option<&'static str>,
     /// Debian's packages.
     packages: &'static str,
     /// The same for somebody without apt.
@@ -32,6 +40,8 @@ pub(crate) struct Need {
 pub(crate) const VULKAN: Need = Need {
     tests: "the GPU tests",
     switch: "MIMLET_GPU",
+    at_home: cfg!(target_os = "linux"),
+    target: None,
     packages: "mesa-vulkan-drivers libvulkan1",
     words: "Mesa's Vulkan drivers (lavapipe) and the Vulkan loader",
     find: vulkan::find,
@@ -41,9 +51,34 @@ pub(crate) const VULKAN: Need = Need {
 pub(crate) const MPI: Need = Need {
     tests: "the tests of several processes",
     switch: "MIMLET_MPI",
+    at_home: true,
+    target: None,
     packages: "libopenmpi-dev openmpi-bin libclang-dev",
     words: "an MPI library with mpicc and mpirun, and libclang",
     find: mpi::find,
+};
+
+/// What compiles for aarch64 and runs that.
+pub(crate) const AARCH64: Need = Need {
+    tests: "the tests on aarch64",
+    switch: "MIMLET_AARCH64",
+    // An aarch64 machine has run them already.
+    at_home: cfg!(target_os = "linux") && !cfg!(target_arch = "aarch64"),
+    target: Some("aarch64-unknown-linux-gnu"),
+    packages: "qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    words: "qemu's user-mode emulator, and a C compiler and library for aarch64",
+    find: aarch64::find,
+};
+
+/// What compiles for WebAssembly and runs that.
+pub(crate) const WASM: Need = Need {
+    tests: "the tests on WebAssembly",
+    switch: "MIMLET_WASM",
+    at_home: true,
+    target: Some("wasm32-wasip1"),
+    packages: "nodejs",
+    words: "Node 18.17 or newer",
+    find: node::find,
 };
 
 /// Why some tests cannot run.
@@ -51,7 +86,7 @@ pub(crate) const MPI: Need = Need {
 pub(crate) struct Missing {
     tests: &'static str,
     switch: &'static str,
-    what: &'static str,
+    what: String,
     mend: String,
 }
 
@@ -78,24 +113,35 @@ pub(crate) fn run() -> ExitCode {
 /// # Errors
 /// What is missing, with the command that installs it.
 pub(crate) fn everything() -> Result<(), Missing> {
-    VULKAN.ensure()?;
-    MPI.ensure()
+    for need in [&VULKAN, &MPI, &AARCH64, &WASM] {
+        need.ensure()?;
+    }
+    Ok(())
 }
 
 impl Need {
-    /// Whether tests that need this are to be run here: GPU tests only where Vulkan is at
-    /// home, and none that the environment leaves out.
+    /// Whether tests that need this are to be run here.
     pub(crate) fn wanted(&self) -> bool {
-        let skipped = std::env::var_os(self.switch).as_deref() == Some(OsStr::new("skip"));
-        let foreign = self.switch == VULKAN.switch && !cfg!(target_os = "linux");
-        !skipped && !foreign
+        self.left_out().is_none()
+    }
+
+    /// Why tests that need this are not run here, when they are not.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        if std::env::var_os(self.switch).as_deref() == Some(OsStr::new("skip")) {
+            Some(format!("{}=skip", self.switch))
+        } else if !self.at_home {
+            Some("they are not for this system".into())
+        } else {
+            None
+        }
     }
 
     fn ensure(&self) -> Result<(), Missing> {
-        if !self.wanted() {
-            println!("set-up: {} are left out ({}=skip)", self.tests, self.switch);
+        if let Some(why) = self.left_out() {
+            println!("set-up: {} are left out: {why}", self.tests);
             return Ok(());
         }
+        self.ensure_target()?;
         let Err(what) = self.found() else {
             return Ok(());
         };
@@ -107,6 +153,18 @@ impl Need {
             }
         }
         Err(self.missing(what, has_apt))
+    }
+
+    fn ensure_target(&self) -> Result<(), Missing> {
+        let Some(target) = self.target else {
+            return Ok(());
+        };
+        target::ensure(target).map_err(|mend| Missing {
+            tests: self.tests,
+            switch: self.switch,
+            what: format!("Rust's library for {target}"),
+            mend,
+        })
     }
 
     /// Says what there is.
@@ -124,7 +182,7 @@ impl Need {
         Missing {
             tests: self.tests,
             switch: self.switch,
-            what,
+            what: what.to_owned(),
             mend,
         }
     }
@@ -140,35 +198,12 @@ impl Need {
 #[cfg(target_os = "linux")]
 fn is_root() -> bool {
     use std::os::linux::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|process| process.st_uid() == 0)
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.st_uid() == 0)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn is_root() -> bool {
     false
-}
-
-/// The folders that hold libraries: the system's, one folder below them, and the environment's.
-fn library_folders() -> Vec<PathBuf> {
-    let system = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64"].map(PathBuf::from);
-    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let mut below: Vec<_> = system.iter().flat_map(|folder| entries(folder)).collect();
-    below.extend(std::env::split_paths(&named));
-    system.into_iter().chain(below).collect()
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An MPI library, the launcher of its processes, and libclang, which reads its headers.
 
-use super::{entries, file_name, library_folders};
+use super::search::{entries, file_name, library_folders, program};
 use std::path::{Path, PathBuf};
 
 /// Which MPI there is, or what is missing.
@@ -18,13 +18,6 @@ pub(super) fn find() -> Result<String, &'static str> {
         launcher.display(),
         clang.display()
     ))
-}
-
-fn program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
 }
 
 /// The library of libclang: where its own variable says, in a library folder, or in LLVM's.

@@ -1,6 +1,6 @@
 //! A Vulkan loader and a driver. Mesa's lavapipe runs Vulkan on any CPU.
 
-use super::{entries, file_name, library_folders};
+use super::search::{entries, file_name, library_folders};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
