@@ -1,6 +1,7 @@
 """The files of one model that contestants read: written by the Rust worker, converted by peers' tools."""
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -18,11 +19,13 @@ class ModelFiles:
         self.say = say
         self.folder = setup.folder / "models" / MODELS[model]
         self.failures = {}
-        mark = self.folder / "written-by"
+        mark = self.folder / "written.json"
         digest = hashlib.sha256(setup.rust_worker.read_bytes()).hexdigest()
-        written_by = f"{digest} for batches {sorted(batches)}"
-        if mark.exists() and mark.read_text() == written_by:
-            return
+        written = json.loads(mark.read_text()) if mark.exists() else {}
+        if written.get("worker") == digest:
+            if set(batches) <= set(written["batches"]):
+                return
+            batches = sorted({*batches, *written["batches"]})
         say(f"writing {self.folder}")
         for file in self.folder.glob("*"):
             file.unlink()
@@ -30,7 +33,7 @@ class ModelFiles:
         done = subprocess.run([str(word) for word in command])
         if done.returncode != 0:
             raise SystemExit(f"{MODELS[model]} could not be written, see above")
-        mark.write_text(written_by)
+        mark.write_text(json.dumps({"worker": digest, "batches": batches}))
 
     def inputs(self):
         return self.folder / "input.f32"

@@ -23,7 +23,7 @@ def header(record):
         f"instruction sets: {' '.join(machine['instruction_sets']) or 'unknown'}",
         f"mimlet {machine['mimlet']}; "
         + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
-        f"224 px; {record['turns']} turns of each, medians; a turn is one run that is not counted and "
+        f"224 px; medians; turns of each: {record['turns']}, of one run that is not counted and "
         + ", ".join(f"{runs} that are (batch {batch})" for batch, runs in record["runs"].items()),
     ])
 
