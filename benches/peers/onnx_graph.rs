@@ -1,19 +1,17 @@
 //! A float model as an ONNX graph, in the form that PyTorch's exporter gives timm's ViT: operator
 //! set 17, GELU by its error function, one qkv product split in three.
 
+use super::onnx_messages::{
+    self as onnx, Attribute, AttributeKind, Dimension, Element, Node, OperatorSet, Shape, Tensor,
+    TensorType, Type, ValueInfo,
+};
 use mimlet_export::FloatModel;
 use mimlet_format::{BlockTensor, EncoderConfig, LinearPart, NormPart, TensorRole};
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
-};
 
-/// The model's features after the final norm, `[1, tokens, embed_dim]`, of an input
-/// `[1, 3, height, width]`.
-pub(crate) fn vit(model: &FloatModel) -> ModelProto {
-    let mut graph = Graph::new(model);
+/// The model's features after the final norm, `[batch, tokens, embed_dim]`, of an input
+/// `[batch, 3, height, width]`. Both shapes are fixed: every runtime may plan for them.
+pub(crate) fn vit(model: &FloatModel, batch: u32) -> onnx::Model {
+    let mut graph = Graph::new(model, batch);
     let mut stream = graph.embed();
     for layer in 0..model.encoder.depth {
         stream = graph.block(layer, &stream);
@@ -21,23 +19,18 @@ pub(crate) fn vit(model: &FloatModel) -> ModelProto {
     let features = graph.layer_norm(TensorRole::FinalNorm, &stream);
     let config = &model.encoder;
     let [height, width] = config.image_size;
-    let input = tensor_info("input", &[1, 3, height, width]);
-    let output = tensor_info(&features, &[1, config.tokens(), config.embed_dim]);
-    ModelProto {
+    let input = tensor_info("input", &[batch, 3, height, width]);
+    let output = tensor_info(&features, &[batch, config.tokens(), config.embed_dim]);
+    onnx::Model {
         ir_version: 8,
-        opset_import: vec![OperatorSetIdProto {
-            version: 17,
-            ..Default::default()
-        }],
-        graph: Some(GraphProto {
+        opset_import: vec![OperatorSet { version: 17 }],
+        graph: Some(onnx::Graph {
             name: "vit".into(),
-            node: graph.nodes,
-            initializer: graph.constants,
-            input: vec![input],
-            output: vec![output],
-            ..Default::default()
+            nodes: graph.nodes,
+            initializers: graph.constants,
+            inputs: vec![input],
+            outputs: vec![output],
         }),
-        ..Default::default()
     }
 }
 
@@ -48,15 +41,17 @@ type Layer = fn(LinearPart) -> BlockTensor;
 struct Graph<'m> {
     model: &'m FloatModel,
     config: &'m EncoderConfig,
-    nodes: Vec<NodeProto>,
-    constants: Vec<TensorProto>,
+    batch: u32,
+    nodes: Vec<Node>,
+    constants: Vec<Tensor>,
 }
 
 impl<'m> Graph<'m> {
-    fn new(model: &'m FloatModel) -> Self {
+    fn new(model: &'m FloatModel, batch: u32) -> Self {
         Self {
             model,
             config: &model.encoder,
+            batch,
             nodes: Vec::new(),
             constants: Vec::new(),
         }
@@ -71,11 +66,12 @@ impl<'m> Graph<'m> {
         let sides = vec![i64::from(patch); 2];
         let attributes = [ints("kernel_shape", sides.clone()), ints("strides", sides)];
         let grid = self.node("Conv", &["input", &weight], attributes);
-        let shape = self.integers(&[1, dim.into(), -1]);
+        let shape = self.integers(&[self.batch.into(), dim.into(), -1]);
         let columns = self.node("Reshape", &[&grid, &shape], []);
         let patches = self.node("Transpose", &[&columns], [ints("perm", vec![0, 2, 1])]);
         let prefix = config.prefix_tokens();
-        let zeros = self.floats(&[1, prefix, dim], &vec![0.0; (prefix * dim) as usize]);
+        let zeros = vec![0.0; (self.batch * prefix * dim) as usize];
+        let zeros = self.floats(&[self.batch, prefix, dim], &zeros);
         let rows = self.node("Concat", &[&zeros, &patches], [int("axis", 1)]);
         let table = self.model.weights.get(TensorRole::TokenTable);
         let table = self.floats(&[1, config.tokens(), dim], table);
@@ -103,10 +99,10 @@ impl<'m> Graph<'m> {
         let weight = self.floats(&[dim], weight);
         let bias = self.model.weights.get(role(NormPart::Bias));
         let bias = self.floats(&[dim], bias);
-        let epsilon = AttributeProto {
+        let epsilon = Attribute {
             name: "epsilon".into(),
-            r#type: AttributeType::Float.into(),
-            f: self.config.layer_norm_eps,
+            kind: AttributeKind::Float.into(),
+            float: Some(self.config.layer_norm_eps),
             ..Default::default()
         };
         let attributes = [int("axis", -1), epsilon];
@@ -139,7 +135,7 @@ impl<'m> Graph<'m> {
     fn attention(&mut self, qkv: &str) -> String {
         let config = self.config;
         let (heads, head_dim) = (config.num_heads, config.head_dim());
-        let apart = [1, -1, 3, heads.into(), head_dim.into()];
+        let apart = [self.batch.into(), -1, 3, heads.into(), head_dim.into()];
         let apart = self.integers(&apart);
         let rows = self.node("Reshape", &[qkv, &apart], []);
         let rows = self.node("Transpose", &[&rows], [ints("perm", vec![2, 0, 3, 1, 4])]);
@@ -153,7 +149,7 @@ impl<'m> Graph<'m> {
         let weights = self.node("Softmax", &[&scores], [int("axis", -1)]);
         let mixed = self.node("MatMul", &[&weights, &v], []);
         let mixed = self.node("Transpose", &[&mixed], [ints("perm", vec![0, 2, 1, 3])]);
-        let together = self.integers(&[1, -1, config.embed_dim.into()]);
+        let together = self.integers(&[self.batch.into(), -1, config.embed_dim.into()]);
         self.node("Reshape", &[&mixed, &together], [])
     }
 
@@ -172,7 +168,7 @@ impl<'m> Graph<'m> {
         let parts = ["q", "k", "v"].map(|part| format!("{x}.{part}"));
         self.node("Split", &[x, sizes], [int("axis", 0)]);
         if let Some(node) = self.nodes.last_mut() {
-            node.output = parts.to_vec();
+            node.outputs = parts.to_vec();
         }
         parts
     }
@@ -181,25 +177,24 @@ impl<'m> Graph<'m> {
         &mut self,
         op: &str,
         inputs: &[&str],
-        attributes: [AttributeProto; N],
+        attributes: [Attribute; N],
     ) -> String {
         let name = format!("{op}.{}", self.nodes.len());
-        self.nodes.push(NodeProto {
-            input: inputs.iter().map(|input| (*input).into()).collect(),
-            output: vec![name.clone()],
+        self.nodes.push(Node {
+            inputs: inputs.iter().map(|input| (*input).into()).collect(),
+            outputs: vec![name.clone()],
             name: name.clone(),
-            op_type: op.into(),
-            attribute: attributes.into(),
-            ..Default::default()
+            op: op.into(),
+            attributes: attributes.into(),
         });
         name
     }
 
     fn floats(&mut self, shape: &[u32], values: &[f32]) -> String {
-        self.constant(TensorProto {
+        self.constant(Tensor {
             dims: shape.iter().map(|&side| side.into()).collect(),
-            data_type: DataType::Float.into(),
-            raw_data: values
+            element: Element::Float.into(),
+            data: values
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect(),
@@ -208,10 +203,10 @@ impl<'m> Graph<'m> {
     }
 
     fn integers(&mut self, values: &[i64]) -> String {
-        self.constant(TensorProto {
+        self.constant(Tensor {
             dims: vec![values.len() as i64],
-            data_type: DataType::Int64.into(),
-            raw_data: values
+            element: Element::Int64.into(),
+            data: values
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect(),
@@ -219,9 +214,9 @@ impl<'m> Graph<'m> {
         })
     }
 
-    fn constant(&mut self, tensor: TensorProto) -> String {
+    fn constant(&mut self, tensor: Tensor) -> String {
         let name = format!("constant.{}", self.constants.len());
-        self.constants.push(TensorProto {
+        self.constants.push(Tensor {
             name: name.clone(),
             ..tensor
         });
@@ -229,42 +224,36 @@ impl<'m> Graph<'m> {
     }
 }
 
-fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
+fn int(name: &str, value: i64) -> Attribute {
+    Attribute {
         name: name.into(),
-        r#type: AttributeType::Int.into(),
-        i: value,
+        kind: AttributeKind::Int.into(),
+        int: Some(value),
         ..Default::default()
     }
 }
 
-fn ints(name: &str, values: Vec<i64>) -> AttributeProto {
-    AttributeProto {
+fn ints(name: &str, values: Vec<i64>) -> Attribute {
+    Attribute {
         name: name.into(),
-        r#type: AttributeType::Ints.into(),
+        kind: AttributeKind::Ints.into(),
         ints: values,
         ..Default::default()
     }
 }
 
-fn tensor_info(name: &str, shape: &[u32]) -> ValueInfoProto {
-    use tensor_shape_proto::{Dimension, dimension::Value};
-    let dimension = |&side: &u32| Dimension {
-        value: Some(Value::DimValue(side.into())),
-        ..Default::default()
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float.into(),
-        shape: Some(TensorShapeProto {
-            dim: shape.iter().map(dimension).collect(),
+fn tensor_info(name: &str, shape: &[u32]) -> ValueInfo {
+    let dimension = |&side: &u32| Dimension { value: side.into() };
+    let tensor = TensorType {
+        element: Element::Float.into(),
+        shape: Some(Shape {
+            dims: shape.iter().map(dimension).collect(),
         }),
     };
-    ValueInfoProto {
+    ValueInfo {
         name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..Default::default()
+        r#type: Some(Type {
+            tensor: Some(tensor),
         }),
-        ..Default::default()
     }
 }
