@@ -36,12 +36,17 @@ pub(crate) fn max(start: f32, values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     fold(lanes, larger)
 }
 
+/// Halves, quarters and so on folded onto each other. Written out: a loop over the widths would run
+/// lane by lane.
 #[inline(always)]
-fn fold(mut lanes: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
-    for width in [8, 4, 2, 1] {
-        for i in 0..width {
-            lanes[i] = f(lanes[i], lanes[i + width]);
-        }
+fn fold(lanes: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut eight = [0.0; 8];
+    for i in 0..8 {
+        eight[i] = f(lanes[i], lanes[i + 8]);
     }
-    lanes[0]
+    let mut four = [0.0; 4];
+    for i in 0..4 {
+        four[i] = f(eight[i], eight[i + 4]);
+    }
+    f(f(four[0], four[2]), f(four[1], four[3]))
 }

@@ -2,9 +2,10 @@
 
 /// `e^x` for `-87 <= x <= 88`, arguments beyond clamped; within 2 ulp.
 ///
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, the Taylor series of `e^r` to the seventh power (the
-/// next term is below `6e-9`), and `2^n` from its exponent bits. `ln 2` is split in two so that
-/// `n ln 2` is exact to f32 (Cody and Waite 1980).
+/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, a polynomial for `e^r`, and `2^n` from its exponent bits.
+/// `ln 2` is split in two so that `n ln 2` is exact to f32 (Cody and Waite 1980). The polynomial
+/// begins `1 + r`; its other four coefficients, fitted by least squares weighted until the largest
+/// relative errors were equal, leave `1.05e-7`.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 355.0 / 512.0;
@@ -13,16 +14,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x * core::f32::consts::LOG2_E + SHIFT;
     let n = shifted - SHIFT;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
-    let mut series = 1.0 / 5040.0;
-    for coefficient in [
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
-        1.0,
-    ] {
+    let mut series = 8.312_52e-3;
+    for coefficient in [4.189_016e-2, 1.666_711_4e-1, 4.999_923e-1, 1.0, 1.0] {
         series = series * r + coefficient;
     }
     // The low bits of `shifted` are those of n; what lies above them is shifted out.

@@ -1,9 +1,10 @@
 //! Attention in f32: two products with panels per head, the exponentials of each row between them.
 
 use super::Params;
-use super::softmax::{blocks, exponentials};
+use super::blocks;
 use crate::panel::{WIDTH, len16, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+use crate::{lanes, math};
 use core::ops::Range;
 
 /// Queries handled together.
@@ -217,8 +218,13 @@ impl FloatSink for Mixture<'_> {
 /// Turns a row of scores into weights that sum to 1.
 #[inline(always)]
 fn weigh(params: &Params, row: &mut [f32]) {
-    let row = &mut row[..params.tokens];
-    let inverse = 1.0 / exponentials(row);
+    // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
+    row[params.tokens..].fill(f32::NEG_INFINITY);
+    let highest = lanes::max(f32::NEG_INFINITY, row, |score| score);
+    for score in row.iter_mut() {
+        *score = math::exp(*score - highest);
+    }
+    let inverse = 1.0 / lanes::sum(row, |weight| weight);
     for weight in row {
         *weight *= inverse;
     }

@@ -8,9 +8,9 @@
 //! the weights is made good.
 
 use super::Params;
-use super::softmax::{blocks, exponentials};
+use super::blocks;
 use crate::lanes;
-use crate::math::{clamp, round_ties_even, whole};
+use crate::math::{self, clamp, round_ties_even, whole};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{Floats16, IntegerSink, Integers16, Level, PairRows, pair_products};
 
@@ -62,7 +62,7 @@ pub fn packed_len(params: &Params, rows: usize) -> usize {
 /// sums.
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
-    QUERIES * (params.head_dim.div_ceil(2) + 2 + stride(params) * 3 / 2 + WIDTH)
+    QUERIES * (params.head_dim.div_ceil(2) + 2 + stride(params) * 3 / 2 + WIDTH) + stride(params)
 }
 
 fn stride(params: &Params) -> usize {
@@ -102,6 +102,7 @@ pub fn pack(level: Level, params: &Params, qkv: &[f32], scratch: &mut [u32], pac
     let rows = qkv.len() / (3 * dim);
     let layout = Layout::of(params, rows);
     let pairs = &mut scratch[..params.head_dim.div_ceil(2)];
+    let largest = largest_key(params);
     level.vectorize(
         #[inline(always)]
         || {
@@ -112,7 +113,7 @@ pub fn pack(level: Level, params: &Params, qkv: &[f32], scratch: &mut [u32], pac
                 for (row, qkv) in qkv.chunks_exact(3 * dim).enumerate() {
                     let at = dim + head * params.head_dim;
                     let [key, value] = [at, at + dim].map(|at| &qkv[at..][..params.head_dim]);
-                    let scale = quantize(key, largest_key(params), pairs);
+                    let scale = quantize(key, largest, pairs);
                     scales[row] = scale.to_bits();
                     pack_key(pairs, row, keys);
                     let scale = quantize(value, LARGEST_VALUE, pairs);
@@ -166,6 +167,7 @@ pub fn attend<'p>(
                 block_rows,
                 head,
             };
+            room.take_value_scales(params, keys);
             let queries = &qkv[head * params.head_dim..];
             level.vectorize(
                 #[inline(always)]
@@ -174,7 +176,7 @@ pub fn attend<'p>(
             keys.score(level, params, &mut room);
             level.vectorize(
                 #[inline(always)]
-                || room.weigh(params, keys),
+                || room.weigh(params),
             );
             keys.mix(level, params, &mut room, out);
         }
@@ -186,6 +188,8 @@ struct Room<'s> {
     count: usize,
     /// Integers of the queries, `[count, pairs of head_dim]`.
     queries: &'s mut [u32],
+    /// A scale for each token's value.
+    value_scales: &'s mut [f32],
     /// A scale for each query.
     scales: &'s mut [f32],
     /// What a query's sums are multiplied with.
@@ -200,7 +204,8 @@ struct Room<'s> {
 
 impl<'s> Room<'s> {
     fn new(params: &Params, count: usize, scratch: &'s mut [u32]) -> Self {
-        let (queries, rest) = scratch.split_at_mut(count * params.head_dim.div_ceil(2));
+        let (value_scales, rest) = scratch.split_at_mut(stride(params));
+        let (queries, rest) = rest.split_at_mut(count * params.head_dim.div_ceil(2));
         let (scales, rest) = rest.split_at_mut(count);
         let (units, rest) = rest.split_at_mut(count);
         let (scores, rest) = rest.split_at_mut(count * stride(params));
@@ -208,6 +213,7 @@ impl<'s> Room<'s> {
         Self {
             count,
             queries,
+            value_scales: bytemuck::cast_slice_mut(value_scales),
             scales: bytemuck::cast_slice_mut(scales),
             units: bytemuck::cast_slice_mut(units),
             scores: bytemuck::cast_slice_mut(scores),
@@ -220,40 +226,78 @@ impl<'s> Room<'s> {
     fn quantize_queries(&mut self, params: &Params, queries: &[f32]) {
         let pairs = self.queries.chunks_exact_mut(params.head_dim.div_ceil(2));
         let rows = queries.chunks(3 * params.dim());
+        let (largest, scale_of_scores) = (largest_key(params), params.scale());
         for ((pairs, scale), row) in pairs.zip(self.scales.iter_mut()).zip(rows) {
             let row = &row[..params.head_dim];
-            *scale = quantize(row, largest_key(params), pairs) * params.scale();
+            *scale = quantize(row, largest, pairs) * scale_of_scores;
+        }
+    }
+
+    /// Gathers the scales of a head's values.
+    fn take_value_scales<'p>(
+        &mut self,
+        params: &Params,
+        keys: Keys<impl Fn(usize) -> &'p [u32] + Copy>,
+    ) {
+        self.value_scales[params.tokens..].fill(0.0);
+        for block in keys.blocks(params) {
+            let scales: &[f32] = bytemuck::cast_slice(block.value_scales);
+            self.value_scales[block.first..][..block.rows].copy_from_slice(scales);
         }
     }
 
     /// Turns scores into integers, in proportion to weight times the value's scale.
     #[inline(always)]
-    fn weigh<'p>(&mut self, params: &Params, keys: Keys<impl Fn(usize) -> &'p [u32] + Copy>) {
+    fn weigh(&mut self, params: &Params) {
         let stride = stride(params);
         let scores = self.scores.chunks_exact_mut(stride);
         let weights = self.weights.chunks_exact_mut(stride / 2);
+        let value_scales = &*self.value_scales;
         for ((row, weights), unit) in scores.zip(weights).zip(self.units.iter_mut()) {
-            let (row, padding) = row.split_at_mut(params.tokens);
-            let total = exponentials(row);
-            for block in keys.blocks(params) {
-                let row = &mut row[block.first..];
-                for (weight, scale) in row.iter_mut().zip(block.value_scales) {
-                    *weight *= f32::from_bits(*scale);
-                }
-            }
-            let sum = lanes::sum(row, |weight| weight);
-            let largest = lanes::max(0.0, row, |weight| weight);
-            let steps = (LARGEST / largest).min(LARGEST_SUM / sum);
+            // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
+            row[params.tokens..].fill(f32::NEG_INFINITY);
+            let found = Weighed::of(row, value_scales);
+            let steps = (LARGEST / found.largest).min(LARGEST_SUM / found.sum);
             let steps = if steps.is_finite() { steps } else { 0.0 };
-            padding.fill(0.0);
             let integers: &mut [i16] = bytemuck::cast_slice_mut(weights);
-            let (integers, rest) = integers.split_at_mut(row.len());
-            for (integer, &weight) in integers.iter_mut().zip(row.iter()) {
-                *integer = whole(clamp(round_ties_even(weight * steps), 0.0, LARGEST)) as i16;
+            for (integer, weight) in integers.iter_mut().zip(row.iter_mut()) {
+                let rounded = round_ties_even(*weight * steps);
+                *integer = whole(rounded) as i16;
+                *weight = rounded;
             }
-            rest.fill(0);
-            let rounded: i32 = integers.iter().map(|&integer| i32::from(integer)).sum();
-            *unit = sum / rounded.max(1) as f32 / total;
+            // Whole numbers, whose sums f32 holds exactly.
+            let rounded = lanes::sum(row, |weight| weight);
+            *unit = found.sum / rounded.max(1.0) / found.total;
+        }
+    }
+}
+
+/// What a row of weights comes to.
+struct Weighed {
+    /// Sum of the exponentials.
+    total: f32,
+    /// Sum of the exponentials times their values' scales, and the largest of these products.
+    sum: f32,
+    largest: f32,
+}
+
+impl Weighed {
+    /// Overwrites a row of scores with `e^(score - largest)` times the values' scales.
+    #[inline(always)]
+    fn of(row: &mut [f32], scales: &[f32]) -> Self {
+        let highest = lanes::max(f32::NEG_INFINITY, row, |score| score);
+        // Short loops over a row that stays in the first cache: each vectorises.
+        for score in row.iter_mut() {
+            *score = math::exp(*score - highest);
+        }
+        let total = lanes::sum(row, |exponential| exponential);
+        for (weight, scale) in row.iter_mut().zip(scales) {
+            *weight *= scale;
+        }
+        Self {
+            total,
+            sum: lanes::sum(row, |weight| weight),
+            largest: lanes::max(0.0, row, |weight| weight),
         }
     }
 }

@@ -11,7 +11,6 @@ pub(crate) mod cases;
 pub mod float;
 pub mod integer;
 mod reference;
-mod softmax;
 
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
@@ -70,4 +69,12 @@ pub fn call(params: &Params) -> Call {
         ],
         workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
     }
+}
+
+/// Rows of each block of `tokens`: `block_rows` of them, but for the last.
+fn blocks(params: &Params, block_rows: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+    let tokens = params.tokens;
+    (0..tokens)
+        .step_by(block_rows)
+        .map(move |first| block_rows.min(tokens - first))
 }

@@ -5,7 +5,9 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::math::f16_to_f32;
 use crate::panel::{WIDTH, len16x8, of_panel};
-use crate::simd::{ByteRows, FloatSink, Floats16, Level, NibblePanel, nibble_products};
+use crate::simd::{
+    ByteRows, FloatSink, Floats16, GroupOffsets, Level, NIBBLE_OFFSET, NibblePanel, nibble_products,
+};
 
 /// Inputs decoded at a time, whole groups of either size: 8 KB of stack.
 const CHUNK: usize = 512;
@@ -75,16 +77,20 @@ pub fn cpu(
 ) {
     let x = ByteRows::new(x, params.row_words());
     let groups = params.groups();
-    let (group_sums, totals) = scratch.split_at_mut(x.count() * groups);
+    let (starts, totals) = scratch.split_at_mut(x.count() * groups);
+    let starts: &mut [i32] = bytemuck::cast_slice_mut(starts);
     level.vectorize(
         #[inline(always)]
-        || sum_groups(params, &x, group_sums),
+        || sum_groups(params, &x, starts),
     );
     let mut layer = Layer {
         params,
         x,
         weights,
-        group_sums,
+        offsets: GroupOffsets {
+            starts,
+            stride: groups,
+        },
         totals: bytemuck::cast_slice_mut(&mut totals[..x.count() * WIDTH]),
         is_first: true,
         is_last: true,
@@ -105,7 +111,7 @@ struct Layer<'a> {
     params: &'a Params,
     x: ByteRows<'a>,
     weights: &'a Weights<'a>,
-    group_sums: &'a [u32],
+    offsets: GroupOffsets<'a>,
     totals: &'a mut [[f32; WIDTH]],
     /// Whether the chunk is the first, or the last, of its panel.
     is_first: bool,
@@ -143,7 +149,7 @@ impl FloatSink for Layer<'_> {
 
 impl Layer<'_> {
     fn panel(&mut self, level: Level, panel: usize) {
-        let (params, group_sums) = (self.params, self.group_sums);
+        let params = self.params;
         let mut decoded = Decoded::new();
         for chunk in chunks(params, panel, self.weights.weight, self.weights.scales) {
             level.vectorize(
@@ -158,32 +164,20 @@ impl Layer<'_> {
                 group: params.group_size / 4,
                 first_quad: chunk.first_quad,
             };
-            let first_group = chunk.first_quad * 4 / params.group_size;
-            nibble_products(
-                level,
-                self.x,
-                panel,
-                columns,
-                #[inline(always)]
-                |row, group| group_sums[row * params.groups() + first_group + group].cast_signed(),
-                self,
-            );
+            nibble_products(level, self.x, panel, columns, self.offsets, self);
         }
     }
 }
 
-/// Writes the sum of each row's bytes in each group, `[rows, groups]` of i32.
+/// Writes what each row's sums begin with in each group, `[rows, groups]`.
 #[inline(always)]
-fn sum_groups(params: &Params, x: &ByteRows<'_>, sums: &mut [u32]) {
-    for (row, sums) in sums.chunks_exact_mut(params.groups()).enumerate() {
+fn sum_groups(params: &Params, x: &ByteRows<'_>, starts: &mut [i32]) {
+    for (row, starts) in starts.chunks_exact_mut(params.groups()).enumerate() {
         let groups = x.quads(row).chunks(params.group_size / 4);
-        for (quads, sum) in groups.zip(sums) {
+        for (quads, start) in groups.zip(starts) {
             let bytes: &[i8] = bytemuck::cast_slice(quads);
-            *sum = bytes
-                .iter()
-                .map(|&byte| i32::from(byte))
-                .sum::<i32>()
-                .cast_unsigned();
+            let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
+            *start = sum * -NIBBLE_OFFSET;
         }
     }
 }

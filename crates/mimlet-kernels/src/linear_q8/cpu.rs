@@ -5,7 +5,7 @@ use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
     ByteRows, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products, pair_products,
-    widen_bytes,
+    widen_quads,
 };
 
 /// The tensors of a layer.
@@ -131,18 +131,11 @@ impl Layer<'_> {
         let x = self.x;
         let pairs = x.quads(0).len() * 2;
         let (rows, rest) = scratch.split_at_mut(x.count() * pairs);
-        level.vectorize(
-            #[inline(always)]
-            || {
-                for (row, wide) in rows.chunks_exact_mut(pairs).enumerate() {
-                    let bytes: &[i8] = bytemuck::cast_slice(x.quads(row));
-                    let wide: &mut [i16] = bytemuck::cast_slice_mut(wide);
-                    for (wide, &byte) in wide.iter_mut().zip(bytes) {
-                        *wide = i16::from(byte);
-                    }
-                }
-            },
-        );
+        for (row, wide) in rows.chunks_exact_mut(pairs).enumerate() {
+            let (first, second) = wide.split_at_mut(pairs / 2);
+            let [first, second] = [first, second].map(bytemuck::cast_slice_mut);
+            widen_quads(level, bytemuck::cast_slice(x.quads(row)), first, second);
+        }
         let panel_pairs: &mut [[i16; 32]] = bytemuck::cast_slice_mut(&mut rest[..pairs * WIDTH]);
         let rows = PairRows {
             words: rows,
@@ -151,7 +144,9 @@ impl Layer<'_> {
         };
         let panels = self.weights.weight.as_chunks::<64>().0;
         for (index, panel) in panels.chunks_exact(pairs / 2).enumerate() {
-            widen_bytes(level, panel, panel_pairs);
+            let (first, second) = panel_pairs.split_at_mut(pairs / 2);
+            let [first, second] = [first, second].map(<[[i16; 32]]>::as_flattened_mut);
+            widen_quads(level, panel.as_flattened(), first, second);
             pair_products(level, rows, index, panel_pairs, self);
         }
     }

@@ -4,12 +4,11 @@ use super::lanes16::{Floats16, Integers16};
 use super::nibble_tile::Nibbles;
 use super::pair_tile::Pairs16;
 use core::arch::x86_64::{
-    __m128i, __m256, __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32,
-    _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setzero_si256, _mm256_shuffle_epi32, _mm256_storeu_ps, _mm256_storeu_si256,
-    _mm256_unpackhi_epi64, _mm256_unpacklo_epi64,
+    __m256, __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srai_epi16,
+    _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 /// Rows of a tile: two registers of sums each, of sixteen registers in all.
@@ -180,28 +179,17 @@ impl Pairs16 for Integers {
     }
 }
 
-/// Widens a panel `[quads][16][4]` of bytes to pairs `[2 * quads][16][2]`.
+/// [`super::widen_quads`], 32 bytes at a time.
 #[target_feature(enable = "avx2")]
-pub(super) fn widen(panel: &[[i8; 64]], pairs: &mut [[i16; 32]]) {
-    for (quads, pairs) in panel.iter().zip(pairs.as_chunks_mut::<2>().0) {
-        for half in 0..2 {
-            // SAFETY: 32 bytes lie at `half * 32` of the 64; so do 32 of each pair's 64 bytes.
-            unsafe {
-                let from = quads.as_ptr().add(half * 32).cast::<__m128i>();
-                // Channels 0 to 3 and 4 to 7, each with its four inputs.
-                let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(from));
-                let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(from.add(1)));
-                // Within each lane: first pairs of two channels, then their second pairs.
-                let a = _mm256_shuffle_epi32::<0b11_01_10_00>(a);
-                let b = _mm256_shuffle_epi32::<0b11_01_10_00>(b);
-                let first = _mm256_unpacklo_epi64(a, b);
-                let second = _mm256_unpackhi_epi64(a, b);
-                for (pair, channels) in pairs.iter_mut().zip([first, second]) {
-                    // Channels lie as 0 1 4 5 | 2 3 6 7.
-                    let channels = _mm256_permute4x64_epi64::<0b11_01_10_00>(channels);
-                    _mm256_storeu_si256(pair.as_mut_ptr().add(half * 16).cast(), channels);
-                }
-            }
+pub(super) fn widen(quads: &[[i8; 32]], first: &mut [[i16; 16]], second: &mut [[i16; 16]]) {
+    for ((quads, first), second) in quads.iter().zip(first).zip(second) {
+        // SAFETY: all three are 32 bytes long.
+        unsafe {
+            let bytes = _mm256_loadu_si256(quads.as_ptr().cast());
+            let low = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(bytes));
+            let high = _mm256_srai_epi16::<8>(bytes);
+            _mm256_storeu_si256(first.as_mut_ptr().cast(), low);
+            _mm256_storeu_si256(second.as_mut_ptr().cast(), high);
         }
     }
 }

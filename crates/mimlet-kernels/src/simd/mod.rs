@@ -29,9 +29,9 @@ mod avx_vnni;
 pub(crate) use float_tile::{FloatPanels, Rows};
 pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
 pub use level::{Level, UnknownLevel};
-pub(crate) use nibble_tile::NibblePanel;
+pub(crate) use nibble_tile::{GroupOffsets, NIBBLE_OFFSET, NibblePanel};
 pub(crate) use pair_tile::PairRows;
 pub(crate) use products::{
-    byte_products, float_products, nibble_products, pair_products, widen_bytes, widen_halves,
+    byte_products, float_products, nibble_products, pair_products, widen_halves, widen_quads,
 };
 pub(crate) use quad_tile::ByteRows;

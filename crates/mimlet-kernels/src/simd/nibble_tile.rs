@@ -7,7 +7,7 @@ use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
 /// What the stored weights 0 to 15 are above the real ones.
-const OFFSET: i32 = 8;
+pub(crate) const NIBBLE_OFFSET: i32 = 8;
 
 /// Exact products of rows with one group's weights.
 ///
@@ -62,9 +62,17 @@ pub(crate) struct NibblePanel<'a> {
     pub(crate) first_quad: usize,
 }
 
+/// What each row's sums begin with in each group: `-`[`NIBBLE_OFFSET`] times the sum of its bytes there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupOffsets<'a> {
+    /// `[rows, groups]`.
+    pub(crate) starts: &'a [i32],
+    /// Groups of a row.
+    pub(crate) stride: usize,
+}
+
 /// Gives `sink` the products of each row with panel number `panel`, `sum_g (s_g * sum_k x_k w_k)`, group
-/// by group. `group_sums(row, group)` is the sum of a row's bytes in a group of `columns`. Tiles are
-/// `H` rows high.
+/// by group. Tiles are `H` rows high.
 ///
 /// # Safety
 /// The machine must have the instructions of `N`.
@@ -73,12 +81,12 @@ pub(super) unsafe fn products<N: Nibbles, const H: usize>(
     x: ByteRows<'_>,
     panel: usize,
     columns: NibblePanel<'_>,
-    group_sums: impl Fn(usize, usize) -> i32,
+    offsets: GroupOffsets<'_>,
     sink: &mut impl FloatSink,
 ) {
     // SAFETY: the caller's promise.
     by_height!(H, x.count(), |row, R| unsafe {
-        tile::<N, R>(x, [row, panel], columns, &group_sums, sink)
+        tile::<N, R>(x, [row, panel], columns, offsets, sink)
     });
 }
 
@@ -87,13 +95,18 @@ unsafe fn tile<N: Nibbles, const R: usize>(
     x: ByteRows<'_>,
     [row, panel]: [usize; 2],
     columns: NibblePanel<'_>,
-    group_sums: &impl Fn(usize, usize) -> i32,
+    offsets: GroupOffsets<'_>,
     sink: &mut impl FloatSink,
 ) {
     let quads = columns.weights.len();
     let mut rows: [*const u32; R] =
         from_fn(|r| opaque(x.quads(row + r)[columns.first_quad..][..quads].as_ptr()));
     let groups = columns.weights.chunks(columns.group).zip(columns.scales);
+    let count = quads.div_ceil(columns.group);
+    let starts: [&[i32]; R] = from_fn(|r| {
+        let first = (row + r) * offsets.stride + columns.first_quad / columns.group;
+        &offsets.starts[first..][..count]
+    });
     // SAFETY: the caller promises the instructions; rows are as long as all groups together.
     unsafe {
         type F<N> = <<N as Nibbles>::Sums as Integers16>::Floats;
@@ -103,8 +116,8 @@ unsafe fn tile<N: Nibbles, const R: usize>(
         }
         for (index, (weights, scales)) in groups.enumerate() {
             let mut dots = [N::Sums::splat(0); R];
-            for (r, dots) in dots.iter_mut().enumerate() {
-                *dots = N::Sums::splat(group_sums(row + r, index) * -OFFSET);
+            for (dots, starts) in dots.iter_mut().zip(starts) {
+                *dots = N::Sums::splat(starts[index]);
             }
             N::add_group(rows, weights, &mut dots);
             let scales = F::<N>::load(scales);

@@ -149,15 +149,3 @@ impl Nibbles for ByProducts {
         }
     }
 }
-
-/// Widens a panel `[quads][16][4]` of bytes to pairs `[2 * quads][16][2]`.
-#[inline(always)]
-pub(super) fn widen(panel: &[[i8; 64]], pairs: &mut [[i16; 32]]) {
-    for (quads, pairs) in panel.iter().zip(pairs.as_chunks_mut::<2>().0) {
-        for (channel, quad) in quads.as_chunks::<4>().0.iter().enumerate() {
-            for (input, &weight) in quad.iter().enumerate() {
-                pairs[input / 2][2 * channel + input % 2] = i16::from(weight);
-            }
-        }
-    }
-}

@@ -3,7 +3,7 @@
 use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::level::{Kind, Level};
-use super::nibble_tile::{self, NibblePanel};
+use super::nibble_tile::{self, GroupOffsets, NibblePanel};
 use super::pair_tile::{self, PairRows};
 use super::portable;
 use super::quad_tile::{self, ByteRows};
@@ -52,13 +52,11 @@ macro_rules! tiles {
             x: ByteRows<'_>,
             panel: usize,
             columns: NibblePanel<'_>,
-            group_sums: impl Fn(usize, usize) -> i32,
+            offsets: GroupOffsets<'_>,
             sink: &mut impl FloatSink,
         ) {
             // SAFETY: compiled for the instructions that the type needs.
-            unsafe {
-                nibble_tile::products::<$type, { $height }>(x, panel, columns, group_sums, sink)
-            }
+            unsafe { nibble_tile::products::<$type, { $height }>(x, panel, columns, offsets, sink) }
         }
     };
 }
@@ -165,15 +163,14 @@ pub(crate) fn byte_products(
     }
 }
 
-/// Gives `sink` the products of each row of bytes with 4-bit weights, those of panel number `panel`;
-/// `group_sums(row, group)` is the sum of a row's bytes in a group of `columns`.
+/// Gives `sink` the products of each row of bytes with 4-bit weights, those of panel number `panel`.
 #[inline(always)]
 pub(crate) fn nibble_products(
     level: Level,
     x: ByteRows<'_>,
     panel: usize,
     columns: NibblePanel<'_>,
-    group_sums: impl Fn(usize, usize) -> i32,
+    offsets: GroupOffsets<'_>,
     sink: &mut impl FloatSink,
 ) {
     use portable::{ByProducts, HEIGHT};
@@ -181,14 +178,14 @@ pub(crate) fn nibble_products(
     unsafe {
         match level.kind() {
             Kind::Baseline => {
-                nibble_tile::products::<ByProducts, HEIGHT>(x, panel, columns, group_sums, sink)
+                nibble_tile::products::<ByProducts, HEIGHT>(x, panel, columns, offsets, sink)
             }
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => on_avx2::nibbles(x, panel, columns, group_sums, sink),
+            Kind::Avx2 => on_avx2::nibbles(x, panel, columns, offsets, sink),
             #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni => on_avx_vnni::nibbles(x, panel, columns, group_sums, sink),
+            Kind::AvxVnni => on_avx_vnni::nibbles(x, panel, columns, offsets, sink),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => on_avx512::nibbles(x, panel, columns, group_sums, sink),
+            Kind::Avx512 => on_avx512::nibbles(x, panel, columns, offsets, sink),
         }
     }
 }
@@ -208,13 +205,35 @@ pub(crate) fn widen_halves(level: Level, halves: &[u16], floats: &mut [f32]) -> 
     }
 }
 
-/// Widens a panel `[quads][16][4]` of bytes to pairs `[2 * quads][16][2]`.
+/// Widens quads of bytes to pairs: the first and third byte of each quad go to `first`, the second and
+/// fourth to `second`. Inputs and weights that are widened alike meet as before.
+///
+/// # Panics
+/// When the lengths differ, or are no whole number of quads.
 #[inline(always)]
-pub(crate) fn widen_bytes(level: Level, panel: &[[i8; 64]], pairs: &mut [[i16; 32]]) {
-    match level.kind() {
-        // SAFETY: a `Level` of these kinds exists only where AVX2 was found.
-        #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 => unsafe { super::avx2::widen(panel, pairs) },
-        Kind::Baseline => portable::widen(panel, pairs),
+pub(crate) fn widen_quads(level: Level, quads: &[i8], first: &mut [i16], second: &mut [i16]) {
+    assert!(quads.len() == 2 * first.len() && first.len() == second.len());
+    let wide = {
+        let (quads, first, second) = (
+            quads.as_chunks().0,
+            first.as_chunks_mut().0,
+            second.as_chunks_mut().0,
+        );
+        match level.kind() {
+            Kind::Baseline => 0,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512 => {
+                // SAFETY: a `Level` of these kinds exists only where AVX2 was found.
+                unsafe { super::avx2::widen(quads, first, second) };
+                quads.len() * 32
+            }
+        }
+    };
+    let quads = quads[wide..].as_chunks::<4>().0;
+    let first = first[wide / 2..].as_chunks_mut::<2>().0;
+    let second = second[wide / 2..].as_chunks_mut::<2>().0;
+    for ((quad, first), second) in quads.iter().zip(first).zip(second) {
+        let [a, b, c, d] = quad.map(i16::from);
+        (*first, *second) = ([a, c], [b, d]);
     }
 }

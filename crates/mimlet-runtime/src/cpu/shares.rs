@@ -1,17 +1,23 @@
-//! How an image's rows are shared out: blocks that fit a core's cache, as many for each thread.
+//! How an image's rows are shared out: blocks that fit a core's cache, about as many rows for each
+//! thread.
 
 use core::ops::Range;
 
-/// Rows of a block: a multiple of 16, the keys of a panel. A block's activations stay in a core's
-/// second cache; larger ones read the weights less often.
-const SIZES: [usize; 4] = [64, 48, 32, 16];
+/// Rows of a block: multiples of 16, the keys of a panel.
+const SIZES: [usize; 7] = [208, 112, 96, 64, 48, 32, 16];
+
+/// What a block costs besides its rows, in rows: reading all weights once more.
+const BLOCK_COST: usize = 4;
 
 /// The rows of a block for `tokens` rows on `threads` threads: the size that leaves least to the
 /// busiest thread, the larger of equals.
 pub(super) fn block_rows(tokens: usize, threads: usize) -> usize {
     let busiest = |rows: usize| {
-        let most = |worker| worker_rows(tokens, rows, threads, worker).len();
-        (0..threads).map(most).max()
+        let work = |worker| {
+            let share = worker_rows(tokens, rows, threads, worker).len();
+            share + share.div_ceil(rows) * BLOCK_COST
+        };
+        (0..threads).map(work).max()
     };
     // The first of equal minima: SIZES are in falling order.
     let best = SIZES.into_iter().min_by_key(|&rows| busiest(rows));
@@ -25,18 +31,13 @@ pub(super) fn worker_rows(
     threads: usize,
     worker: usize,
 ) -> Range<usize> {
-    let blocks = tokens.div_ceil(block_rows);
-    let end_of = |workers: usize| {
-        // Cut where the rows up to there are nearest to an equal share.
-        let ideal = tokens * workers;
-        let blocks = (ideal + block_rows * threads / 2) / (block_rows * threads);
-        (blocks * block_rows).min(tokens)
-    };
+    // Cut where the rows up to there are nearest to an equal share.
     let end = |workers: usize| {
+        let blocks = (tokens * workers + block_rows * threads / 2) / (block_rows * threads);
         if workers == threads {
             tokens
         } else {
-            end_of(workers).min(blocks * block_rows)
+            (blocks * block_rows).min(tokens)
         }
     };
     end(worker)..end(worker + 1)
