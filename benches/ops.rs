@@ -56,16 +56,7 @@ fn runs_of(op: &str) -> Vec<(String, Run)> {
         "linear" => layers(linear_run),
         "linear_q8" => layers(linear_q8_run),
         "linear_q4" => layers(linear_q4_run),
-        "attention" => [
-            named("197 tokens, 3 heads of 64", attention_run()),
-            named(
-                "197 tokens, 3 heads of 64, integers",
-                integer_attention_run(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
+        "attention" => named("197 tokens, 3 heads of 64", attention_run()),
         "gelu" => named("197 x 768", gelu_run()),
         "residual" => named("197 x 192", residual_run()),
         "nearest_centroid" => named("196 rows of 192, 100 centroids", nearest_centroid_run()),
@@ -256,24 +247,10 @@ fn attention_run() -> Run {
         head_dim: DIM / HEADS,
     };
     let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
-    let mut scratch = vec![0.0; attention::float::whole_len(&params)];
+    let mut scratch = vec![0.0; attention::whole_len(&params)];
     Box::new(move |level| {
         let out = black_box(&mut out);
-        attention::float::cpu(level, &params, black_box(&qkv), &mut scratch, out);
-    })
-}
-
-fn integer_attention_run() -> Run {
-    let params = attention::Params {
-        tokens: TOKENS,
-        heads: HEADS,
-        head_dim: DIM / HEADS,
-    };
-    let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
-    let mut scratch = vec![0; attention::integer::whole_len(&params)];
-    Box::new(move |level| {
-        let out = black_box(&mut out);
-        attention::integer::cpu(level, &params, black_box(&qkv), &mut scratch, out);
+        attention::cpu::<true>(level, &params, black_box(&qkv), &mut scratch, out);
     })
 }
 

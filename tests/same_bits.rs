@@ -2,7 +2,7 @@
 
 use mimlet_format::{Model, ModelFile, Scheme};
 use mimlet_kernels::Level;
-use mimlet_runtime::{CpuBackend, Encoder, Encoding, Plan};
+use mimlet_runtime::{BatchEncoder, CpuBackend, Encoder, Encoding, Plan};
 use mimlet_tests::timm::{self, PHOTOS};
 use mimlet_tests::{encoder_on_cpu, model_file, tiny};
 
@@ -76,6 +76,27 @@ fn every_simd_level_gives_the_same_bits() {
                 );
             }
         }
+    }
+}
+
+/// A batch is its images, whatever the number of threads and of images for each.
+#[test]
+fn a_batch_gives_each_image_its_own_encoding() {
+    let file = model_file(timm::packed(Scheme::Int8));
+    let model = file.model();
+    let photos: Vec<Vec<u8>> = (0..5).map(|seed| image(&model, seed)).collect();
+    let photos: Vec<&[u8]> = photos.iter().map(Vec::as_slice).collect();
+    let mut encoder = encoder_on_cpu(&model, 1);
+    let mut alone = |photo: &&[u8]| encoder.encode_pixels(photo).unwrap().clone();
+    let expected: Vec<Encoding> = photos.iter().map(&mut alone).collect();
+    for threads in [1, 2, 3, 8] {
+        let mut batch = BatchEncoder::on_cpu(&model, threads).unwrap();
+        let mut encodings = vec![Encoding::default(); photos.len()];
+        batch.encode_pixels(&photos, &mut encodings).unwrap();
+        assert!(encodings == expected, "{threads} threads");
+        batch.encode_pixels(&[], &mut []).unwrap();
+        let short = batch.encode_pixels(&[&photos[0][1..]], &mut encodings[..1]);
+        assert!(short.is_err());
     }
 }
 

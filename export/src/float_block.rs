@@ -242,8 +242,8 @@ impl Half {
     fn between(&self, mut hidden: Vec<f32>, mut room: Vec<f32>) -> Vec<f32> {
         match &self.between {
             Between::Attention(params) => {
-                let mut scratch = vec![0.0; attention::float::whole_len(params)];
-                attention::float::cpu(self.level, params, &hidden, &mut scratch, &mut room);
+                let mut scratch = vec![0.0; attention::whole_len(params)];
+                attention::cpu::<true>(self.level, params, &hidden, &mut scratch, &mut room);
                 room
             }
             Between::Gelu => {

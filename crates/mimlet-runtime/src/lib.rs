@@ -13,13 +13,17 @@ extern crate alloc;
 
 pub mod acceptance;
 mod backend;
+#[cfg(feature = "std")]
+mod batch;
 mod cpu;
 mod encoder;
 mod plan;
 mod tokenizer;
 
 pub use backend::{Backend, BackendError, Encoding};
-pub use cpu::CpuBackend;
+#[cfg(feature = "std")]
+pub use batch::BatchEncoder;
+pub use cpu::{CpuBackend, working_bytes};
 pub use encoder::{EncodeError, Encoder};
-pub use plan::{BufferId, BufferSpec, DeviceLimits, Plan, PlanError, Step};
+pub use plan::{BufferId, BufferSpec, DeviceLimits, Per, Plan, PlanError, Step};
 pub use tokenizer::Tokenizer;

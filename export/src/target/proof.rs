@@ -4,8 +4,7 @@ use super::work::operations;
 use super::{Target, WeightType};
 use crate::ExportError;
 use mimlet_format::{Manifest, TensorRole};
-use mimlet_kernels::attention;
-use mimlet_runtime::{Plan, PlanError, Step};
+use mimlet_runtime::{Plan, PlanError, working_bytes};
 use serde::Serialize;
 use std::fmt;
 
@@ -164,21 +163,17 @@ impl Target {
         })
     }
 
-    /// Bytes of RAM that a plan takes on the target: its weights where they don't stay in flash, its
-    /// buffers, and the scratch of attention on each core. A GPU needs no scratch, but the CPU may
-    /// have to take over.
+    /// Bytes of RAM that a plan takes on the target: its weights where they don't stay in flash, and
+    /// what the CPU backend works on with a thread on each core. A GPU needs less, but the CPU may have
+    /// to take over.
     #[must_use]
     pub fn needed_bytes(&self, plan: &Plan) -> u64 {
         let weights = match self.flash_bytes {
             Some(_) => 0,
             None => plan.weight_bytes(),
         };
-        let scratch = plan.steps().iter().map(|step| match step {
-            Step::Attention { params, .. } => 4 * attention::float::whole_len(params) as u64,
-            _ => 0,
-        });
-        let cores = self.cpu.as_ref().map_or(1, |cpu| u64::from(cpu.cores));
-        weights + plan.activation_bytes() + cores * scratch.max().unwrap_or(0)
+        let cores = self.cpu.as_ref().map_or(1, |cpu| cpu.cores as usize);
+        weights + working_bytes(plan, cores)
     }
 }
 

@@ -14,6 +14,7 @@ mod tcas;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use mimlet_kernels::Level;
 
 use crate::error::Error;
 use crate::output::{Outcome, Output};
@@ -62,6 +63,8 @@ enum Command {
 impl Cli {
     /// Runs the command.
     pub(crate) fn run(self) -> Result<Outcome, Error> {
+        // A level asked for by name is that level or an error, never another one in silence.
+        Level::forced()?;
         let output = Output { json: self.json };
         match self.command {
             #[cfg(feature = "demo")]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{files, folder, mimlet, refused};
+use crate::fixture::{files, folder, mimlet, mimlet_at, refused};
 
 const PHOTO: &str = "photos/dark/0.png";
 
@@ -247,4 +247,22 @@ fn flags_that_contradict_themselves() {
         assert_eq!(run.stdout, "", "{arguments:?}");
     }
     assert_eq!(files(folder.path()), before);
+}
+
+/// A level is obeyed, or refused with those that there are: never another one in silence.
+#[test]
+fn simd_level_that_the_machine_does_not_have() {
+    let folder = folder();
+    let bench = ["bench", "tiny.mim", "--backend", "cpu", "--runs", "1"];
+    let run = mimlet_at(folder.path(), &bench, Some("baseline"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("cpu baseline"), "{}", run.stdout);
+    let run = mimlet_at(folder.path(), &bench, Some("avx9000"));
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    let named = ["error: MIMLET_SIMD", "baseline"];
+    assert!(
+        named.iter().all(|part| run.stderr.contains(part)),
+        "{}",
+        run.stderr
+    );
 }

@@ -27,8 +27,14 @@ pub(crate) struct Run {
 
 /// Runs `mimlet` in a folder.
 pub(crate) fn mimlet(folder: &Path, arguments: &[&str]) -> Run {
+    mimlet_at(folder, arguments, None)
+}
+
+/// Runs `mimlet` in a folder with a SIMD level forced.
+pub(crate) fn mimlet_at(folder: &Path, arguments: &[&str], level: Option<&str>) -> Run {
     let output: Output = Command::new(env!("CARGO_BIN_EXE_mimlet"))
         .args(arguments)
+        .envs(level.map(|level| ("MIMLET_SIMD", level)))
         .current_dir(folder)
         // What is printed depends on neither the terminal nor its width.
         .env("COLUMNS", "80")

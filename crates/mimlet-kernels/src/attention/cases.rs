@@ -1,6 +1,6 @@
 //! Odd token counts and head widths, scores far apart, one token.
 
-use super::{Params, call, float, reference};
+use super::{Params, attend, call, pack, packed_len, reference, scratch_len};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
 use alloc::format;
 use alloc::vec;
@@ -51,16 +51,16 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case 
             // In blocks of 16 tokens, as threads would share them.
             let blocks = qkv.chunks(BLOCK * 3 * dim).map(|qkv| {
                 let rows = qkv.len() / (3 * dim);
-                let mut packed = vec![f32::NAN; float::packed_len(&params, rows)];
-                float::pack(&params, qkv, &mut packed);
+                let mut packed = vec![f32::NAN; packed_len(&params, rows)];
+                pack(&params, qkv, &mut packed);
                 packed
             });
             let blocks: Vec<Vec<f32>> = blocks.collect();
             let packed = |block: usize| blocks[block].as_slice();
-            let mut scratch = vec![f32::NAN; float::scratch_len(&params)];
+            let mut scratch = vec![f32::NAN; scratch_len(&params)];
             let queries = qkv.chunks(BLOCK * 3 * dim);
             for (qkv, out) in queries.zip(out.chunks_mut(BLOCK * dim)) {
-                float::attend(level, &params, qkv, packed, BLOCK, &mut scratch, out);
+                attend::<true>(level, &params, qkv, packed, BLOCK, &mut scratch, out);
             }
             vec![Values::F32(out)]
         }),

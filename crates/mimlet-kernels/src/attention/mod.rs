@@ -1,20 +1,18 @@
 //! Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, equation 1):
 //! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
 //!
-//! On the CPU there are two versions: [`float`], and [`integer`] for encoders whose linear layers
-//! compute with integers, which is exact where [`float`] depends on the machine's rounding. Both take
-//! keys and values packed block by block of rows, so that whoever computes a block's rows also packs
-//! them, and then every block of queries meets all blocks of keys.
+//! The CPU version takes keys and values packed block by block of rows, so that whoever computes a
+//! block's rows also packs them, and then every block of queries meets all blocks of keys.
 
 #[cfg(feature = "cases")]
 pub(crate) mod cases;
-pub mod float;
-pub mod integer;
+mod cpu;
 mod reference;
 
 use crate::op::{Access, Call, WgslKernel};
 use alloc::vec;
 
+pub use cpu::{attend, cpu, pack, packed_len, scratch_len, whole_len};
 pub use reference::reference;
 
 /// Shape of an attention layer.
@@ -69,12 +67,4 @@ pub fn call(params: &Params) -> Call {
         ],
         workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
     }
-}
-
-/// Rows of each block of `tokens`: `block_rows` of them, but for the last.
-fn blocks(params: &Params, block_rows: usize) -> impl Iterator<Item = usize> + Clone + use<> {
-    let tokens = params.tokens;
-    (0..tokens)
-        .step_by(block_rows)
-        .map(move |first| block_rows.min(tokens - first))
 }

@@ -122,16 +122,6 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32; 16]) {
-        // SAFETY: the type exists only in tiles compiled for AVX2; both halves lie within `to`.
-        unsafe {
-            let to = to.as_mut_ptr().cast::<__m256i>();
-            _mm256_storeu_si256(to, self.0[0]);
-            _mm256_storeu_si256(to.add(1), self.0[1]);
-        }
-    }
-
-    #[inline(always)]
     fn splat(value: i32) -> Self {
         // SAFETY: the type exists only in tiles compiled for AVX2.
         Self([unsafe { _mm256_set1_epi32(value) }; 2])

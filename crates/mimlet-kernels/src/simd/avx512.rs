@@ -8,7 +8,7 @@ use core::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
     _mm512_mullo_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps,
-    _mm512_storeu_si512, _mm512_xor_si512,
+    _mm512_xor_si512,
 };
 
 /// Rows of a tile: with two panels side by side, 24 registers of sums of 32.
@@ -110,12 +110,6 @@ impl Integers16 for Integers {
     fn load(from: &[i32; 16]) -> Self {
         // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
         Self(unsafe { read(from.as_ptr()) })
-    }
-
-    #[inline(always)]
-    fn store(self, to: &mut [i32; 16]) {
-        // SAFETY: the type exists only in tiles compiled for AVX-512; the store needs no alignment.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
     }
 
     #[inline(always)]

@@ -37,11 +37,6 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32; 16]) {
-        self.0.store(to)
-    }
-
-    #[inline(always)]
     fn splat(value: i32) -> Self {
         Self(avx2::Integers::splat(value))
     }

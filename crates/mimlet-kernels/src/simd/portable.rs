@@ -76,11 +76,6 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [i32; 16]) {
-        *to = self.0;
-    }
-
-    #[inline(always)]
     fn splat(value: i32) -> Self {
         Self([value; 16])
     }

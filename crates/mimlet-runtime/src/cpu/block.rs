@@ -1,6 +1,6 @@
 //! A block of rows: its part of each of the plan's buffers, and how each step works on them.
 
-use super::program::{Numbers, Op, Packs, Segment};
+use super::program::{Op, Packs, Segment};
 use super::weights::Weights;
 use crate::plan::{BufferId, BufferSpec, Per, Plan, Step};
 use alloc::vec::Vec;
@@ -82,26 +82,16 @@ impl Block {
             self.step(op, shared, scratch);
         }
         if let Some(packs) = segment.packs {
-            self.pack(shared.level, packs, scratch);
+            self.pack(packs);
         }
     }
 
-    fn pack(&mut self, level: Level, packs: Packs, scratch: &mut [u32]) {
-        let Packs { params, qkv, .. } = packs;
+    fn pack(&mut self, Packs { params, qkv }: Packs) {
         let mut packed = mem::take(&mut self.packed);
         let qkv = &self.floats(qkv)[..self.tokens.len() * 3 * params.dim()];
-        match packs.numbers {
-            Numbers::Floats => {
-                let packed: &mut [f32] = bytemuck::cast_slice_mut(&mut packed);
-                let len = attention::float::packed_len(&params, self.tokens.len());
-                attention::float::pack(&params, qkv, &mut packed[..len]);
-            }
-            Numbers::Integers => {
-                let packed: &mut [u32] = bytemuck::cast_slice_mut(&mut packed);
-                let len = attention::integer::packed_len(&params, self.tokens.len());
-                attention::integer::pack(level, &params, qkv, scratch, &mut packed[..len]);
-            }
-        }
+        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut packed);
+        let len = attention::packed_len(&params, self.tokens.len());
+        attention::pack(&params, qkv, &mut floats[..len]);
         self.packed = packed;
     }
 
@@ -219,18 +209,12 @@ impl Block {
         } = shared;
         self.write(out, |block, out| {
             let qkv = &block.floats(qkv)[..block.tokens.len() * 3 * params.dim()];
-            match op.numbers {
-                Numbers::Floats => {
-                    let packed = |block: usize| bytemuck::cast_slice(&shared.packed[block]);
-                    let scratch = bytemuck::cast_slice_mut(scratch);
-                    attention::float::attend(level, params, qkv, packed, block_rows, scratch, out);
-                }
-                Numbers::Integers => {
-                    let packed = |block: usize| bytemuck::cast_slice(&shared.packed[block]);
-                    attention::integer::attend(
-                        level, params, qkv, packed, block_rows, scratch, out,
-                    );
-                }
+            let packed = |block: usize| bytemuck::cast_slice(&shared.packed[block]);
+            let scratch = bytemuck::cast_slice_mut(scratch);
+            if op.fused {
+                attention::attend::<true>(level, params, qkv, packed, block_rows, scratch, out);
+            } else {
+                attention::attend::<false>(level, params, qkv, packed, block_rows, scratch, out);
             }
         });
     }

@@ -16,7 +16,7 @@ use core::fmt;
 use core::mem;
 use mimlet_format::{AlignedBytes, Model, Preprocess};
 use mimlet_kernels::{Level, attention, linear, linear_q4, linear_q8, patch_embed, patchify};
-use program::{Numbers, Packs, Segment, segments};
+use program::{Segment, segments};
 use threads::{Threads, Worker};
 pub(crate) use weights::centroids_of;
 
@@ -63,18 +63,12 @@ impl<'m> CpuBackend<'m> {
         let segments = segments(model, plan, level)?;
         let tokens = plan.config().tokens() as usize;
         let block_rows = shares::block_rows(tokens, threads.count());
-        let packs = segments.iter().filter_map(|segment| segment.packs);
-        let packed = |rows: usize| packs.clone().map(|packs| packed_len(&packs, rows)).max();
         let block = |first: usize| {
             let rows = first..tokens.min(first + block_rows);
-            let packed = packed(rows.len()).unwrap_or(0);
+            let packed = packed_words(plan, rows.len());
             Block::new(plan, rows, packed)
         };
-        let scratch = plan
-            .steps()
-            .iter()
-            .map(|step| scratch_len(level, step, block_rows));
-        let scratch = scratch.max().unwrap_or(0);
+        let scratch = scratch_words(level, plan, block_rows);
         let worker = |worker| {
             let rows = shares::worker_rows(tokens, block_rows, threads.count(), worker);
             Worker {
@@ -132,12 +126,36 @@ impl<'m> CpuBackend<'m> {
     }
 }
 
-/// Words of a block's packed keys and values.
-fn packed_len(packs: &Packs, rows: usize) -> usize {
-    match packs.numbers {
-        Numbers::Floats => attention::float::packed_len(&packs.params, rows),
-        Numbers::Integers => attention::integer::packed_len(&packs.params, rows),
-    }
+/// Bytes of RAM that a backend of a plan takes on `threads` threads: buffers, keys and values of two
+/// layers, and scratch; weights stay in the file.
+#[must_use]
+pub fn working_bytes(plan: &Plan, threads: usize) -> u64 {
+    let tokens = plan.config().tokens() as usize;
+    let block_rows = shares::block_rows(tokens, threads);
+    let rows = |first: usize| block_rows.min(tokens - first);
+    let blocks = (0..tokens).step_by(block_rows).map(rows);
+    let packed: usize = blocks.map(|rows| packed_words(plan, rows)).sum();
+    // Other levels take less.
+    let scratch = scratch_words(Level::BASELINE, plan, block_rows);
+    plan.activation_bytes() + 4 * (2 * packed + threads * scratch) as u64
+}
+
+/// Words of the largest of a plan's packed keys and values, of a block of `rows` rows.
+fn packed_words(plan: &Plan, rows: usize) -> usize {
+    let words = plan.steps().iter().map(|step| match step {
+        Step::Attention { params, .. } => attention::packed_len(params, rows),
+        _ => 0,
+    });
+    words.max().unwrap_or(0)
+}
+
+/// Words of scratch that the steps of a plan need for a block of `rows` rows.
+fn scratch_words(level: Level, plan: &Plan, rows: usize) -> usize {
+    let words = plan
+        .steps()
+        .iter()
+        .map(|step| scratch_len(level, step, rows));
+    words.max().unwrap_or(0)
 }
 
 /// Words of scratch a step needs for a block of `rows` rows.
@@ -147,9 +165,7 @@ fn scratch_len(level: Level, step: &Step, rows: usize) -> usize {
         Step::Linear { params, .. } => linear::scratch_len(params),
         Step::LinearQ8 { params, .. } => linear_q8::scratch_len(level, params, rows),
         Step::LinearQ4 { params, .. } => linear_q4::scratch_len(params, rows),
-        Step::Attention { params, .. } => {
-            attention::float::scratch_len(params).max(attention::integer::scratch_len(params))
-        }
+        Step::Attention { params, .. } => attention::scratch_len(params),
         _ => 0,
     }
 }

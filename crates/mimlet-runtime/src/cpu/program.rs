@@ -15,8 +15,9 @@ pub(super) struct Op<'m> {
     pub(super) epilogue: Epilogue,
     /// Where a linear layer's outputs go: its own buffer, or the residual stream.
     pub(super) output: Option<BufferId>,
-    /// What attention computes with.
-    pub(super) numbers: Numbers,
+    /// Whether attention's products may be fused with their additions: not between linear layers of
+    /// integers, whose bits then depend on no machine.
+    pub(super) fused: bool,
 }
 
 /// Steps that a block of rows runs through on its own. All blocks finish a segment before any starts
@@ -33,14 +34,6 @@ pub(super) struct Segment<'m> {
 pub(super) struct Packs {
     pub(super) params: attention::Params,
     pub(super) qkv: BufferId,
-    pub(super) numbers: Numbers,
-}
-
-/// What attention computes with: the same as the linear layer before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
-    Floats,
-    Integers,
 }
 
 /// The segments of a plan.
@@ -60,7 +53,7 @@ pub(super) fn segments<'m>(
             weights: Weights::of(model, step, level)?,
             epilogue: Epilogue::Store,
             output: linear_output(step),
-            numbers: numbers_before(&segments),
+            fused: !is_of_integers(segments.last().and_then(|segment| segment.ops.last())),
         };
         if let Some(output) = op.output {
             match steps.peek() {
@@ -77,11 +70,7 @@ pub(super) fn segments<'m>(
         }
         if let Step::Attention { params, qkv, .. } = *step {
             if let Some(last) = segments.last_mut() {
-                last.packs = Some(Packs {
-                    params,
-                    qkv,
-                    numbers: op.numbers,
-                });
+                last.packs = Some(Packs { params, qkv });
             }
             segments.push(Segment {
                 ops: Vec::new(),
@@ -103,11 +92,8 @@ fn linear_output(step: &Step) -> Option<BufferId> {
     }
 }
 
-/// What the last linear layer so far computes with.
-fn numbers_before(segments: &[Segment<'_>]) -> Numbers {
-    let last = segments.last().and_then(|segment| segment.ops.last());
-    match last.map(|op| &op.step) {
-        Some(Step::LinearQ8 { .. } | Step::LinearQ4 { .. }) => Numbers::Integers,
-        _ => Numbers::Floats,
-    }
+/// Whether a step is a linear layer of integers.
+fn is_of_integers(op: Option<&Op<'_>>) -> bool {
+    let step = op.map(|op| &op.step);
+    matches!(step, Some(Step::LinearQ8 { .. } | Step::LinearQ4 { .. }))
 }

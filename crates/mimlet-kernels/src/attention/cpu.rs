@@ -1,7 +1,6 @@
-//! Attention in f32: two products with panels per head, the exponentials of each row between them.
+//! Attention as two products with panels per head, the exponentials of each row between them.
 
 use super::Params;
-use super::blocks;
 use crate::panel::{WIDTH, len16, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
 use crate::{lanes, math};
@@ -59,7 +58,9 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
 /// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
-pub fn attend<'p>(
+/// Where `FUSED`, products may be fused with their additions; otherwise every machine gives the same
+/// bits.
+pub fn attend<'p, const FUSED: bool>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -79,7 +80,7 @@ pub fn attend<'p>(
             };
             let count = out.len() / dim;
             let scores = &mut scratch[..count * scores_stride(params)];
-            keys.score(level, params, qkv, scores);
+            keys.score::<FUSED>(level, params, qkv, scores);
             level.vectorize(
                 #[inline(always)]
                 || {
@@ -88,7 +89,7 @@ pub fn attend<'p>(
                     }
                 },
             );
-            keys.mix(level, params, scores, out);
+            keys.mix::<FUSED>(level, params, scores, out);
         }
     }
 }
@@ -116,7 +117,13 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
     }
 
     /// Writes `q k^T / sqrt(head_dim)`.
-    fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
+    fn score<const FUSED: bool>(
+        self,
+        level: Level,
+        params: &Params,
+        qkv: &[f32],
+        scores: &mut [f32],
+    ) {
         let stride = scores_stride(params);
         let scale = params.scale();
         let queries = Rows {
@@ -135,12 +142,18 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
                 first,
                 scale,
             };
-            float_products::<true>(level, queries, panels, &mut sink);
+            float_products::<FUSED>(level, queries, panels, &mut sink);
         }
     }
 
     /// Writes the values mixed by the weights.
-    fn mix(self, level: Level, params: &Params, weights: &[f32], out: &mut [f32]) {
+    fn mix<const FUSED: bool>(
+        self,
+        level: Level,
+        params: &Params,
+        weights: &[f32],
+        out: &mut [f32],
+    ) {
         let (dim, head_dim) = (params.dim(), params.head_dim);
         let stride = scores_stride(params);
         for row in out.chunks_exact_mut(dim) {
@@ -159,7 +172,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
             let from = self.head * head_dim;
             let columns = from..from + head_dim;
             let mut sink = Mixture { out, dim, columns };
-            float_products::<true>(level, rows_of_weights, panels, &mut sink);
+            float_products::<FUSED>(level, rows_of_weights, panels, &mut sink);
         }
     }
 }
@@ -238,9 +251,23 @@ pub fn whole_len(params: &Params) -> usize {
 
 /// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
 /// `out` `[tokens, dim]`, `scratch` [`whole_len`].
-pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out: &mut [f32]) {
+pub fn cpu<const FUSED: bool>(
+    level: Level,
+    params: &Params,
+    qkv: &[f32],
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
     pack(params, qkv, packed);
     let block_rows = params.tokens.next_multiple_of(WIDTH);
-    attend(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+    attend::<FUSED>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+}
+
+/// Rows of each block of `tokens`: `block_rows` of them, but for the last.
+fn blocks(params: &Params, block_rows: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+    let tokens = params.tokens;
+    (0..tokens)
+        .step_by(block_rows)
+        .map(move |first| block_rows.min(tokens - first))
 }
