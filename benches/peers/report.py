@@ -144,7 +144,7 @@ def legend():
     return (
         "Ratios are a peer's time over that of mimlet in the same precision (bf16: f32); above 1, ours is "
         "faster. Features are held to mimlet's in f32: the farthest token's distance, as a share of its "
-        f"length; beyond {bounds} no time is taken. mimlet and ncnn encode a batch image by image."
+        f"length; beyond {bounds} no time is taken. Of a batch, mimlet's threads take whole images each; ncnn encodes it image by image."
     )
 
 

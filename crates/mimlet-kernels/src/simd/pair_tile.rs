@@ -1,5 +1,5 @@
-//! Exact products of 16-bit integers, two inputs at a time: what machines without dot products of
-//! bytes have (x86's `pmaddwd`, wasm's `i32x4.dot_i16x8`), and what attention needs for its 13 bits.
+//! Exact products of widened bytes, two inputs at a time: what machines without dot products of bytes
+//! have (x86's `pmaddwd`, wasm's `i32x4.dot_i16x8`).
 
 use super::lanes16::{IntegerSink, Integers16};
 use super::tile::{by_height, opaque};
