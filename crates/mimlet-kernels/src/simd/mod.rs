@@ -17,6 +17,8 @@ mod pair_tile;
 mod portable;
 mod products;
 mod quad_tile;
+#[cfg(all(test, feature = "cases"))]
+mod tests;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,165 @@
+//! Tiles of every height and width that an instruction set uses, on numbers in plain Rust: what a
+//! machine without those instructions can tell about them.
+
+use super::float_tile::{self, FloatPanels, Rows};
+use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+use super::portable::{Floats, Integers};
+use super::quad_tile::{self, ByteRows, Quads16};
+use crate::case::Stream;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Quads one product at a time, of weights that carry the offset of x86's dot products.
+#[derive(Clone, Copy)]
+struct OffsetQuads(Integers);
+
+impl Integers16 for OffsetQuads {
+    type Floats = Floats;
+
+    fn load(from: &[i32; 16]) -> Self {
+        Self(Integers::load(from))
+    }
+
+    fn splat(value: i32) -> Self {
+        Self(Integers::splat(value))
+    }
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.add(other.0))
+    }
+
+    fn mul(self, other: Self) -> Self {
+        Self(self.0.mul(other.0))
+    }
+
+    fn to_floats(self) -> Floats {
+        self.0.to_floats()
+    }
+}
+
+impl Quads16 for OffsetQuads {
+    type Weights = [i32; 64];
+    const OFFSET: i32 = 128;
+
+    fn weights(from: &[i8; 64]) -> [i32; 64] {
+        from.map(|weight| i32::from(weight) + 128)
+    }
+
+    fn nibbles(from: &[u8; 64]) -> [i32; 64] {
+        from.map(i32::from)
+    }
+
+    fn add_products(self, quad: u32, weights: [i32; 64]) -> Self {
+        let bytes = quad.to_le_bytes().map(|byte| i32::from(byte.cast_signed()));
+        let mut sums = [0; 16];
+        for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
+            *sum = bytes.iter().zip(weights).map(|(x, w)| x * w).sum();
+        }
+        self.add(Self::load(&sums))
+    }
+}
+
+/// Sums begin at one and a half, and are kept by row and panel.
+struct Kept {
+    panels: usize,
+    sums: Vec<[f32; 16]>,
+}
+
+impl Kept {
+    fn new(rows: usize, panels: usize) -> Self {
+        Self {
+            panels,
+            sums: vec![[f32::NAN; 16]; rows * panels],
+        }
+    }
+}
+
+impl FloatSink for Kept {
+    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+        V::splat(1.5)
+    }
+
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+        sums.store(&mut self.sums[row * self.panels + panel]);
+    }
+}
+
+impl IntegerSink for Kept {
+    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
+        V::splat((row * 100 + panel) as i32)
+    }
+
+    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
+        sums.to_floats()
+            .store(&mut self.sums[row * self.panels + panel]);
+    }
+}
+
+const PANELS: usize = 3;
+
+#[test]
+fn float_tiles_of_every_shape_give_the_same_bits() {
+    for rows in 1..30 {
+        let k = 5;
+        let x = Stream::new(rows as u64).values(rows * k, 1.0);
+        let columns = Stream::new(7).values(PANELS * k * 16, 1.0);
+        let x = Rows {
+            values: &x,
+            stride: k,
+            count: rows,
+        };
+        let panels = FloatPanels {
+            columns: columns.as_chunks().0,
+            k,
+        };
+        let [mut low, mut middle, mut high] = [(); 3].map(|()| Kept::new(rows, PANELS));
+        // SAFETY: plain Rust runs everywhere.
+        unsafe {
+            float_tile::products::<Floats, 3, 1, false>(x, panels, &mut low);
+            float_tile::products::<Floats, 6, 1, false>(x, panels, &mut middle);
+            float_tile::products::<Floats, 12, 2, false>(x, panels, &mut high);
+        }
+        assert!(low.sums.as_flattened().iter().all(|sum| sum.is_finite()));
+        assert_eq!(low.sums, middle.sums);
+        assert_eq!(low.sums, high.sums);
+    }
+}
+
+#[test]
+fn quad_tiles_of_every_shape_are_exact() {
+    let quads = 7;
+    for rows in 1..30 {
+        let mut stream = Stream::new(rows as u64);
+        let words: Vec<u32> = (0..rows * (quads + 2))
+            .map(|_| stream.bits() as u32)
+            .collect();
+        let weights: Vec<[i8; 64]> = (0..PANELS * quads)
+            .map(|_| [(); 64].map(|()| stream.bits() as i8))
+            .collect();
+        let x = ByteRows::new(&words, quads + 2);
+        let byte = |row: usize, k: usize| {
+            i32::from(x.quads(row)[k / 4].to_le_bytes()[k % 4].cast_signed())
+        };
+        let row_sum = |row: usize| (0..4 * quads).map(|k| byte(row, k)).sum();
+        let row_sums: Vec<i32> = (0..rows).map(row_sum).collect();
+        let [mut low, mut high] = [(); 2].map(|()| Kept::new(rows, PANELS));
+        // SAFETY: plain Rust runs everywhere.
+        unsafe {
+            quad_tile::products::<OffsetQuads, 6, 1>(x, &row_sums, &weights, &mut low);
+            quad_tile::products::<OffsetQuads, 12, 2>(x, &row_sums, &weights, &mut high);
+        }
+        for row in 0..rows {
+            for panel in 0..PANELS {
+                for channel in 0..16 {
+                    let weight =
+                        |k: usize| i32::from(weights[panel * quads + k / 4][channel * 4 + k % 4]);
+                    let exact: i32 = (0..4 * quads).map(|k| byte(row, k) * weight(k)).sum();
+                    let exact = (exact + (row * 100 + panel) as i32) as f32;
+                    let place = row * PANELS + panel;
+                    assert_eq!(low.sums[place][channel], exact, "{row} {panel} {channel}");
+                    assert_eq!(high.sums[place][channel], exact, "{row} {panel} {channel}");
+                }
+            }
+        }
+    }
+}
