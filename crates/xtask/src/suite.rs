@@ -48,6 +48,8 @@ fn everything() -> Vec<Step> {
             "cargo clippy --workspace --exclude mimlet-train --exclude mimlet-sql-tests --all-targets \
              -- -D warnings",
         ),
+        foreign::lints_on_aarch64(),
+        foreign::lints_on_wasm(),
         test(
             "tests",
             "cargo test --workspace --exclude mimlet-train --exclude mimlet-sql-tests --no-fail-fast",
