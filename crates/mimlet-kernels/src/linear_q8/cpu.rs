@@ -4,8 +4,8 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
-    ByteRows, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products, pair_products,
-    widen_quads,
+    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products,
+    pair_products, widen_quads,
 };
 
 /// The tensors of a layer.
@@ -25,7 +25,7 @@ pub struct Weights<'a> {
 #[must_use]
 pub fn scratch_len(level: Level, params: &Params, rows: usize) -> usize {
     let pairs = params.inputs.div_ceil(4) * 2;
-    if level.multiplies_quads() {
+    if level.bytes() == Bytes::Quads {
         rows
     } else {
         (rows + WIDTH) * pairs
@@ -73,7 +73,7 @@ pub fn cpu(
             epilogue,
         },
     };
-    if level.multiplies_quads() {
+    if level.bytes() == Bytes::Quads {
         layer.by_quads(level, scratch);
     } else {
         layer.by_pairs(level, scratch);

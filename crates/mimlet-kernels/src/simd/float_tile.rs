@@ -5,6 +5,57 @@ use super::lanes16::{FloatSink, Floats16};
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
+/// Sixteen sums in registers, and how columns are multiplied with them.
+pub(super) trait ColumnProducts: Floats16 {
+    /// Adds the products of each row with each panel's columns to their sums, in order.
+    ///
+    /// # Safety
+    /// The machine must have the instructions of the type; the panels must have as many columns as
+    /// each other, and rows at least as many values.
+    #[inline(always)]
+    unsafe fn add_columns<const R: usize, const P: usize, const FUSED: bool>(
+        rows: [*const f32; R],
+        columns: [&[[f32; 16]]; P],
+        sums: &mut [[Self; P]; R],
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { add_one_by_one::<Self, R, P, FUSED>(rows, columns, 0, sums) }
+    }
+}
+
+/// Adds the products with columns `from..`, a column at a time.
+///
+/// # Safety
+/// As of [`ColumnProducts::add_columns`].
+#[inline(always)]
+pub(super) unsafe fn add_one_by_one<
+    V: Floats16,
+    const R: usize,
+    const P: usize,
+    const FUSED: bool,
+>(
+    rows: [*const f32; R],
+    columns: [&[[f32; 16]]; P],
+    from: usize,
+    sums: &mut [[V; P]; R],
+) {
+    for column in from..columns[0].len() {
+        // SAFETY: the caller promises as many columns and values.
+        unsafe {
+            let mut weights = [V::splat(0.0); P];
+            for (weights, columns) in weights.iter_mut().zip(columns) {
+                *weights = V::load(columns.get_unchecked(column));
+            }
+            for r in 0..R {
+                let value = V::splat(*rows[r].add(column));
+                for p in 0..P {
+                    sums[r][p] = sums[r][p].add_product::<FUSED>(value, weights[p]);
+                }
+            }
+        }
+    }
+}
+
 /// Rows of floats inside a wider matrix.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
@@ -30,7 +81,12 @@ pub(crate) struct FloatPanels<'a> {
 /// # Safety
 /// The machine must have the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn products<V: Floats16, const H: usize, const P: usize, const FUSED: bool>(
+pub(super) unsafe fn products<
+    V: ColumnProducts,
+    const H: usize,
+    const P: usize,
+    const FUSED: bool,
+>(
     x: Rows<'_>,
     panels: FloatPanels<'_>,
     sink: &mut impl FloatSink,
@@ -54,7 +110,7 @@ pub(super) unsafe fn products<V: Floats16, const H: usize, const P: usize, const
 }
 
 #[inline(always)]
-unsafe fn tile<V: Floats16, const R: usize, const P: usize, const FUSED: bool>(
+unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: bool>(
     x: Rows<'_>,
     panels: FloatPanels<'_>,
     [row, panel]: [usize; 2],
@@ -71,18 +127,7 @@ unsafe fn tile<V: Floats16, const R: usize, const P: usize, const FUSED: bool>(
                 *sum = sink.start(row + r, panel + p);
             }
         }
-        for column in 0..k {
-            let mut weights = [V::splat(0.0); P];
-            for (weights, columns) in weights.iter_mut().zip(columns) {
-                *weights = V::load(columns.get_unchecked(column));
-            }
-            for r in 0..R {
-                let value = V::splat(*rows[r].add(column));
-                for p in 0..P {
-                    sums[r][p] = sums[r][p].add_product::<FUSED>(value, weights[p]);
-                }
-            }
-        }
+        V::add_columns::<R, P, FUSED>(rows, columns, &mut sums);
         for (r, sums) in sums.into_iter().enumerate() {
             for (p, sum) in sums.into_iter().enumerate() {
                 sink.write(row + r, panel + p, sum);

@@ -1,24 +1,12 @@
 //! Which SIMD level a machine has.
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx_vnni, avx2, avx512};
+use super::Kind;
+use super::machine::{Bytes, Machine};
 use core::fmt;
 
 /// A set of instructions this machine has; holding one proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level(Kind);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// What the program was compiled for.
-    Baseline,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    AvxVnni,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
+pub struct Level(Option<Kind>);
 
 /// The environment variable that forces a level.
 #[cfg(feature = "std")]
@@ -42,8 +30,8 @@ impl fmt::Display for UnknownLevel {
 impl core::error::Error for UnknownLevel {}
 
 impl Level {
-    /// What the program was compiled for: every machine that runs it has this.
-    pub const BASELINE: Self = Self(Kind::Baseline);
+    /// Plain Rust, compiled for what every machine has that runs the program.
+    pub const BASELINE: Self = Self(None);
 
     /// The level to run with: the fastest of this machine, or the one that the environment variable
     /// `MIMLET_SIMD` names, if this machine has it. [`Level::forced`] says whether it does.
@@ -74,54 +62,31 @@ impl Level {
 
     /// Every level of this machine, slowest first.
     pub fn available() -> impl Iterator<Item = Self> {
-        let known = [
-            Kind::Baseline,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2,
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512,
-        ];
-        known
-            .into_iter()
-            .map(Self)
-            .filter(|level| level.is_present())
+        let kinds = Kind::ALL.iter().copied();
+        let present = kinds.filter(|kind| kind.is_present());
+        core::iter::once(Self::BASELINE).chain(present.map(|kind| Self(Some(kind))))
     }
 
-    /// The level's name: `baseline`, `avx2`, `avxvnni`, `avx512`.
+    /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Kind::Baseline => "baseline",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni => "avxvnni",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => "avx512",
-        }
+        self.0.map_or("baseline", Kind::name)
     }
 
     /// Whether products of floats are fused with their addition, rounded once for both. All levels
     /// that do give the same bits, and all that do not; where nothing is fused, all give the same.
     #[must_use]
     pub fn fuses(self) -> bool {
-        self.0 != Kind::Baseline
+        self.0.is_some() && Kind::FUSES
     }
 
-    /// Whether bytes are multiplied four at a time; else they are widened and multiplied in pairs.
-    pub(crate) fn multiplies_quads(self) -> bool {
-        match self.0 {
-            Kind::Baseline => false,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => false,
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni | Kind::Avx512 => true,
-        }
+    /// How bytes are multiplied.
+    pub(crate) fn bytes(self) -> Bytes {
+        self.0.map_or(Bytes::Pairs, Kind::bytes)
     }
 
-    pub(super) fn kind(self) -> Kind {
+    /// What this machine has beyond the baseline: it is of this kind.
+    pub(super) fn kind(self) -> Option<Kind> {
         self.0
     }
 
@@ -129,25 +94,9 @@ impl Level {
     #[inline(always)]
     pub(crate) fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
         match self.0 {
-            Kind::Baseline => f(),
-            // SAFETY: a `Level` of this kind exists only where `is_present` found the instructions.
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::AvxVnni => unsafe { avx2::vectorize(f) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { avx512::vectorize(f) },
-        }
-    }
-
-    fn is_present(self) -> bool {
-        match self.0 {
-            Kind::Baseline => true,
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => avx2::is_present(),
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni => avx_vnni::is_present(),
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => avx512::is_present(),
+            None => f(),
+            // SAFETY: a `Level` of a kind exists only where its instructions were found.
+            Some(kind) => unsafe { kind.vectorize(f) },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! SIMD levels: which instructions the CPU versions are compiled for and run with.
 //!
 //! Plain loops over arrays are compiled once per level by `Level::vectorize`. Products, where the
-//! time goes, are tiles of registers: [`float_tile`], [`pair_tile`] and [`quad_tile`] say in which
-//! order things are multiplied and added, once for all machines; a file per instruction set says
-//! what one such step is there.
+//! time goes, are tiles of registers: `float_tile`, `pair_tile`, `quad_tile` and `nibble_tile` say in
+//! which order things are multiplied and added, once for all machines; an architecture's folder has a
+//! file per instruction set, which says what one such step is there.
 #![allow(
     unsafe_code,
     reason = "instructions found at run time, and loads that a tile's loops keep in bounds"
@@ -12,25 +12,31 @@
 mod float_tile;
 mod lanes16;
 mod level;
+mod machine;
 mod nibble_tile;
 mod pair_tile;
 mod portable;
 mod products;
+#[allow(dead_code, reason = "not every architecture has dot products of bytes")]
 mod quad_tile;
 #[cfg(all(test, feature = "cases"))]
 mod tests;
 mod tile;
 
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
 #[cfg(target_arch = "x86_64")]
-mod avx2;
+mod x86_64;
+
+#[cfg(not(target_arch = "x86_64"))]
+use other::Kind;
 #[cfg(target_arch = "x86_64")]
-mod avx512;
-#[cfg(target_arch = "x86_64")]
-mod avx_vnni;
+use x86_64::Kind;
 
 pub(crate) use float_tile::{FloatPanels, Rows};
 pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
 pub use level::{Level, UnknownLevel};
+pub(crate) use machine::Bytes;
 pub(crate) use nibble_tile::{GroupOffsets, NIBBLE_OFFSET, NibblePanel};
 pub(crate) use pair_tile::PairRows;
 pub(crate) use products::{

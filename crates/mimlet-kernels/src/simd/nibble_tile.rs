@@ -2,7 +2,7 @@
 //! f32 over the groups, in order.
 
 use super::lanes16::{FloatSink, Floats16, Integers16};
-use super::quad_tile::{ByteRows, Quads16};
+use super::quad_tile::ByteRows;
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
@@ -23,30 +23,6 @@ pub(super) trait Nibbles {
         weights: &[[u8; 64]],
         sums: &mut [Self::Sums; R],
     );
-}
-
-/// Groups by dot products of bytes.
-pub(super) struct ByQuads<V>(core::marker::PhantomData<V>);
-
-impl<V: Quads16> Nibbles for ByQuads<V> {
-    type Sums = V;
-
-    #[inline(always)]
-    unsafe fn add_group<const R: usize>(
-        rows: [*const u32; R],
-        weights: &[[u8; 64]],
-        sums: &mut [V; R],
-    ) {
-        // SAFETY: the caller promises the instructions; rows are as long as `weights`.
-        unsafe {
-            for (index, weights) in weights.iter().enumerate() {
-                let weights = V::nibbles(weights);
-                for r in 0..R {
-                    sums[r] = sums[r].add_products(*rows[r].add(index), weights);
-                }
-            }
-        }
-    }
 }
 
 /// A panel of 4-bit weights, decoded, or some groups of its columns.

@@ -1,5 +1,6 @@
 //! Tiles in plain Rust: what the compiler makes of them for the machine the program was built for.
 
+use super::float_tile::ColumnProducts;
 use super::lanes16::{Floats16, Integers16};
 use super::nibble_tile::Nibbles;
 use super::pair_tile::Pairs16;
@@ -52,6 +53,8 @@ impl Floats16 for Floats {
         self.zip(a.zip(b, |a, b| a * b), |sum, product| sum + product)
     }
 }
+
+impl ColumnProducts for Floats {}
 
 /// Sixteen i32 sums.
 #[derive(Clone, Copy)]

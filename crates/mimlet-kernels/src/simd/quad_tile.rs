@@ -1,23 +1,94 @@
 //! Exact products of bytes, four inputs at a time: VNNI's `vpdpbusd`, Arm's `sdot`.
 
 use super::lanes16::{IntegerSink, Integers16};
+use super::nibble_tile::Nibbles;
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
-/// Sixteen i32 sums in registers, and how quads are multiplied.
-pub(super) trait Quads16: Integers16 {
+/// How a machine multiplies quads.
+pub(super) trait Quads {
+    /// Sixteen sums in registers.
+    type Sums: Integers16;
     /// Sixteen quads of weights in registers.
     type Weights: Copy;
     /// What is added to each signed weight before it is multiplied: 128 where the instruction takes
     /// unsigned weights, else 0.
     const OFFSET: i32;
-    /// The quads of signed weights of sixteen channels, with the offset.
-    fn weights(from: &[i8; 64]) -> Self::Weights;
-    /// The quads of weights 0 to 15.
-    fn nibbles(from: &[u8; 64]) -> Self::Weights;
+    /// The quads of weights of sixteen channels: signed ones, with the offset, or `NIBBLES` from 0 to
+    /// 15, as they are.
+    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> Self::Weights;
     /// Adds to each lane the four products of its quad with the signed bytes of `quad`, the first
     /// lowest.
-    fn add_products(self, quad: u32, weights: Self::Weights) -> Self;
+    fn add_products(sums: Self::Sums, quad: u32, weights: Self::Weights) -> Self::Sums;
+
+    /// Adds the products of each row with each panel's columns to their sums.
+    ///
+    /// # Safety
+    /// The machine must have the instructions of the type; the panels must have as many columns as
+    /// each other, and rows at least as many quads.
+    #[inline(always)]
+    unsafe fn add_columns<const NIBBLES: bool, const R: usize, const P: usize>(
+        rows: [*const u32; R],
+        columns: [&[[i8; 64]]; P],
+        sums: &mut [[Self::Sums; P]; R],
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { add_one_by_one::<Self, NIBBLES, R, P>(rows, columns, 0, sums) }
+    }
+}
+
+/// Adds the products with columns `from..`, a quad at a time.
+///
+/// # Safety
+/// As of [`Quads::add_columns`].
+#[inline(always)]
+pub(super) unsafe fn add_one_by_one<
+    Q: Quads + ?Sized,
+    const NIBBLES: bool,
+    const R: usize,
+    const P: usize,
+>(
+    rows: [*const u32; R],
+    columns: [&[[i8; 64]]; P],
+    from: usize,
+    sums: &mut [[Q::Sums; P]; R],
+) {
+    for index in from..columns[0].len() {
+        // SAFETY: the caller promises as many columns and quads.
+        unsafe {
+            let mut weights = [Q::weights::<NIBBLES>(columns[0].get_unchecked(index)); P];
+            for (weights, columns) in weights.iter_mut().zip(columns).skip(1) {
+                *weights = Q::weights::<NIBBLES>(columns.get_unchecked(index));
+            }
+            for r in 0..R {
+                let quad = *rows[r].add(index);
+                for p in 0..P {
+                    sums[r][p] = Q::add_products(sums[r][p], quad, weights[p]);
+                }
+            }
+        }
+    }
+}
+
+/// Groups of 4-bit weights as quads.
+pub(super) struct ByQuads<Q>(core::marker::PhantomData<Q>);
+
+impl<Q: Quads> Nibbles for ByQuads<Q> {
+    type Sums = Q::Sums;
+
+    #[inline(always)]
+    unsafe fn add_group<const R: usize>(
+        rows: [*const u32; R],
+        weights: &[[u8; 64]],
+        sums: &mut [Q::Sums; R],
+    ) {
+        let mut one_panel = sums.map(|sums| [sums]);
+        // SAFETY: the caller promises the instructions; rows are as long as `weights`.
+        unsafe {
+            Q::add_columns::<true, R, 1>(rows, [bytemuck::cast_slice(weights)], &mut one_panel);
+        }
+        *sums = one_panel.map(|[sums]| sums);
+    }
 }
 
 /// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale and
@@ -62,9 +133,9 @@ impl<'a> ByteRows<'a> {
 /// each row's bytes. Tiles are `H` rows high and `P` panels wide.
 ///
 /// # Safety
-/// The machine must have the instructions of `V`.
+/// The machine must have the instructions of `Q`.
 #[inline(always)]
-pub(super) unsafe fn products<V: Quads16, const H: usize, const P: usize>(
+pub(super) unsafe fn products<Q: Quads, const H: usize, const P: usize>(
     x: ByteRows<'_>,
     row_sums: &[i32],
     panels: &[[i8; 64]],
@@ -75,21 +146,21 @@ pub(super) unsafe fn products<V: Quads16, const H: usize, const P: usize>(
     while panel + P <= count {
         // SAFETY: the caller's promise.
         by_height!(H, x.count(), |row, R| unsafe {
-            tile::<V, R, P>(x, row_sums, panels, [row, panel], sink)
+            tile::<Q, R, P>(x, row_sums, panels, [row, panel], sink)
         });
         panel += P;
     }
     while panel < count {
         // SAFETY: as above.
         by_height!(H, x.count(), |row, R| unsafe {
-            tile::<V, R, 1>(x, row_sums, panels, [row, panel], sink)
+            tile::<Q, R, 1>(x, row_sums, panels, [row, panel], sink)
         });
         panel += 1;
     }
 }
 
 #[inline(always)]
-unsafe fn tile<V: Quads16, const R: usize, const P: usize>(
+unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     x: ByteRows<'_>,
     row_sums: &[i32],
     panels: &[[i8; 64]],
@@ -99,28 +170,17 @@ unsafe fn tile<V: Quads16, const R: usize, const P: usize>(
     let quads = x.quads(row).len();
     let rows: [*const u32; R] = from_fn(|r| opaque(x.quads(row + r).as_ptr()));
     let columns: [&[[i8; 64]]; P] = from_fn(|p| &panels[(panel + p) * quads..][..quads]);
-    let offsets: [i32; R] = from_fn(|r| row_sums[row + r] * -V::OFFSET);
+    let offsets: [i32; R] = from_fn(|r| row_sums[row + r] * -Q::OFFSET);
     // SAFETY: the caller promises the instructions; rows and columns are `quads` long.
     unsafe {
-        let mut sums = [[V::splat(0); P]; R];
+        let mut sums = [[Q::Sums::splat(0); P]; R];
         for (r, sums) in sums.iter_mut().enumerate() {
             for (p, sum) in sums.iter_mut().enumerate() {
-                let start: V = sink.start(row + r, panel + p);
-                *sum = start.add(V::splat(offsets[r]));
+                let start: Q::Sums = sink.start(row + r, panel + p);
+                *sum = start.add(Q::Sums::splat(offsets[r]));
             }
         }
-        for index in 0..quads {
-            let mut weights = [V::weights(columns[0].get_unchecked(index)); P];
-            for (weights, columns) in weights.iter_mut().zip(columns).skip(1) {
-                *weights = V::weights(columns.get_unchecked(index));
-            }
-            for r in 0..R {
-                let quad = *rows[r].add(index);
-                for p in 0..P {
-                    sums[r][p] = sums[r][p].add_products(quad, weights[p]);
-                }
-            }
-        }
+        Q::add_columns::<false, R, P>(rows, columns, &mut sums);
         for (r, sums) in sums.into_iter().enumerate() {
             for (p, sum) in sums.into_iter().enumerate() {
                 sink.write(row + r, panel + p, sum);

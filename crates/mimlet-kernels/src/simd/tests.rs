@@ -4,58 +4,31 @@
 use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
 use super::portable::{Floats, Integers};
-use super::quad_tile::{self, ByteRows, Quads16};
+use super::quad_tile::{self, ByteRows, Quads};
 use crate::case::Stream;
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// Quads one product at a time, of weights that carry the offset of x86's dot products.
-#[derive(Clone, Copy)]
-struct OffsetQuads(Integers);
+struct OffsetQuads;
 
-impl Integers16 for OffsetQuads {
-    type Floats = Floats;
-
-    fn load(from: &[i32; 16]) -> Self {
-        Self(Integers::load(from))
-    }
-
-    fn splat(value: i32) -> Self {
-        Self(Integers::splat(value))
-    }
-
-    fn add(self, other: Self) -> Self {
-        Self(self.0.add(other.0))
-    }
-
-    fn mul(self, other: Self) -> Self {
-        Self(self.0.mul(other.0))
-    }
-
-    fn to_floats(self) -> Floats {
-        self.0.to_floats()
-    }
-}
-
-impl Quads16 for OffsetQuads {
+impl Quads for OffsetQuads {
+    type Sums = Integers;
     type Weights = [i32; 64];
     const OFFSET: i32 = 128;
 
-    fn weights(from: &[i8; 64]) -> [i32; 64] {
-        from.map(|weight| i32::from(weight) + 128)
+    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> [i32; 64] {
+        let offset = if NIBBLES { 0 } else { 128 };
+        from.map(|weight| i32::from(weight) + offset)
     }
 
-    fn nibbles(from: &[u8; 64]) -> [i32; 64] {
-        from.map(i32::from)
-    }
-
-    fn add_products(self, quad: u32, weights: [i32; 64]) -> Self {
+    fn add_products(sums: Integers, quad: u32, weights: [i32; 64]) -> Integers {
         let bytes = quad.to_le_bytes().map(|byte| i32::from(byte.cast_signed()));
-        let mut sums = [0; 16];
-        for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
-            *sum = bytes.iter().zip(weights).map(|(x, w)| x * w).sum();
+        let mut products = [0; 16];
+        for (product, weights) in products.iter_mut().zip(weights.as_chunks::<4>().0) {
+            *product = bytes.iter().zip(weights).map(|(x, w)| x * w).sum();
         }
-        self.add(Self::load(&sums))
+        sums.add(Integers::load(&products))
     }
 }
 

@@ -1,8 +1,9 @@
 //! x86-64 with AVX2, FMA and F16C (Intel since 2013, AMD since 2015).
 
-use super::lanes16::{Floats16, Integers16};
-use super::nibble_tile::Nibbles;
-use super::pair_tile::Pairs16;
+use crate::simd::float_tile::ColumnProducts;
+use crate::simd::lanes16::{Floats16, Integers16};
+use crate::simd::nibble_tile::Nibbles;
+use crate::simd::pair_tile::Pairs16;
 use core::arch::x86_64::{
     __m256, __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
@@ -100,6 +101,8 @@ impl Floats16 for Floats {
     }
 }
 
+impl ColumnProducts for Floats {}
+
 /// Sixteen i32 sums.
 #[derive(Clone, Copy)]
 pub(super) struct Integers(pub(super) [__m256i; 2]);
@@ -169,7 +172,7 @@ impl Pairs16 for Integers {
     }
 }
 
-/// [`super::widen_quads`], 32 bytes at a time.
+/// [`crate::simd::widen_quads`], 32 bytes at a time.
 #[target_feature(enable = "avx2")]
 pub(super) fn widen(quads: &[[i8; 32]], first: &mut [[i16; 16]], second: &mut [[i16; 16]]) {
     for ((quads, first), second) in quads.iter().zip(first).zip(second) {

@@ -1,14 +1,13 @@
 //! x86-64 with AVX-512 and its VNNI (Intel servers since 2019, AMD since 2022).
 
 use super::avx2;
-use super::lanes16::{Floats16, Integers16};
-use super::pair_tile::Pairs16;
-use super::quad_tile::Quads16;
+use crate::simd::float_tile::ColumnProducts;
+use crate::simd::lanes16::{Floats16, Integers16};
+use crate::simd::quad_tile::Quads;
 use core::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
-    _mm512_mullo_epi32, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps,
-    _mm512_xor_si512,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_xor_si512,
 };
 
 /// Rows of a tile: with two panels side by side, 24 registers of sums of 32.
@@ -92,6 +91,8 @@ impl Floats16 for Floats {
     }
 }
 
+impl ColumnProducts for Floats {}
+
 /// Sixteen i32 sums.
 #[derive(Clone, Copy)]
 pub(super) struct Integers(__m512i);
@@ -137,43 +138,28 @@ impl Integers16 for Integers {
     }
 }
 
-impl Pairs16 for Integers {
-    type Weights = __m512i;
-
-    #[inline(always)]
-    fn weights(from: &[i16; 32]) -> __m512i {
-        // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
-        unsafe { read(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn add_products(self, pair: u32, weights: __m512i) -> Self {
-        // SAFETY: the type exists only in tiles compiled for VNNI.
-        Self(unsafe { _mm512_dpwssd_epi32(self.0, weights, _mm512_set1_epi32(pair.cast_signed())) })
-    }
-}
-
 /// The instruction multiplies unsigned by signed bytes: the weights are the unsigned ones, as they
 /// are offset once for all rows, and an input is read into all lanes by the same instruction.
-impl Quads16 for Integers {
+impl Quads for Integers {
+    type Sums = Self;
     type Weights = __m512i;
     const OFFSET: i32 = 128;
 
     #[inline(always)]
-    fn weights(from: &[i8; 64]) -> __m512i {
+    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> __m512i {
         // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
-        unsafe { _mm512_xor_si512(read(from.as_ptr()), _mm512_set1_epi8(i8::MIN)) }
+        unsafe {
+            let weights = read(from.as_ptr());
+            if NIBBLES {
+                return weights;
+            }
+            _mm512_xor_si512(weights, _mm512_set1_epi8(i8::MIN))
+        }
     }
 
     #[inline(always)]
-    fn nibbles(from: &[u8; 64]) -> __m512i {
-        // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
-        unsafe { read(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn add_products(self, quad: u32, weights: __m512i) -> Self {
+    fn add_products(sums: Self, quad: u32, weights: __m512i) -> Self {
         // SAFETY: the type exists only in tiles compiled for VNNI.
-        Self(unsafe { _mm512_dpbusd_epi32(self.0, weights, _mm512_set1_epi32(quad.cast_signed())) })
+        Self(unsafe { _mm512_dpbusd_epi32(sums.0, weights, _mm512_set1_epi32(quad.cast_signed())) })
     }
 }

@@ -1,0 +1,172 @@
+//! x86-64: AVX2, AVX-VNNI, AVX-512.
+
+mod avx2;
+mod avx512;
+mod avx_vnni;
+
+use super::float_tile::{self, FloatPanels, Rows};
+use super::lanes16::{FloatSink, IntegerSink};
+use super::machine::{Bytes, Machine};
+use super::nibble_tile::{self, GroupOffsets, NibblePanel};
+use super::pair_tile::{self, PairRows};
+use super::quad_tile::{self, ByQuads, ByteRows};
+use super::tile::tiles;
+
+/// Kinds of x86-64 machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Avx2,
+    AvxVnni,
+    Avx512,
+}
+
+mod on_avx2 {
+    use super::avx2::{By16Bits, Floats, HEIGHT, Integers};
+    use super::*;
+    tiles!(for "avx2,fma": floats Floats, HEIGHT, 1);
+    tiles!(for "avx2,fma": pairs Integers, HEIGHT);
+    tiles!(for "avx2,fma": nibbles By16Bits, HEIGHT);
+}
+
+mod on_avx_vnni {
+    use super::avx_vnni::{HEIGHT, Vnni};
+    use super::*;
+    tiles!(for "avx2,fma,avxvnni": quads Vnni, HEIGHT, 1);
+    tiles!(for "avx2,fma,avxvnni": nibbles ByQuads<Vnni>, HEIGHT);
+}
+
+mod on_avx512 {
+    use super::avx512::{Floats, HEIGHT, Integers};
+    use super::*;
+    tiles!(for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl": floats Floats, HEIGHT, 2);
+    tiles!(for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni": quads Integers, HEIGHT, 2);
+    tiles!(
+        for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni": nibbles
+        ByQuads<Integers>, HEIGHT
+    );
+}
+
+impl Machine for Kind {
+    const ALL: &'static [Self] = &[Self::Avx2, Self::AvxVnni, Self::Avx512];
+    const FUSES: bool = true;
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avxvnni",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    fn is_present(self) -> bool {
+        match self {
+            Self::Avx2 => avx2::is_present(),
+            Self::AvxVnni => avx_vnni::is_present(),
+            Self::Avx512 => avx512::is_present(),
+        }
+    }
+
+    fn bytes(self) -> Bytes {
+        match self {
+            Self::Avx2 => Bytes::Pairs,
+            Self::AvxVnni | Self::Avx512 => Bytes::Quads,
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Avx2 | Self::AvxVnni => avx2::vectorize(f),
+                Self::Avx512 => avx512::vectorize(f),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn floats<const FUSED: bool>(
+        self,
+        x: Rows<'_>,
+        panels: FloatPanels<'_>,
+        sink: &mut impl FloatSink,
+    ) {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Avx2 | Self::AvxVnni => on_avx2::floats::<FUSED>(x, panels, sink),
+                Self::Avx512 => on_avx512::floats::<FUSED>(x, panels, sink),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pairs(
+        self,
+        x: PairRows<'_>,
+        panel: usize,
+        columns: &[[i16; 32]],
+        sink: &mut impl IntegerSink,
+    ) {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Avx2 => on_avx2::pairs(x, panel, columns, sink),
+                Self::AvxVnni | Self::Avx512 => unreachable!("VNNI multiplies quads"),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn quads(
+        self,
+        x: ByteRows<'_>,
+        row_sums: &[i32],
+        panels: &[[i8; 64]],
+        sink: &mut impl IntegerSink,
+    ) {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Avx2 => unreachable!("AVX2 multiplies pairs"),
+                Self::AvxVnni => on_avx_vnni::quads(x, row_sums, panels, sink),
+                Self::Avx512 => on_avx512::quads(x, row_sums, panels, sink),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn nibbles(
+        self,
+        x: ByteRows<'_>,
+        panel: usize,
+        columns: NibblePanel<'_>,
+        offsets: GroupOffsets<'_>,
+        sink: &mut impl FloatSink,
+    ) {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Avx2 => on_avx2::nibbles(x, panel, columns, offsets, sink),
+                Self::AvxVnni => on_avx_vnni::nibbles(x, panel, columns, offsets, sink),
+                Self::Avx512 => on_avx512::nibbles(x, panel, columns, offsets, sink),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn widen_halves(self, halves: &[u16], floats: &mut [f32]) -> usize {
+        // SAFETY: every kind has AVX2 and F16C.
+        unsafe { avx2::widen_halves(halves, floats) };
+        halves.len() / 8 * 8
+    }
+
+    #[inline(always)]
+    unsafe fn widen_quads(self, quads: &[i8], first: &mut [i16], second: &mut [i16]) -> usize {
+        let quads = quads.as_chunks().0;
+        let [first, second] = [first, second].map(|pairs| pairs.as_chunks_mut().0);
+        // SAFETY: every kind has AVX2.
+        unsafe { avx2::widen(quads, first, second) };
+        quads.len() * 32
+    }
+}
