@@ -3,10 +3,11 @@
 
 use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
-use crate::math::f16_to_f32;
+use crate::halves;
 use crate::panel::{WIDTH, len16x8, of_panel};
 use crate::simd::{
-    ByteRows, FloatSink, Floats16, GroupOffsets, Level, NIBBLE_OFFSET, NibblePanel, nibble_products,
+    ByteRows, Bytes, FloatSink, Floats16, GroupOffsets, Level, NIBBLE_OFFSET, NibblePanel,
+    interleaved, nibble_products,
 };
 
 /// Inputs decoded at a time, whole groups of either size: 8 KB of stack.
@@ -37,17 +38,17 @@ pub fn scratch_len(params: &Params, rows: usize) -> usize {
 pub fn sums(level: Level, params: &Params, weight: &[u8], scales: &[u16], sums: &mut [f32]) {
     level.vectorize(
         #[inline(always)]
-        || sum_weights(params, weight, scales, sums),
+        || sum_weights(level, params, weight, scales, sums),
     );
 }
 
 #[inline(always)]
-fn sum_weights(params: &Params, weight: &[u8], scales: &[u16], sums: &mut [f32]) {
+fn sum_weights(level: Level, params: &Params, weight: &[u8], scales: &[u16], sums: &mut [f32]) {
     sums.fill(0.0);
     for (panel, sums) in sums.chunks_mut(WIDTH).enumerate() {
         let mut decoded = Decoded::new();
         for chunk in chunks(params, panel, weight, scales) {
-            decoded.decode(&chunk);
+            decoded.decode(level, &chunk, false);
             let groups = decoded.weights[..chunk.quads].chunks(params.group_size / 4);
             for (group, scales) in groups.zip(&decoded.scales) {
                 let mut exact = [0i32; WIDTH];
@@ -154,7 +155,7 @@ impl Layer<'_> {
         for chunk in chunks(params, panel, self.weights.weight, self.weights.scales) {
             level.vectorize(
                 #[inline(always)]
-                || decoded.decode(&chunk),
+                || decoded.decode(level, &chunk, level.bytes() == Bytes::Octets),
             );
             self.is_first = chunk.first_quad == 0;
             self.is_last = (chunk.first_quad + chunk.quads) * 4 >= params.inputs;
@@ -223,7 +224,7 @@ fn chunks<'a>(
 
 /// Up to [`CHUNK`] columns of a panel, decoded.
 struct Decoded {
-    /// Weights plus 8, `[quads][16][4]`.
+    /// Weights plus 8, `[quads][16][4]`, or octets.
     weights: [[u8; 64]; CHUNK / 4],
     scales: [[f32; WIDTH]; CHUNK / 32],
 }
@@ -237,19 +238,27 @@ impl Decoded {
         }
     }
 
+    /// Decodes a chunk, to `octets` where a machine multiplies those.
     #[inline(always)]
-    fn decode(&mut self, chunk: &Chunk<'_>) {
-        let pairs = self.weights.as_chunks_mut::<2>().0;
-        for ([low, high], bytes) in pairs.iter_mut().zip(chunk.nibbles.as_chunks::<64>().0) {
-            // Flipping the sign bit of a half adds 8.
-            for ((low, high), &byte) in low.iter_mut().zip(high).zip(bytes) {
-                *low = (byte & 15) ^ 8;
-                *high = (byte >> 4) ^ 8;
-            }
+    fn decode(&mut self, level: Level, chunk: &Chunk<'_>, octets: bool) {
+        let whole = if octets { chunk.quads / 2 } else { 0 };
+        let (octets, quads) = self.weights.as_chunks_mut::<2>().0.split_at_mut(whole);
+        let nibbles = chunk.nibbles.as_chunks::<64>().0;
+        for (octet, bytes) in octets.iter_mut().zip(nibbles) {
+            *octet = interleaved(split(bytes));
         }
-        let scales = chunk.scales.as_chunks::<WIDTH>().0;
-        for (target, bits) in self.scales.iter_mut().zip(scales) {
-            *target = bits.map(f16_to_f32);
+        for (quads, bytes) in quads.iter_mut().zip(&nibbles[whole..]) {
+            *quads = split(bytes);
         }
+        let scales = &mut self.scales.as_flattened_mut()[..chunk.scales.len()];
+        halves::widen(level, chunk.scales, scales);
     }
+}
+
+/// The low and the high halves of bytes, plus 8: flipping a half's sign bit adds that.
+#[inline(always)]
+fn split(bytes: &[u8; 64]) -> [[u8; 64]; 2] {
+    let low = bytes.map(|byte| (byte & 15) ^ 8);
+    let high = bytes.map(|byte| (byte >> 4) ^ 8);
+    [low, high]
 }

@@ -5,7 +5,7 @@ use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
     ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products,
-    pair_products, widen_quads,
+    interleaved, pair_products, widen_quads,
 };
 
 /// The tensors of a layer.
@@ -21,14 +21,15 @@ pub struct Weights<'a> {
     pub sums: &'a [i32],
 }
 
-/// Words of scratch a layer needs for `rows` rows: the rows' sums; or rows and a panel as pairs.
+/// Words of scratch a layer needs for `rows` rows: the rows' sums, and a panel of octets; or rows and a
+/// panel as pairs.
 #[must_use]
 pub fn scratch_len(level: Level, params: &Params, rows: usize) -> usize {
-    let pairs = params.inputs.div_ceil(4) * 2;
-    if level.bytes() == Bytes::Quads {
-        rows
-    } else {
-        (rows + WIDTH) * pairs
+    let quads = params.inputs.div_ceil(4);
+    match level.bytes() {
+        Bytes::Pairs => (rows + WIDTH) * quads * 2,
+        Bytes::Quads => rows,
+        Bytes::Octets => rows + WIDTH * quads,
     }
 }
 
@@ -67,16 +68,17 @@ pub fn cpu(
     let mut layer = Layer {
         x: ByteRows::new(x, params.row_words()),
         weights,
+        first_panel: 0,
         outputs: Outputs {
             y,
             channels: params.outputs,
             epilogue,
         },
     };
-    if level.bytes() == Bytes::Quads {
-        layer.by_quads(level, scratch);
-    } else {
-        layer.by_pairs(level, scratch);
+    match level.bytes() {
+        Bytes::Pairs => layer.by_pairs(level, scratch),
+        Bytes::Quads => layer.by_quads(level, scratch),
+        Bytes::Octets => layer.by_octets(level, scratch),
     }
     layer.outputs.finish(level);
 }
@@ -85,6 +87,8 @@ pub fn cpu(
 struct Layer<'a> {
     x: ByteRows<'a>,
     weights: &'a Weights<'a>,
+    /// The first panel of those that a tile is given.
+    first_panel: usize,
     outputs: Outputs<'a>,
 }
 
@@ -92,12 +96,13 @@ struct Layer<'a> {
 impl IntegerSink for Layer<'_> {
     #[inline(always)]
     fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
-        let sums = of_panel(self.weights.sums, panel);
+        let sums = of_panel(self.weights.sums, self.first_panel + panel);
         V::load(&sums).mul(V::splat(self.x.zero_point(row)))
     }
 
     #[inline(always)]
     fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
+        let panel = self.first_panel + panel;
         let scales = of_panel(self.weights.scale, panel);
         let biases = of_panel(self.weights.bias, panel);
         let row_scale = V::Floats::splat(self.x.scale(row));
@@ -112,8 +117,38 @@ impl IntegerSink for Layer<'_> {
 
 impl Layer<'_> {
     fn by_quads(&mut self, level: Level, scratch: &mut [u32]) {
+        let sums = self.row_sums(level, scratch);
+        let panels = self.weights.weight.as_chunks::<64>().0;
+        byte_products(level, self.x, sums, panels, self);
+    }
+
+    fn by_octets(&mut self, level: Level, scratch: &mut [u32]) {
+        let quads = self.x.quads(0).len();
+        let (sums, octets) = scratch.split_at_mut(self.x.count());
+        let sums = self.row_sums(level, sums);
+        let octets: &mut [[i8; 64]] = bytemuck::cast_slice_mut(&mut octets[..quads * WIDTH]);
+        let panels = self.weights.weight.as_chunks::<64>().0;
+        for (index, panel) in panels.chunks_exact(quads).enumerate() {
+            level.vectorize(
+                #[inline(always)]
+                || {
+                    let (pairs, last) = panel.as_chunks::<2>();
+                    let (octets, rest) = octets.as_chunks_mut::<2>();
+                    for (octet, pair) in octets.iter_mut().zip(pairs) {
+                        *octet = interleaved(*pair);
+                    }
+                    rest.copy_from_slice(last);
+                },
+            );
+            self.first_panel = index;
+            byte_products(level, self.x, sums, octets, self);
+        }
+    }
+
+    /// Writes the sum of each row's bytes to `sums`.
+    fn row_sums<'s>(&self, level: Level, sums: &'s mut [u32]) -> &'s [i32] {
         let x = self.x;
-        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut scratch[..x.count()]);
+        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..x.count()]);
         level.vectorize(
             #[inline(always)]
             || {
@@ -123,8 +158,7 @@ impl Layer<'_> {
                 }
             },
         );
-        let panels = self.weights.weight.as_chunks::<64>().0;
-        byte_products(level, x, sums, panels, self);
+        sums
     }
 
     fn by_pairs(&mut self, level: Level, scratch: &mut [u32]) {

@@ -67,7 +67,8 @@ impl Level {
         core::iter::once(Self::BASELINE).chain(present.map(|kind| Self(Some(kind))))
     }
 
-    /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`.
+    /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`; on aarch64
+    /// `neon`, `neon-dotprod`, `neon-i8mm`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.map_or("baseline", Kind::name)

@@ -16,8 +16,11 @@ use super::quad_tile::ByteRows;
 pub(crate) enum Bytes {
     /// Widened to 16 bits, two inputs at a time.
     Pairs,
-    /// Four inputs at a time.
+    /// Four inputs at a time, from panels as the file holds them.
     Quads,
+    /// Eight inputs at a time, from panels whose quads are [interleaved](super::interleaved) two by two, but for
+    /// the last of an odd number.
+    Octets,
 }
 
 /// A kind of machine that has more than its architecture promises. Only a [`Level`](super::Level)
@@ -60,7 +63,7 @@ pub(super) trait Machine: Copy + Eq + 'static {
         unreachable!("{} multiplies quads", self.name())
     }
 
-    /// Products of quads, of kinds that multiply those.
+    /// Products of quads or octets, of kinds that multiply those.
     unsafe fn quads(
         self,
         _x: ByteRows<'_>,

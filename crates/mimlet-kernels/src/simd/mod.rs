@@ -23,12 +23,22 @@ mod quad_tile;
 mod tests;
 mod tile;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod aarch64;
+#[cfg(not(any(
+    all(target_arch = "aarch64", target_feature = "neon"),
+    target_arch = "x86_64"
+)))]
 mod other;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+use aarch64::Kind;
+#[cfg(not(any(
+    all(target_arch = "aarch64", target_feature = "neon"),
+    target_arch = "x86_64"
+)))]
 use other::Kind;
 #[cfg(target_arch = "x86_64")]
 use x86_64::Kind;
@@ -42,4 +52,4 @@ pub(crate) use pair_tile::PairRows;
 pub(crate) use products::{
     byte_products, float_products, nibble_products, pair_products, widen_halves, widen_quads,
 };
-pub(crate) use quad_tile::ByteRows;
+pub(crate) use quad_tile::{ByteRows, interleaved};

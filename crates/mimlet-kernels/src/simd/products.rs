@@ -51,8 +51,8 @@ pub(crate) fn pair_products(
     }
 }
 
-/// Gives `sink` the products of each row of bytes with each panel `[quads][16][4]`. `row_sums`
-/// holds the sum of each row's bytes.
+/// Gives `sink` the products of each row of bytes with each panel `[quads][16][4]`, whose quads are
+/// interleaved where a machine multiplies octets. `row_sums` holds the sum of each row's bytes.
 ///
 /// # Panics
 /// On machines that multiply [pairs](super::Bytes::Pairs).
@@ -72,6 +72,7 @@ pub(crate) fn byte_products(
 }
 
 /// Gives `sink` the products of each row of bytes with 4-bit weights, those of panel number `panel`.
+/// The quads of a group are interleaved where a machine multiplies octets.
 #[inline(always)]
 pub(crate) fn nibble_products(
     level: Level,

@@ -91,6 +91,24 @@ impl<Q: Quads> Nibbles for ByQuads<Q> {
     }
 }
 
+/// The quads `[16][4]` of two times four inputs as octets `[16][8]`: each channel's eight side by side.
+#[inline(always)]
+pub(crate) fn interleaved<T: Copy>(quads: [[T; 64]; 2]) -> [[T; 64]; 2] {
+    let mut octets = quads;
+    let channels = octets.as_flattened_mut().as_chunks_mut::<8>().0;
+    let [first, second] = &quads;
+    let quads = first
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(second.as_chunks::<4>().0);
+    for (octet, (first, second)) in channels.iter_mut().zip(quads) {
+        octet[..4].copy_from_slice(first);
+        octet[4..].copy_from_slice(second);
+    }
+    octets
+}
+
 /// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale and
 /// the zero point.
 #[derive(Debug, Clone, Copy)]

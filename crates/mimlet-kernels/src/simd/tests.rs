@@ -85,14 +85,16 @@ fn float_tiles_of_every_shape_give_the_same_bits() {
             columns: columns.as_chunks().0,
             k,
         };
-        let [mut low, mut middle, mut high] = [(); 3].map(|()| Kept::new(rows, PANELS));
+        let [mut low, mut even, mut middle, mut high] = [(); 4].map(|()| Kept::new(rows, PANELS));
         // SAFETY: plain Rust runs everywhere.
         unsafe {
             float_tile::products::<Floats, 3, 1, false>(x, panels, &mut low);
+            float_tile::products::<Floats, 4, 1, false>(x, panels, &mut even);
             float_tile::products::<Floats, 6, 1, false>(x, panels, &mut middle);
             float_tile::products::<Floats, 12, 2, false>(x, panels, &mut high);
         }
         assert!(low.sums.as_flattened().iter().all(|sum| sum.is_finite()));
+        assert_eq!(low.sums, even.sums);
         assert_eq!(low.sums, middle.sums);
         assert_eq!(low.sums, high.sums);
     }

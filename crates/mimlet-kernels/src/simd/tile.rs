@@ -2,13 +2,14 @@
 //! compiled.
 
 /// Calls `$tile::<R>(first)` for tiles of `R` rows that together cover `$rows` rows: as high as the
-/// machine's registers allow (`$height`, a constant: 12, 6, 3 or 2), and lower ones for the rest.
+/// machine's registers allow (`$height`, a constant: 12, 6, 4, 3 or 2), and lower ones for the rest.
 macro_rules! by_height {
     ($height:expr, $rows:expr, |$first:ident, $r:ident| $tile:expr) => {{
         let rows: usize = $rows;
         let mut $first = 0;
         by_height!(@if $height >= 12, 12, rows, $first, $r, $tile);
         by_height!(@if $height >= 6, 6, rows, $first, $r, $tile);
+        by_height!(@if $height == 4, 4, rows, $first, $r, $tile);
         by_height!(@if $height >= 3, 3, rows, $first, $r, $tile);
         by_height!(@if $height >= 2, 2, rows, $first, $r, $tile);
         by_height!(@if true, 1, rows, $first, $r, $tile);
