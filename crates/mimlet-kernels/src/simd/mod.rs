@@ -27,9 +27,12 @@ mod tile;
 mod aarch64;
 #[cfg(not(any(
     all(target_arch = "aarch64", target_feature = "neon"),
-    target_arch = "x86_64"
+    target_arch = "x86_64",
+    all(target_arch = "wasm32", target_feature = "simd128")
 )))]
 mod other;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
@@ -37,9 +40,12 @@ mod x86_64;
 use aarch64::Kind;
 #[cfg(not(any(
     all(target_arch = "aarch64", target_feature = "neon"),
-    target_arch = "x86_64"
+    target_arch = "x86_64",
+    all(target_arch = "wasm32", target_feature = "simd128")
 )))]
 use other::Kind;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use wasm32::Kind;
 #[cfg(target_arch = "x86_64")]
 use x86_64::Kind;
 
