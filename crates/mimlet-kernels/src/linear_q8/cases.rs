@@ -19,23 +19,25 @@ pub(crate) fn cases() -> Vec<Case> {
         (2, 130, 16),
     ];
     let mut cases: Vec<Case> = shapes.map(|shape| case(shape, None)).into();
-    // The largest sums of either sign: 127 * 127 and 127 * -127 each time.
-    cases.push(case((2, 3072, 16), Some(127)));
-    cases.push(case((2, 3072, 16), Some(-127)));
+    // The largest sums of either sign, each product the same.
+    for extremes in [[127, 127], [-127, 127], [-128, 127], [-128, -127]] {
+        cases.push(case((2, 3072, 16), Some(extremes)));
+    }
     cases
 }
 
-fn case((rows, inputs, outputs): (usize, usize, usize), constant: Option<i8>) -> Case {
+fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]>) -> Case {
     let params = Params { inputs, outputs };
+    let (fixed_weight, fixed_input) = (extremes.map(|of| of[0]), extremes.map(|of| of[1]));
     let mut stream = Stream::new(0x15);
     let mut byte = |fixed: Option<i8>| fixed.unwrap_or_else(|| (stream.signed() * 127.9) as i8);
-    let weight: Vec<i8> = (0..outputs * inputs).map(|_| byte(constant)).collect();
+    let weight: Vec<i8> = (0..outputs * inputs).map(|_| byte(fixed_weight)).collect();
     let mut packed = vec![0; len16x4(outputs, inputs)];
     pack16x4(outputs, inputs, &weight, &mut packed);
     let mut x = Vec::new();
     for _ in 0..rows {
         let bytes: Vec<u8> = (0..inputs)
-            .map(|_| byte(constant.map(i8::abs)).cast_unsigned())
+            .map(|_| byte(fixed_input).cast_unsigned())
             .collect();
         x.extend(bytes.chunks(4).map(|chunk| {
             chunk
@@ -44,7 +46,7 @@ fn case((rows, inputs, outputs): (usize, usize, usize), constant: Option<i8>) ->
                 .fold(0, |word, &byte| word << 8 | u32::from(byte))
         }));
         x.push((0.01 + byte(None).unsigned_abs() as f32 / 1000.0).to_bits());
-        x.push(i32::from(constant.map_or_else(|| byte(None), i8::abs)).cast_unsigned());
+        x.push(i32::from(byte(fixed_input)).cast_unsigned());
     }
     let scale: Vec<f32> = stream
         .values(outputs, 0.01)
@@ -61,7 +63,7 @@ fn case((rows, inputs, outputs): (usize, usize, usize), constant: Option<i8>) ->
         relative: 1e-6,
     };
     Case {
-        name: format!("{rows} rows, {inputs} to {outputs}, constant {constant:?}"),
+        name: format!("{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}"),
         call: call(&params, rows as u32),
         buffers: vec![
             Values::U32(x.clone()),
