@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use mimlet_format::AlignedBytes;
 
 /// More threads than this are not used.
+#[cfg(feature = "std")]
 const MAX_THREADS: usize = 64;
 
 /// A thread's blocks, and its scratch.
