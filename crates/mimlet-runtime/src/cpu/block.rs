@@ -26,7 +26,8 @@ pub(super) enum Image<'a> {
 pub(super) struct Shared<'a> {
     pub(super) level: Level,
     pub(super) image: Image<'a>,
-    /// Packed keys and values of every block of `block_rows` tokens.
+    /// Packed keys and values of every block of `block_rows` tokens; none where there is one block,
+    /// which has seen its own before it packs the next.
     pub(super) packed: &'a [AlignedBytes],
     pub(super) block_rows: usize,
 }
@@ -209,7 +210,10 @@ impl Block {
         } = shared;
         self.write(out, |block, out| {
             let qkv = &block.floats(qkv)[..block.tokens.len() * 3 * params.dim()];
-            let packed = |block: usize| bytemuck::cast_slice(&shared.packed[block]);
+            let packed = |index: usize| {
+                let of_block = shared.packed.get(index);
+                bytemuck::cast_slice(of_block.unwrap_or(&block.packed))
+            };
             let scratch = bytemuck::cast_slice_mut(scratch);
             if op.fused {
                 attention::attend::<true>(level, params, qkv, packed, block_rows, scratch, out);

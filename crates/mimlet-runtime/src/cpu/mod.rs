@@ -78,9 +78,10 @@ impl<'m> CpuBackend<'m> {
         };
         let workers: Vec<Worker> = (0..threads.count()).map(worker).collect();
         let blocks = workers.iter().flat_map(|worker| &worker.blocks);
+        let shared = blocks.filter(|_| tokens > block_rows);
         Ok(Self {
             level,
-            packed: blocks.map(|block| zeros(block.packed.len() / 4)).collect(),
+            packed: shared.map(|block| zeros(block.packed.len() / 4)).collect(),
             threads,
             segments,
             workers,
@@ -127,7 +128,7 @@ impl<'m> CpuBackend<'m> {
 }
 
 /// Bytes of RAM that a backend of a plan takes on `threads` threads: buffers, keys and values of two
-/// layers, and scratch; weights stay in the file.
+/// layers (of one where all rows are one block), and scratch; weights stay in the file.
 #[must_use]
 pub fn working_bytes(plan: &Plan, threads: usize) -> u64 {
     let tokens = plan.config().tokens() as usize;
@@ -137,7 +138,8 @@ pub fn working_bytes(plan: &Plan, threads: usize) -> u64 {
     let packed: usize = blocks.map(|rows| packed_words(plan, rows)).sum();
     // Other levels take less.
     let scratch = scratch_words(Level::BASELINE, plan, block_rows);
-    plan.activation_bytes() + 4 * (2 * packed + threads * scratch) as u64
+    let layers = if tokens > block_rows { 2 } else { 1 };
+    plan.activation_bytes() + 4 * (layers * packed + threads * scratch) as u64
 }
 
 /// Words of the largest of a plan's packed keys and values, of a block of `rows` rows.
