@@ -41,6 +41,8 @@ fn features_and_tokens_equal_the_oracles() {
         (one_type(DType::I8), 0.1),
         (one_type(DType::I4), 0.1),
         (("mixed".into(), RandomModel::mixed(space)), 0.1),
+        (("large f32".into(), RandomModel::large(DType::F32)), 2e-5),
+        (("large i8".into(), RandomModel::large(DType::I8)), 0.1),
     ] {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
@@ -53,7 +55,7 @@ fn features_and_tokens_equal_the_oracles() {
             difference <= tolerance,
             "{name}: {difference} above {tolerance}"
         );
-        if name == "f32" || name == "f16" {
+        if name.ends_with("f32") || name == "f16" {
             assert_eq!(encoding.tokens, expected.tokens);
             assert!(largest_difference(&encoding.margins, &expected.margins) <= 1e-4);
         }
@@ -90,13 +92,13 @@ fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
     let types = [DType::F32, DType::F16, DType::I8, DType::I4].map(one_type);
     for (index, random) in types
         .into_iter()
-        .chain([RandomModel::mixed(space)])
+        .chain([RandomModel::large(DType::I8), RandomModel::mixed(space)])
         .enumerate()
     {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
         // Blocks of integers compute no product of floats that a machine might fuse.
-        let integers = matches!(index, 2 | 3);
+        let integers = matches!(index, 2..=4);
         for level in Level::available() {
             let alike = |other: &Level| integers || other.fuses() == level.fuses();
             let first = Level::available().find(alike).unwrap();

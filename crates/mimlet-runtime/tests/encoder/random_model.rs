@@ -36,20 +36,32 @@ pub(crate) struct Golden {
     pub(crate) thresholds: Thresholds,
 }
 
+/// Height and width of 12 rows: 10 patches, a class token and a register.
+const SMALL: [u32; 2] = [16, 40];
+
+/// Height and width whose 242 rows are more than one block of the CPU backend, on one thread too.
+const LARGE: [u32; 2] = [120, 128];
+
 impl RandomModel {
     /// Weights of one type, as far as their roles may be that.
     pub(crate) fn new(dtype: DType, space: CodebookSpace) -> Self {
-        Self::stored(Some(dtype), space)
+        Self::stored(Some(dtype), space, SMALL)
     }
 
     /// Weights of every type in each block.
     pub(crate) fn mixed(space: CodebookSpace) -> Self {
-        Self::stored(None, space)
+        Self::stored(None, space, SMALL)
     }
 
-    fn stored(dtype: Option<DType>, space: CodebookSpace) -> Self {
+    /// As [`RandomModel::new`] with a codebook of features, for a large image.
+    pub(crate) fn large(dtype: DType) -> Self {
+        Self::stored(Some(dtype), CodebookSpace::Features, LARGE)
+    }
+
+    fn stored(dtype: Option<DType>, space: CodebookSpace, image_size: [u32; 2]) -> Self {
+        let values = 3 * image_size[0] * image_size[1];
         let encoder = EncoderConfig {
-            image_size: [16, 40],
+            image_size,
             patch_size: 8,
             embed_dim: 36,
             depth: 2,
@@ -72,8 +84,8 @@ impl RandomModel {
                 distance: Distance::Euclidean,
             },
             tensors: BTreeMap::new(),
-            image: stream.values(3 * 16 * 40, 2.0),
-            golden: (0..GOLDEN_IMAGES * 3 * 16 * 40)
+            image: stream.values(values as usize, 2.0),
+            golden: (0..GOLDEN_IMAGES * values)
                 .map(|_| (stream.bits() >> 56) as u8)
                 .collect(),
             encoder,
@@ -205,7 +217,7 @@ impl RandomModel {
         ModelWriter::new(
             self.encoder.clone(),
             Preprocess {
-                resize_short_side: 40,
+                resize_short_side: self.encoder.image_size[1],
                 resample: Resample::Bicubic,
                 mean: [0.485, 0.456, 0.406],
                 std: [0.229, 0.224, 0.225],

@@ -116,6 +116,7 @@ fn random_models_give_their_recorded_answers_at_every_level() {
         ("i8", one_type(DType::I8), Kept::Bits),
         ("i4", one_type(DType::I4), Kept::Bits),
         ("mixed", RandomModel::mixed(space).pack(), Kept::Tokens),
+        ("large i8", RandomModel::large(DType::I8).pack(), Kept::Bits),
     ];
     for level in Level::available() {
         let mut answers = String::new();
