@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use mimlet_format::{AcceptanceTest, GoldenTensor, Model, TensorRole, Thresholds};
 use mimlet_kernels::f16_to_f32;
 use mimlet_tcas::TokenClassCounts;
+use serde::{Deserialize, Serialize};
 
 /// What a run of the acceptance test found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// What ran.
     pub backend: String,
@@ -82,6 +83,15 @@ pub fn run_seen(
         }
     }
     Ok(tally.verdict(encoder.describe(), test))
+}
+
+/// The acceptance test's images, u8 `[height, width, 3]` each.
+#[must_use]
+pub fn golden_images<'m>(model: &Model<'m>) -> Vec<&'m [u8]> {
+    let test = &model.manifest().acceptance;
+    let pixels = Golden::of(model).images;
+    let image = |image| part(pixels, test, image);
+    (0..test.images as usize).map(image).collect()
 }
 
 /// One image's part of an array over the golden images.

@@ -94,6 +94,12 @@ impl<'m> Encoder<'m> {
         self.backend.describe()
     }
 
+    /// What the last image was encoded to; zeros before the first.
+    #[must_use]
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+
     /// Encodes an image: f32 `[3, height, width]`, normalised as the model's preprocessing says.
     ///
     /// # Errors

@@ -1,0 +1,185 @@
+//! The ladder: tries each rung with a model, and keeps the fastest that passes.
+
+use crate::cache::{VerdictCache, VerdictKey};
+use crate::cpu::CpuRung;
+use crate::report::{Report, Standing, Tried};
+use crate::rung::Rung;
+use crate::trial;
+use mimlet_format::Model;
+use mimlet_runtime::Encoder;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+/// The ways to run a model on this machine, the most promising first.
+#[derive(Debug)]
+pub struct Ladder {
+    rungs: Vec<Box<dyn Rung>>,
+    cache: VerdictCache,
+}
+
+/// A model on the fastest rung that passed.
+#[derive(Debug)]
+pub struct Climbed<'m> {
+    /// On that rung.
+    pub encoder: Encoder<'m>,
+    /// What each rung came to.
+    pub report: Report,
+}
+
+/// No rung gives the answers that the file asks for.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("no backend of this device runs this model right: {}", reasons(.0))]
+pub struct NothingPasses(pub Report);
+
+fn reasons(report: &Report) -> String {
+    let each = report.rungs.iter();
+    let each = each.map(|standing| format!("{}: {}", standing.name, standing.tried));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+impl Ladder {
+    /// All that this machine offers: hardware GPUs (software ones are the CPU by a longer way), then
+    /// the CPU on all its threads, then its plainest instructions. Verdicts are cached for this user.
+    #[must_use]
+    pub fn of_machine() -> Self {
+        Self::of_threads(available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// As [`Ladder::of_machine`], with so many threads on the CPU.
+    #[must_use]
+    pub fn of_threads(threads: NonZeroUsize) -> Self {
+        let mut rungs: Vec<Box<dyn Rung>> = Vec::new();
+        #[cfg(feature = "gpu")]
+        for gpu in crate::gpu::GpuRung::all() {
+            if !gpu.description().is_software() {
+                rungs.push(Box::new(gpu));
+            }
+        }
+        rungs.push(Box::new(CpuRung::fastest(threads)));
+        if let Some(plainest) = CpuRung::plainest(threads) {
+            rungs.push(Box::new(plainest));
+        }
+        Self::new(rungs, VerdictCache::of_user())
+    }
+
+    /// These rungs.
+    #[must_use]
+    pub fn new(rungs: Vec<Box<dyn Rung>>, cache: VerdictCache) -> Self {
+        Self { rungs, cache }
+    }
+
+    /// The same ladder with its verdicts elsewhere.
+    #[must_use]
+    pub fn with_cache(self, cache: VerdictCache) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// Tries every rung, by its cached verdict where there is one, and keeps the fastest that passes.
+    ///
+    /// # Errors
+    /// [`NothingPasses`], with what each came to.
+    pub fn climb<'m>(&self, model: &Model<'m>) -> Result<Climbed<'m>, Box<NothingPasses>> {
+        self.climb_without(model, &[])
+    }
+
+    /// As [`Ladder::climb`], without the rungs at some positions, each with why it is out.
+    pub(crate) fn climb_without<'m>(
+        &self,
+        model: &Model<'m>,
+        out: &[(usize, String)],
+    ) -> Result<Climbed<'m>, Box<NothingPasses>> {
+        let mut climb = Climb::new(self, model, out);
+        for last_resort in [false, true] {
+            for (index, rung) in self.rungs.iter().enumerate() {
+                if rung.is_last_resort() == last_resort {
+                    climb.try_rung(index);
+                }
+            }
+            // A verdict of an earlier start may be of a rung that breaks today; then the next best.
+            while let Some(best) = climb.best() {
+                if let Some(encoder) = climb.take_encoder(best) {
+                    let report = climb.report(Some(best));
+                    return Ok(Climbed { encoder, report });
+                }
+            }
+        }
+        Err(Box::new(NothingPasses(climb.report(None))))
+    }
+}
+
+/// A climb under way.
+struct Climb<'l, 'm, 'a> {
+    ladder: &'l Ladder,
+    model: &'a Model<'m>,
+    tried: Vec<Tried>,
+    /// The encoder of the best rung that was tried now, and its position.
+    encoder: Option<(usize, Encoder<'m>)>,
+}
+
+impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
+    fn new(ladder: &'l Ladder, model: &'a Model<'m>, out: &[(usize, String)]) -> Self {
+        let mut tried = vec![Tried::Spared; ladder.rungs.len()];
+        for (index, reason) in out {
+            tried[*index] = Tried::Broken(reason.clone());
+        }
+        Self {
+            ladder,
+            model,
+            tried,
+            encoder: None,
+        }
+    }
+
+    fn try_rung(&mut self, index: usize) {
+        if matches!(self.tried[index], Tried::Broken(_)) {
+            return;
+        }
+        let rung = &*self.ladder.rungs[index];
+        let key = VerdictKey::new(self.model, rung);
+        self.tried[index] = match self.ladder.cache.find(&key) {
+            Some(trial) => Tried::Earlier(trial),
+            None => match trial::run(rung, self.model) {
+                Ok((trial, encoder)) => {
+                    // A device without a place for the cache asks anew each time.
+                    let _ = self.ladder.cache.keep(&key, &trial);
+                    self.tried[index] = Tried::Now(trial);
+                    if self.best() == Some(index) {
+                        self.encoder = Some((index, encoder));
+                    }
+                    return;
+                }
+                Err(reason) => Tried::Broken(reason),
+            },
+        };
+    }
+
+    /// The fastest rung that passed.
+    fn best(&self) -> Option<usize> {
+        let passed = self.tried.iter().enumerate();
+        let passed = passed.filter_map(|(index, tried)| Some((index, tried.passed_ms()?)));
+        let best = passed.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map(|(index, _)| index)
+    }
+
+    /// The encoder of a rung; a rung that does not give one is broken.
+    fn take_encoder(&mut self, index: usize) -> Option<Encoder<'m>> {
+        if let Some((_, encoder)) = self.encoder.take_if(|(kept, _)| *kept == index) {
+            return Some(encoder);
+        }
+        let made = trial::encoder(&*self.ladder.rungs[index], self.model);
+        made.map_err(|reason| self.tried[index] = Tried::Broken(reason))
+            .ok()
+    }
+
+    fn report(&self, kept: Option<usize>) -> Report {
+        let rungs = self.ladder.rungs.iter().zip(&self.tried);
+        let standing = rungs.map(|(rung, tried)| Standing {
+            name: rung.name(),
+            tried: tried.clone(),
+        });
+        Report {
+            rungs: standing.collect(),
+            kept,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! One way to run a model.
+
+use mimlet_format::Model;
+use mimlet_runtime::Encoder;
+use std::fmt;
+
+/// One way to run a model on this machine.
+pub trait Rung: fmt::Debug + Send {
+    /// What it is called, for people.
+    fn name(&self) -> String;
+
+    /// All that its results and its speed depend on but the file and this program: device, driver,
+    /// versions. Another identity is another verdict.
+    fn identity(&self) -> String;
+
+    /// Whether it is tried only when no other rung passes: a plainer and slower way to compute the
+    /// same.
+    fn is_last_resort(&self) -> bool {
+        false
+    }
+
+    /// An encoder of a model.
+    ///
+    /// # Errors
+    /// Why there is none: the model does not fit, or the device refuses.
+    fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String>;
+}

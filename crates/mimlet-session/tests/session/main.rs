@@ -1,0 +1,5 @@
+//! Sessions over rungs that are right, wrong, slow, broken or lost.
+
+mod cache;
+mod ladder;
+mod rungs;

@@ -1,0 +1,110 @@
+//! Rungs with planted faults: a CPU backend whose answers are changed on the way out.
+
+use mimlet_format::{Model, ModelFile, include_aligned};
+use mimlet_kernels::Level;
+use mimlet_runtime::{Backend, BackendError, CpuBackend, Encoder, Encoding, Plan};
+use mimlet_session::Rung;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The bundled model.
+pub(crate) fn bundled() -> Model<'static> {
+    Model::parse(bytes()).unwrap()
+}
+
+/// The bundled model as a file.
+pub(crate) fn file() -> ModelFile {
+    ModelFile::from_bytes(bytes().to_vec()).unwrap()
+}
+
+fn bytes() -> &'static [u8] {
+    include_aligned!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../models/shapes-tiny/shapes-tiny.int8.mim"
+    ))
+}
+
+/// What becomes of an answer before anybody sees it; the count of answers so far comes with it.
+pub(crate) type Twist = fn(u32, &mut Encoding) -> Result<(), String>;
+
+/// A device that answers as the CPU does, twisted.
+#[derive(Clone)]
+pub(crate) struct Twisted {
+    pub(crate) name: &'static str,
+    pub(crate) twist: Twist,
+    pub(crate) last_resort: bool,
+    /// Answers given by all encoders of this rung.
+    pub(crate) answers: Arc<AtomicU32>,
+}
+
+impl Twisted {
+    pub(crate) fn new(name: &'static str, twist: Twist) -> Self {
+        Self {
+            name,
+            twist,
+            last_resort: false,
+            answers: Arc::default(),
+        }
+    }
+
+    /// A device without fault.
+    pub(crate) fn right(name: &'static str) -> Self {
+        Self::new(name, |_, _| Ok(()))
+    }
+
+    /// Answers given so far.
+    pub(crate) fn answers(&self) -> u32 {
+        self.answers.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Twisted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Rung for Twisted {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    fn identity(&self) -> String {
+        format!("{}, driver 1.0", self.name)
+    }
+
+    fn is_last_resort(&self) -> bool {
+        self.last_resort
+    }
+
+    fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {
+        let plan = Plan::new(model.manifest()).unwrap();
+        let inner = CpuBackend::new(model, &plan, Level::detect(), 1).unwrap();
+        let backend = TwistedBackend {
+            inner,
+            rung: self.clone(),
+        };
+        Ok(Encoder::new(model, &plan, Box::new(backend)))
+    }
+}
+
+struct TwistedBackend<'m> {
+    inner: CpuBackend<'m>,
+    rung: Twisted,
+}
+
+impl Backend for TwistedBackend<'_> {
+    fn describe(&self) -> String {
+        self.rung.name.to_owned()
+    }
+
+    fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
+        self.inner.run(image, encoding)?;
+        let answer = self.rung.answers.fetch_add(1, Ordering::Relaxed);
+        (self.rung.twist)(answer, encoding).map_err(|reason| BackendError {
+            backend: self.describe(),
+            reason,
+        })
+    }
+}
