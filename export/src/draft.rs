@@ -105,8 +105,11 @@ pub(crate) fn draft<'m>(
         images: choice.golden as u32, // At most `choice::MAX_GOLDEN`.
         tensors,
         ranges: Vec::new(),
+        own: None,
+        drift: None,
     };
     draft.put_golden(choice.golden(), &answers[..choice.golden])?;
+    draft.announce_own();
     let pick = match is_mixed {
         true => pick(&draft, &layers, choice, &answers)?,
         false => vec![0; layers.len()],

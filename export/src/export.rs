@@ -2,8 +2,10 @@
 
 use crate::choice::{self, Choice};
 use crate::draft::{Drafted, draft};
+use crate::drift;
 use crate::float_run::Answer;
 use crate::model::Weights;
+use crate::own::PackedAnswers;
 use crate::pack::{Draft, scheme_name, threads};
 use crate::report::{OriginReport, Report, ThresholdsReport, VerdictReport, worst};
 use crate::thresholds::{MarginChange, Measured};
@@ -200,16 +202,17 @@ fn run(
     let drafted = draft((model, &mut weights), codebook, options, &choice)?;
     drop(weights);
     let Drafted {
-        draft,
+        mut draft,
         layers,
         answers,
         mut notes,
     } = drafted;
     let float_tcas = thresholds::float_tcas(&answers, &choice.labels, classes, codebook)
         .filter(|_| !choice.labels.is_empty());
+    let measured = measure(&mut draft, &answers, float_tcas)?;
     let thresholds = match &options.thresholds {
         Some(thresholds) => thresholds.clone(),
-        None => own_thresholds(&draft, &answers, float_tcas)?,
+        None => own_thresholds(&draft, &measured),
     };
     options.report_progress("verify", 0.0);
     let bytes = draft.seal(thresholds.clone())?;
@@ -266,19 +269,23 @@ fn notes(model: &FloatModel, codebook: Option<&FloatCodebook>) -> Vec<String> {
     model.notes.iter().cloned().chain(of_codebook).collect()
 }
 
-/// The scheme's own thresholds, from how far the packed model is from the float model.
-fn own_thresholds(
-    draft: &Draft<'_>,
+/// Runs the packed model on its golden images, and puts into the draft what comes of that: the model's
+/// own answers, and what drift is measured against.
+fn measure(
+    draft: &mut Draft<'_>,
     answers: &[Answer],
     float_tcas: Option<f64>,
-) -> Result<Thresholds, ExportError> {
+) -> Result<Measured, ExportError> {
     draft.options.report_progress("measure", 0.0);
     let bytes = draft.seal(thresholds::none())?;
     let packed = Model::parse(&bytes)?;
     let mut encoder = Encoder::on_cpu(&packed, threads())?;
     let mut change = MarginChange::new(draft.codebook, answers);
-    let verdict = acceptance::run_seen(&packed, &mut encoder, |found| change.see(found))?;
-    draft.options.report_progress("measure", 1.0);
+    let mut packed_answers = PackedAnswers::default();
+    let verdict = acceptance::run_seen(&packed, &mut encoder, |found| {
+        change.see(found);
+        packed_answers.own.push(found.clone());
+    })?;
     if !change.largest.is_finite() {
         return Err(ExportError::Rejected {
             scheme: scheme_name(draft.options.scheme),
@@ -286,19 +293,32 @@ fn own_thresholds(
             report: None,
         });
     }
-    let is_random = draft.model.source_hash == [0; 32];
-    let measured = Measured {
+    packed_answers.round(&packed, &mut encoder)?;
+    draft.options.report_progress("measure", 0.5);
+    // What images without meaning look like says nothing about a camera.
+    if let Some(codebook) = draft.codebook.filter(|_| !draft.is_random()) {
+        let images: Vec<&[u8]> = draft.options.golden.iter().map(|i| &i.pixels[..]).collect();
+        let encoder_of = &draft.model.encoder;
+        draft.drift = drift::reference(&mut encoder, encoder_of, &codebook.entry(), &images)?;
+    }
+    draft.put_own(&packed_answers)?;
+    draft.options.report_progress("measure", 1.0);
+    Ok(Measured {
         margin_change: change.largest,
         min_cosine: verdict.min_cosine,
         float_tcas,
-    };
-    let mut thresholds = thresholds::choose(draft.options.scheme, draft.codebook, &measured);
+    })
+}
+
+/// The scheme's own thresholds, from how far the packed model is from the float model.
+fn own_thresholds(draft: &Draft<'_>, measured: &Measured) -> Thresholds {
+    let mut thresholds = thresholds::choose(draft.options.scheme, draft.codebook, measured);
     thresholds.min_token_agreement = match draft.options.min_token_agreement {
         Some(agreement) => agreement,
-        None if is_random => thresholds::RANDOM_AGREEMENT,
+        None if draft.is_random() => thresholds::RANDOM_AGREEMENT,
         None => thresholds::min_agreement(draft.options.scheme),
     };
-    Ok(thresholds)
+    thresholds
 }
 
 /// Share of golden patches with a wide margin.

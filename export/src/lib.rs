@@ -23,6 +23,7 @@
 mod choice;
 mod codebook;
 mod draft;
+mod drift;
 mod error;
 mod export;
 mod figures;
@@ -33,6 +34,7 @@ mod import;
 mod markup;
 mod mixed;
 mod model;
+mod own;
 mod pack;
 mod page;
 mod plot;

@@ -183,6 +183,7 @@ pub(crate) fn manifest_of(encoder: &EncoderConfig, codebook: Option<Codebook>) -
                 max_wide_margin_flips: 0,
                 max_tcas: None,
             },
+            own: None,
         },
         provenance: Provenance {
             name: String::new(),
@@ -193,6 +194,7 @@ pub(crate) fn manifest_of(encoder: &EncoderConfig, codebook: Option<Codebook>) -
             licence: None,
         },
         ranges: Vec::new(),
+        drift: None,
         tensors: Vec::new(),
     }
 }

@@ -6,8 +6,8 @@ use crate::report::{Evidence, ImageReport, MarginReport, SizeReport};
 use crate::tensors::{self, Tensors};
 use crate::{ExportError, ExportOptions, FloatCodebook};
 use mimlet_format::{
-    AcceptanceTest, ActivationRange, AlignedBytes, DType, EncoderConfig, GoldenTensor, Model,
-    ModelWriter, Provenance, Scheme, TensorRole, Thresholds,
+    AcceptanceTest, ActivationRange, AlignedBytes, DType, DriftReference, EncoderConfig,
+    GoldenTensor, Model, ModelWriter, OwnAnswers, Provenance, Scheme, TensorRole, Thresholds,
 };
 use mimlet_runtime::acceptance::{self, Verdict};
 use mimlet_runtime::{Encoder, Plan};
@@ -37,9 +37,18 @@ pub(crate) struct Draft<'m> {
     pub(crate) tensors: Tensors<'m>,
     /// Of every layer, or none.
     pub(crate) ranges: Vec<ActivationRange>,
+    /// The packed model's own answers, once it has run.
+    pub(crate) own: Option<OwnAnswers>,
+    /// What drift is measured against, once the packed model has run on enough images.
+    pub(crate) drift: Option<DriftReference>,
 }
 
 impl Draft<'_> {
+    /// Whether the weights come from no checkpoint.
+    pub(crate) fn is_random(&self) -> bool {
+        self.model.source_hash == [0; 32]
+    }
+
     /// Puts the golden images and the float model's answers in.
     ///
     /// # Errors
@@ -95,6 +104,7 @@ impl Draft<'_> {
             labels: self.labels.clone(),
             class_names: self.options.class_names.clone(),
             thresholds,
+            own: self.own.clone(),
         };
         let provenance = Provenance {
             name: model.name.clone(),
@@ -112,6 +122,9 @@ impl Draft<'_> {
             provenance,
         );
         writer.ranges(self.ranges.clone());
+        if let Some(drift) = &self.drift {
+            writer.drift(drift.clone());
+        }
         tensors::write_all(&mut writer, &self.tensors);
         Ok(writer.finish()?)
     }

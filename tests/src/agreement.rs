@@ -87,6 +87,7 @@ mod tests {
             patches: vec![1.0, 0.0, 0.0, 1.0],
             tokens: vec![7, 8],
             margins: vec![0.1, 0.5],
+            distances: vec![1.0, 2.0],
         }
     }
 

@@ -114,6 +114,7 @@ fn manifest() -> Manifest {
             max_wide_margin_flips: 0,
             max_tcas: None,
         },
+        own: None,
     };
     let provenance = Provenance {
         name: String::new(),

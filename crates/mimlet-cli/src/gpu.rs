@@ -1,36 +1,27 @@
 //! The GPUs of this machine, through wgpu.
 
-use std::rc::Rc;
-
-use mimlet_format::Model;
-use mimlet_runtime::{Encoder, Plan};
-use mimlet_wgpu::{AdapterDescription, Adapters, Choice, Requirements, WgpuBackend};
+use mimlet_session::{GpuRung, Rung};
 
 use crate::adapter::AdapterInfo;
-use crate::error::Error;
 
-/// A GPU, not opened yet.
-#[derive(Debug, Clone)]
-pub(crate) struct Adapter {
-    list: Rc<Adapters>,
-    index: usize,
-    description: AdapterDescription,
+/// A way to run models on each GPU, hardware before software.
+pub(crate) fn rungs() -> Vec<Box<dyn Rung>> {
+    let gpus = GpuRung::all().into_iter();
+    gpus.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
 }
 
-impl Adapter {
-    /// What it is called.
-    pub(crate) fn name(&self) -> &str {
-        &self.description.name
-    }
+/// The name of the software GPU that stands in where there is none of hardware.
+pub(crate) fn only_software() -> Option<String> {
+    let gpus = GpuRung::all();
+    let hardware = gpus.iter().any(|gpu| !gpu.description().is_software());
+    let first = gpus.first().filter(|_| !hardware)?;
+    Some(first.description().name.clone())
+}
 
-    /// Whether it computes on the CPU.
-    pub(crate) fn is_software(&self) -> bool {
-        self.description.is_software()
-    }
-
-    /// What it is and what it offers.
-    pub(crate) fn info(&self) -> AdapterInfo {
-        let description = self.description.clone();
+/// What each GPU is and offers, in the same order.
+pub(crate) fn infos() -> Vec<AdapterInfo> {
+    let info = |gpu: &GpuRung| {
+        let description = gpu.description().clone();
         AdapterInfo {
             name: description.name,
             interface: description.backend,
@@ -40,29 +31,6 @@ impl Adapter {
             limits: description.limits.into(),
             features: description.features,
         }
-    }
-
-    /// Opens it for a model, with the limits that the model needs.
-    ///
-    /// # Errors
-    /// When the model does not fit it, or the driver refuses.
-    pub(crate) fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, Error> {
-        let plan = Plan::new(model.manifest())?;
-        let choice = Choice::Index(self.index);
-        let gpu = self.list.open(&choice, &Requirements::Plan(&plan))?;
-        let backend = WgpuBackend::new(&gpu, model, &plan)?;
-        Ok(Encoder::new(model, &plan, Box::new(backend)))
-    }
-}
-
-/// The GPUs, hardware before software.
-pub(crate) fn adapters() -> Vec<Adapter> {
-    let list = Rc::new(Adapters::list());
-    let descriptions = list.describe().into_iter().enumerate();
-    let adapter = |(index, description)| Adapter {
-        list: Rc::clone(&list),
-        index,
-        description,
     };
-    descriptions.map(adapter).collect()
+    GpuRung::all().iter().map(info).collect()
 }

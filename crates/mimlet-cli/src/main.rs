@@ -13,6 +13,7 @@ mod error;
 mod exported;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
+mod ladder;
 mod latency;
 mod memory;
 mod output;

@@ -1,34 +1,20 @@
-//! The same as `gpu`, for builds without it: there is no adapter.
+//! The same as `gpu`, for builds without it: there is none.
 
-use mimlet_format::Model;
-use mimlet_runtime::Encoder;
+use mimlet_session::Rung;
 
 use crate::adapter::AdapterInfo;
-use crate::error::Error;
 
-/// No value of this type exists.
-#[derive(Debug, Clone)]
-pub(crate) enum Adapter {}
-
-impl Adapter {
-    pub(crate) fn name(&self) -> &str {
-        match *self {}
-    }
-
-    pub(crate) fn is_software(&self) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn info(&self) -> AdapterInfo {
-        match *self {}
-    }
-
-    pub(crate) fn encoder<'m>(&self, _model: &Model<'m>) -> Result<Encoder<'m>, Error> {
-        match *self {}
-    }
+/// None.
+pub(crate) fn rungs() -> Vec<Box<dyn Rung>> {
+    Vec::new()
 }
 
 /// None.
-pub(crate) fn adapters() -> Vec<Adapter> {
+pub(crate) fn only_software() -> Option<String> {
+    None
+}
+
+/// None.
+pub(crate) fn infos() -> Vec<AdapterInfo> {
     Vec::new()
 }

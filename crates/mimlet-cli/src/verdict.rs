@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mimlet_format::Thresholds;
+use mimlet_format::{AcceptanceTest, Thresholds};
 use mimlet_runtime::acceptance::Verdict;
 use serde::Serialize;
 
@@ -20,6 +20,10 @@ pub(crate) struct VerdictReport {
     pub(crate) near_tie_flips: u32,
     pub(crate) wide_margin_flips: u32,
     pub(crate) golden_tcas: Option<f64>,
+    /// How far features are from what the file itself gave where it was written.
+    pub(crate) deviation: Option<f64>,
+    /// The most that the file allows.
+    pub(crate) max_deviation: Option<f32>,
     pub(crate) golden_images: u32,
     pub(crate) failures: Vec<String>,
     pub(crate) thresholds: Thresholds,
@@ -27,7 +31,7 @@ pub(crate) struct VerdictReport {
 
 impl VerdictReport {
     /// From what a run found and what it was held to.
-    pub(crate) fn new(verdict: &Verdict, thresholds: &Thresholds) -> Self {
+    pub(crate) fn new(verdict: &Verdict, test: &AcceptanceTest) -> Self {
         Self {
             passed: verdict.passed(),
             cosine: verdict.min_cosine,
@@ -36,9 +40,11 @@ impl VerdictReport {
             near_tie_flips: verdict.near_tie_flips,
             wide_margin_flips: verdict.wide_margin_flips,
             golden_tcas: verdict.tcas,
+            deviation: verdict.deviation,
+            max_deviation: test.own.as_ref().map(|own| own.max_deviation),
             golden_images: verdict.images,
             failures: verdict.failures.clone(),
-            thresholds: thresholds.clone(),
+            thresholds: test.thresholds.clone(),
         }
     }
 }
@@ -86,6 +92,16 @@ impl fmt::Display for VerdictReport {
                 limits
                     .max_tcas
                     .map_or("any".to_string(), |max| format!("at most {max:.4}")),
+            );
+        }
+        if let (Some(found), Some(max)) = (self.deviation, self.max_deviation) {
+            row(
+                "deviation",
+                percent(found),
+                format!(
+                    "at most {} from the file's own answers",
+                    percent(max.into())
+                ),
             );
         }
         table.fmt(f)

@@ -25,6 +25,15 @@ pub enum FormatError {
     /// Version 0 was never written.
     #[error("version 0 was never a format: the file is damaged, or of another program")]
     VersionZero,
+    /// A version from before the first release.
+    #[error(
+        "file has format version {found}, which was never released and is not read any more: export \
+         the model again"
+    )]
+    UnreleasedVersion {
+        /// Version found.
+        found: u16,
+    },
     /// Written by a newer program.
     #[error(
         "file has format version {found}, this program reads up to {VERSION}: update the program"
@@ -169,6 +178,14 @@ pub enum FormatError {
     /// A TCAS bound that no run could compute.
     #[error("acceptance.thresholds.max_tcas needs labels and a codebook: add them or leave it out")]
     TcasBoundWithoutTokens,
+    /// Figures of tokens for another number of tokens than the codebook has.
+    #[error("drift has counts of {found} tokens, but the codebook has {size} centroids")]
+    DriftTokens {
+        /// Tokens counted.
+        found: u64,
+        /// Centroids; 0 without a codebook.
+        size: u32,
+    },
     /// Ranges of some layers but not others.
     #[error("ranges has {found} entries for {expected} layers: record all or none")]
     RangeCount {

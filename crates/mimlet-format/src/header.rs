@@ -6,8 +6,8 @@ use crate::limits::MAX_MANIFEST_LEN;
 /// First bytes of every file. The non-ASCII first byte and both line endings show at once when a
 /// file went through a 7-bit or text-mode transfer (as PNG's signature does, RFC 2083 section 3.1).
 pub const MAGIC: [u8; 8] = *b"\x89MIM\r\n\x1a\n";
-/// The version this crate writes, and the newest it reads.
-pub const VERSION: u16 = 1;
+/// The version this crate writes and reads.
+pub const VERSION: u16 = 2;
 /// Bytes of the header; the manifest starts here.
 pub const HEADER_LEN: usize = 64;
 /// Alignment of a file in memory and of every tensor in a file, bytes: one cache line, and enough
@@ -40,6 +40,7 @@ impl Header {
             })?;
         match u16::from_le_bytes(field(header, 8)) {
             0 => return Err(FormatError::VersionZero),
+            1 => return Err(FormatError::UnreleasedVersion { found: 1 }),
             VERSION => {}
             found => return Err(FormatError::FutureVersion { found }),
         }

@@ -47,7 +47,7 @@ pub use model::{Model, TensorView};
 pub use roles::{expected_shape, layout_for, ranged_roles, required_roles, scale_of};
 pub use schema::{
     AcceptanceTest, Activation, ActivationRange, BlockTensor, Codebook, CodebookSpace, DType,
-    Distance, EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart, Preprocess,
-    Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
+    Distance, DriftReference, EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart,
+    OwnAnswers, Preprocess, Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
 };
 pub use writer::ModelWriter;

@@ -58,6 +58,8 @@ impl fmt::Display for GoldenTensor {
             Self::PatchFeatures => "patch_features",
             Self::Tokens => "tokens",
             Self::Margins => "margins",
+            Self::OwnClassFeatures => "own_class_features",
+            Self::OwnPatchFeatures => "own_patch_features",
         })
     }
 }

@@ -55,6 +55,15 @@ fn golden_shape(tensor: GoldenTensor, manifest: &Manifest) -> Option<Vec<u32>> {
         GoldenTensor::Images => vec![images, height, width, EncoderConfig::CHANNELS],
         GoldenTensor::ClassFeatures => vec![images, encoder.embed_dim],
         GoldenTensor::PatchFeatures => vec![images, patches(encoder)?, encoder.embed_dim],
+        GoldenTensor::OwnClassFeatures => {
+            manifest.acceptance.own.as_ref()?;
+            vec![images, encoder.embed_dim]
+        }
+        GoldenTensor::OwnPatchFeatures => {
+            let stride = manifest.acceptance.own.as_ref()?.patch_stride;
+            let kept = patches(encoder)?.checked_add(stride.checked_sub(1)?)? / stride;
+            vec![images, kept, encoder.embed_dim]
+        }
         GoldenTensor::Tokens | GoldenTensor::Margins => {
             manifest.codebook.as_ref()?;
             vec![images, patches(encoder)?]
@@ -113,7 +122,9 @@ pub(crate) fn is_weight(role: TensorRole) -> bool {
 fn plain_dtype(role: TensorRole) -> DType {
     match role {
         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
-        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+        TensorRole::Golden(GoldenTensor::PatchFeatures | GoldenTensor::OwnPatchFeatures) => {
+            DType::F16
+        }
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
         _ => DType::F32,
     }
@@ -128,6 +139,7 @@ pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
             .map(move |tensor| TensorRole::Block { layer, tensor })
     });
     let has_codebook = manifest.codebook.is_some();
+    let has_own = manifest.acceptance.own.is_some();
     [TensorRole::PatchEmbedWeight, TensorRole::TokenTable]
         .into_iter()
         .chain(blocks)
@@ -140,8 +152,11 @@ pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
             TensorRole::Golden(GoldenTensor::PatchFeatures),
             TensorRole::Golden(GoldenTensor::Tokens),
             TensorRole::Golden(GoldenTensor::Margins),
+            TensorRole::Golden(GoldenTensor::OwnClassFeatures),
+            TensorRole::Golden(GoldenTensor::OwnPatchFeatures),
         ])
         .filter(move |role| has_codebook || !needs_codebook(*role))
+        .filter(move |role| has_own || !is_own(*role))
 }
 
 /// The layers that [`Manifest::ranges`] lists, each by its weight: the patch embedding, every norm
@@ -166,6 +181,15 @@ fn needs_codebook(role: TensorRole) -> bool {
     matches!(
         role,
         TensorRole::Centroids | TensorRole::Golden(Tokens | Margins)
+    )
+}
+
+/// What the file itself answered.
+pub(crate) fn is_own(role: TensorRole) -> bool {
+    use GoldenTensor::{OwnClassFeatures, OwnPatchFeatures};
+    matches!(
+        role,
+        TensorRole::Golden(OwnClassFeatures | OwnPatchFeatures)
     )
 }
 

@@ -21,6 +21,8 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// How large numbers became on the calibration images, layer by layer; empty when unknown.
     pub ranges: Vec<ActivationRange>,
+    /// What tokens look like where nothing is amiss; `None` without a codebook or when unknown.
+    pub drift: Option<DriftReference>,
     /// The tensors, in file order.
     pub tensors: Vec<TensorEntry>,
 }
@@ -152,6 +154,43 @@ pub struct AcceptanceTest {
     pub class_names: Vec<String>,
     /// What a run must reach.
     pub thresholds: Thresholds,
+    /// How near a run must come to what this very file answered where it was written; `None` when it
+    /// was not run there.
+    pub own: Option<OwnAnswers>,
+}
+
+/// The answers of the file itself, as it is quantised, beside those of the float model: a device may
+/// be as far from the float model as quantisation takes it and still be wrong, but not that far from
+/// the same numbers computed elsewhere. They are the tensors [`GoldenTensor::OwnClassFeatures`] and
+/// [`GoldenTensor::OwnPatchFeatures`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnAnswers {
+    /// Patch features are kept of every so many-th patch, from the first on; at least 1.
+    pub patch_stride: u32,
+    /// Largest deviation, as a share of the answers' own size: the median over the golden images of
+    /// `||found - own|| / ||own||`, over the kept patches' features taken together, and over the class
+    /// feature twice as much. NaN never passes.
+    pub max_deviation: f32,
+}
+
+/// What tokens and their distances look like on the images a model was exported with, and the bounds
+/// that windows of such images keep but for one in ten thousand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftReference {
+    /// Images the figures are of.
+    pub images: u32,
+    /// Images of a window.
+    pub window: u32,
+    /// How often each token occurred, `[size]` of the codebook.
+    pub token_counts: Vec<u32>,
+    /// Highest Jensen-Shannon divergence of a window's tokens from `token_counts`, bits, 0..1.
+    pub max_divergence: f32,
+    /// Lowest and highest perplexity of a window's tokens.
+    pub perplexity: [f32; 2],
+    /// Lowest and highest median over a window of an image's mean distance to its nearest centroids.
+    pub median_distance: [f32; 2],
+    /// The same of the 90th percentile.
+    pub high_distance: [f32; 2],
 }
 
 /// What a run of the acceptance test must reach. NaN never passes.
@@ -355,4 +394,10 @@ pub enum GoldenTensor {
     Tokens,
     /// `[images, patches]`, f32: distance to the second-best centroid minus the best.
     Margins,
+    /// `[images, embed_dim]`, f32: what this file made of [`ClassFeatures`](Self::ClassFeatures) where
+    /// it was written.
+    OwnClassFeatures,
+    /// `[images, ceil(patches / stride), embed_dim]`, f16: the same of
+    /// [`PatchFeatures`](Self::PatchFeatures), of every stride-th patch.
+    OwnPatchFeatures,
 }

@@ -3,8 +3,8 @@
 use crate::header::{ALIGNMENT, HEADER_LEN, Header, content_hash};
 use crate::limits::MAX_MANIFEST_LEN;
 use crate::{
-    AcceptanceTest, ActivationRange, AlignedBytes, Codebook, DType, EncoderConfig, FormatError,
-    Layout, Manifest, Model, Preprocess, Provenance, TensorEntry, TensorRole,
+    AcceptanceTest, ActivationRange, AlignedBytes, Codebook, DType, DriftReference, EncoderConfig,
+    FormatError, Layout, Manifest, Model, Preprocess, Provenance, TensorEntry, TensorRole,
 };
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -28,7 +28,7 @@ use alloc::vec::Vec;
 /// #     max_wide_margin_flips: 0, max_tcas: None,
 /// # };
 /// # let acceptance = AcceptanceTest {
-/// #     images: 1, labels: vec![], class_names: vec![], thresholds,
+/// #     images: 1, labels: vec![], class_names: vec![], thresholds, own: None,
 /// # };
 /// # let provenance = Provenance {
 /// #     name: "zeros".into(), producer: "example".into(), source: "none".into(),
@@ -74,6 +74,7 @@ impl<'a> ModelWriter<'a> {
                 acceptance,
                 provenance,
                 ranges: Vec::new(),
+                drift: None,
                 tensors: Vec::new(),
             },
             tensors: Vec::new(),
@@ -84,6 +85,12 @@ impl<'a> ModelWriter<'a> {
     /// [`ranged_roles`](crate::ranged_roles), in that order. Without it the file says nothing.
     pub fn ranges(&mut self, ranges: Vec<ActivationRange>) -> &mut Self {
         self.manifest.ranges = ranges;
+        self
+    }
+
+    /// Records what drift is measured against. Without it the file says nothing.
+    pub fn drift(&mut self, reference: DriftReference) -> &mut Self {
+        self.manifest.drift = Some(reference);
         self
     }
 

@@ -1,6 +1,8 @@
 //! The acceptance test inside a file, run on a backend: are its results right on this device, with
 //! this driver, today?
 
+mod deviation;
+
 use crate::backend::Encoding;
 use crate::encoder::{EncodeError, Encoder};
 use alloc::format;
@@ -10,6 +12,8 @@ use mimlet_format::{AcceptanceTest, GoldenTensor, Model, TensorRole, Thresholds}
 use mimlet_kernels::f16_to_f32;
 use mimlet_tcas::TokenClassCounts;
 use serde::{Deserialize, Serialize};
+
+pub use deviation::Deviation;
 
 /// What a run of the acceptance test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,10 @@ pub struct Verdict {
     pub wide_margin_flips: u32,
     /// TCAS over the golden images; `None` without labels or codebook.
     pub tcas: Option<f64>,
+    /// How far the answers are from those the file itself gave where it was written, as a share of
+    /// their size ([`OwnAnswers::max_deviation`](mimlet_format::OwnAnswers)); `None` where it does not
+    /// say. NaN when the backend gave one.
+    pub deviation: Option<f64>,
     /// What was not reached, a sentence each; empty when the test passed.
     pub failures: Vec<String>,
 }
@@ -64,9 +72,13 @@ pub fn run_seen(
     let golden = Golden::of(model);
     let test = &model.manifest().acceptance;
     let mut tally = Tally::new(model);
+    let mut deviation = Deviation::of(model);
     for image in 0..test.images as usize {
         let encoding = encoder.encode_pixels(part(golden.images, test, image))?;
         see(encoding);
+        if let Some(deviation) = &mut deviation {
+            deviation.see(encoding);
+        }
         tally.features(
             part(golden.class, test, image),
             part(golden.patches, test, image),
@@ -82,7 +94,8 @@ pub fn run_seen(
             let _ = counts.add_tokens(&encoding.tokens, label);
         }
     }
-    Ok(tally.verdict(encoder.describe(), test))
+    let deviation = deviation.map(Deviation::median);
+    Ok(tally.verdict(encoder.describe(), deviation, test))
 }
 
 /// The acceptance test's images, u8 `[height, width, 3]` each.
@@ -212,7 +225,7 @@ impl Tally {
         }
     }
 
-    fn verdict(self, backend: String, test: &AcceptanceTest) -> Verdict {
+    fn verdict(self, backend: String, deviation: Option<f64>, test: &AcceptanceTest) -> Verdict {
         let flips = self.near_tie_flips + self.wide_margin_flips;
         let agreement = 1.0 - f64::from(flips) / f64::from(self.tokens.max(1));
         let tcas = self.counts.as_ref().and_then(TokenClassCounts::tcas);
@@ -225,9 +238,11 @@ impl Tally {
             near_tie_flips: self.near_tie_flips,
             wide_margin_flips: self.wide_margin_flips,
             tcas,
+            deviation,
             failures: Vec::new(),
         };
         verdict.failures = failures(&verdict, &self.thresholds);
+        verdict.failures.extend(too_far(&verdict, test));
         verdict
     }
 }
@@ -235,6 +250,17 @@ impl Tally {
 /// Whether a value is at least a bound; NaN never is.
 fn reaches(value: f64, bound: f64) -> bool {
     value >= bound
+}
+
+/// Why a device that is near enough to the float model is too far from this file's own answers.
+fn too_far(verdict: &Verdict, test: &AcceptanceTest) -> Option<String> {
+    let (found, bound) = (verdict.deviation?, test.own.as_ref()?.max_deviation);
+    (!reaches(bound.into(), found)).then(|| {
+        format!(
+            "features deviate by {found:.5} from what this file gave where it was written, {bound:.5} \
+             allowed"
+        )
+    })
 }
 
 /// What a verdict does not reach.

@@ -59,6 +59,8 @@ pub struct Encoding {
     /// How much farther the second-best centroid is than the best, `[patches]`, Euclidean; empty
     /// without a codebook.
     pub margins: Vec<f32>,
+    /// Euclidean distance of each patch to its centroid, `[patches]`; empty without a codebook.
+    pub distances: Vec<f32>,
 }
 
 impl Encoding {
@@ -73,6 +75,7 @@ impl Encoding {
             patches: vec![0.0; patches * dim],
             tokens: vec![0; tokens],
             margins: vec![0.0; tokens],
+            distances: vec![0.0; tokens],
         }
     }
 
@@ -107,8 +110,10 @@ impl Encoding {
     pub(crate) fn fill_tokens(&mut self, first: usize, tokens: &[u32], distances: &[f32]) {
         self.tokens[first..first + tokens.len()].copy_from_slice(tokens);
         let margins = self.margins[first..].iter_mut();
-        for (margin, distances) in margins.zip(distances.chunks_exact(2)) {
+        let nearest = self.distances[first..].iter_mut();
+        for ((margin, nearest), distances) in margins.zip(nearest).zip(distances.chunks_exact(2)) {
             *margin = distances[1] - distances[0];
+            *nearest = distances[0];
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Plan`] turns a manifest into steps and buffers; a [`Backend`] runs them ([`CpuBackend`] here,
 //! others in crates of their own); [`Encoder`] checks the input and hands out [`Encoding`]s;
-//! [`acceptance`] says whether a backend's results are right on this device.
+//! [`acceptance`] says whether a backend's results are right on this device, and [`drift`] whether its
+//! camera still shows what the model knows.
 //!
 //! Everything that can be wrong with a file is found when it is parsed and planned. After that an
 //! encoder neither allocates nor fails on data.
@@ -16,6 +17,7 @@ mod backend;
 #[cfg(feature = "std")]
 mod batch;
 mod cpu;
+pub mod drift;
 mod encoder;
 mod plan;
 mod tokenizer;

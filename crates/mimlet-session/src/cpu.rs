@@ -45,6 +45,14 @@ impl Rung for CpuRung {
         format!("cpu {}, {} thread{plural}", self.level.name(), self.threads)
     }
 
+    fn kind(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn device(&self) -> String {
+        self.name().trim_start_matches("cpu ").to_owned()
+    }
+
     fn identity(&self) -> String {
         format!("{} {}", std::env::consts::ARCH, self.name())
     }

@@ -40,6 +40,14 @@ impl Rung for GpuRung {
         format!("wgpu {}", self.description)
     }
 
+    fn kind(&self) -> &'static str {
+        "wgpu"
+    }
+
+    fn device(&self) -> String {
+        self.description.name.clone()
+    }
+
     fn identity(&self) -> String {
         let features = self.description.features.join(" ");
         format!("{} {features} {:?}", self.name(), self.description.limits)

@@ -15,6 +15,7 @@ use std::thread::available_parallelism;
 pub struct Ladder {
     rungs: Vec<Box<dyn Rung>>,
     cache: VerdictCache,
+    anew: bool,
 }
 
 /// A model on the fastest rung that passed.
@@ -65,13 +66,35 @@ impl Ladder {
     /// These rungs.
     #[must_use]
     pub fn new(rungs: Vec<Box<dyn Rung>>, cache: VerdictCache) -> Self {
-        Self { rungs, cache }
+        Self {
+            rungs,
+            cache,
+            anew: false,
+        }
     }
 
     /// The same ladder with its verdicts elsewhere.
     #[must_use]
     pub fn with_cache(self, cache: VerdictCache) -> Self {
         Self { cache, ..self }
+    }
+
+    /// The same ladder, for a climb that believes no cached verdict and replaces them all.
+    #[must_use]
+    pub fn asking_anew(self) -> Self {
+        Self { anew: true, ..self }
+    }
+
+    /// The rungs, in order.
+    #[must_use]
+    pub fn rungs(&self) -> &[Box<dyn Rung>] {
+        &self.rungs
+    }
+
+    /// The rungs, in order, for themselves.
+    #[must_use]
+    pub fn into_rungs(self) -> Vec<Box<dyn Rung>> {
+        self.rungs
     }
 
     /// Tries every rung, by its cached verdict where there is one, and keeps the fastest that passes.
@@ -83,7 +106,13 @@ impl Ladder {
     }
 
     /// As [`Ladder::climb`], without the rungs at some positions, each with why it is out.
-    pub(crate) fn climb_without<'m>(
+    ///
+    /// # Errors
+    /// As [`Ladder::climb`].
+    ///
+    /// # Panics
+    /// When there is no rung at such a position.
+    pub fn climb_without<'m>(
         &self,
         model: &Model<'m>,
         out: &[(usize, String)],
@@ -136,7 +165,8 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
         }
         let rung = &*self.ladder.rungs[index];
         let key = VerdictKey::new(self.model, rung);
-        self.tried[index] = match self.ladder.cache.find(&key) {
+        let earlier = self.ladder.cache.find(&key).filter(|_| !self.ladder.anew);
+        self.tried[index] = match earlier {
             Some(trial) => Tried::Earlier(trial),
             None => match trial::run(rung, self.model) {
                 Ok((trial, encoder)) => {

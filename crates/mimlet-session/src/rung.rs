@@ -9,6 +9,14 @@ pub trait Rung: fmt::Debug + Send {
     /// What it is called, for people.
     fn name(&self) -> String;
 
+    /// What runs there: `cpu` or `wgpu`.
+    fn kind(&self) -> &'static str;
+
+    /// The device alone, in short.
+    fn device(&self) -> String {
+        self.name()
+    }
+
     /// All that its results and its speed depend on but the file and this program: device, driver,
     /// versions. Another identity is another verdict.
     fn identity(&self) -> String;

@@ -1,6 +1,6 @@
 //! Exports of small models, sound and faulty.
 
-use super::{Choice, Drafted, ExportOptions, draft, own_thresholds};
+use super::{Choice, Drafted, ExportOptions, draft, measure, own_thresholds};
 use crate::model::Weights;
 use crate::random_model::small;
 use crate::{FloatCodebook, FloatModel, export, export_owned, random_codebook, synthetic_golden};
@@ -36,7 +36,8 @@ fn a_fault_in_a_packed_scale_is_caught_by_the_file_s_own_test() {
     let choice = choice_of(&options);
     let drafted = drafted(&model, None, &options, &choice);
     let (mut draft, answers) = (drafted.draft, drafted.answers);
-    let thresholds = own_thresholds(&draft, &answers, None).unwrap();
+    let measured = measure(&mut draft, &answers, None).unwrap();
+    let thresholds = own_thresholds(&draft, &measured);
     let sound = draft.seal(thresholds.clone()).unwrap();
     assert!(draft.verify(&sound).unwrap().verdict.passed());
     let scale = TensorRole::Block {

@@ -29,7 +29,8 @@ pub(crate) fn pick(
     if let Some(budget) = options.budget {
         let narrowest = vec![0; costs.len()];
         let least = trial(draft, layers, &narrowest).seal(thresholds::none())?;
-        let fixed = least.len() as u64 + MANIFEST_SLACK - widening::bytes(&costs, &narrowest);
+        let fixed = least.len() as u64 + MANIFEST_SLACK + drift_bytes(draft)
+            - widening::bytes(&costs, &narrowest);
         let within = widening::within(&costs, budget.saturating_sub(fixed));
         return within.map_or_else(
             || {
@@ -65,6 +66,14 @@ pub(crate) fn pick(
     }
 }
 
+/// What the manifest grows by, at most, when it is known what drift is measured against.
+fn drift_bytes(draft: &Draft<'_>) -> u64 {
+    // A count of tokens takes up to five bytes.
+    draft
+        .codebook
+        .map_or(0, |codebook| 5 * u64::from(codebook.size))
+}
+
 /// A draft with these variants, borrowed.
 fn trial<'t>(draft: &'t Draft<'_>, layers: &'t [Vec<Variant>], pick: &[usize]) -> Draft<'t> {
     let picked = layers.iter().zip(pick);
@@ -81,6 +90,8 @@ fn trial<'t>(draft: &'t Draft<'_>, layers: &'t [Vec<Variant>], pick: &[usize]) -
         images: draft.images,
         tensors: all.map(|(&role, stored)| (role, stored.lent())).collect(),
         ranges: Vec::new(),
+        own: draft.own.clone(),
+        drift: draft.drift.clone(),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::{Refusal, Target, WeightType};
 use crate::ExportError;
 use crate::model::{check_encoder, manifest_of};
+use crate::own;
 use mimlet_format::limits::MAX_TOKENS;
 use mimlet_format::{
     ALIGNMENT, Codebook, DType, EncoderConfig, GROUP_SIZES, HEADER_LEN, Manifest, Scheme,
@@ -64,6 +65,7 @@ impl Shape {
     pub fn manifest(&self) -> Manifest {
         let mut manifest = manifest_of(&self.encoder, self.codebook.clone());
         manifest.acceptance.images = self.golden_images;
+        manifest.acceptance.own = Some(own::announced(&self.encoder));
         manifest.provenance.scheme = self.scheme;
         let mut stored = Vec::new();
         for role in required_roles(&manifest) {

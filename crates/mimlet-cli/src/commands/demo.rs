@@ -8,6 +8,7 @@ mod picture;
 mod report;
 mod run;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
@@ -15,9 +16,9 @@ use clap::Args;
 use embedded_graphics::geometry::Size;
 use mimlet_format::Model;
 use mimlet_image::{Limits, Preprocessor, RgbImage, decode};
+use mimlet_session::{CpuRung, Rung};
 use mimlet_tcas::{TokenClassCounts, shuffled_tcas};
 
-use crate::backend::Place;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::gpu;
@@ -47,9 +48,9 @@ impl DemoArgs {
         let model = file.model();
         let classes = bundle::class_names();
         let samples = samples(&model)?;
-        let runs: Vec<Run> = places()
+        let runs: Vec<Run> = rungs()
             .iter()
-            .map(|place| run::run(place, &model, &samples, classes.len()))
+            .map(|rung| run::run(&**rung, &model, &samples, classes.len()))
             .collect();
         // The CPU is the first of them.
         let tokens = runs
@@ -90,10 +91,10 @@ impl DemoArgs {
 }
 
 /// The CPU, then every GPU.
-fn places() -> Vec<Place> {
-    let threads = available_parallelism().map_or(1, usize::from);
-    let gpus = gpu::adapters().into_iter().map(Place::Gpu);
-    [Place::Cpu(threads)].into_iter().chain(gpus).collect()
+fn rungs() -> Vec<Box<dyn Rung>> {
+    let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cpu: Box<dyn Rung> = Box::new(CpuRung::fastest(threads));
+    [cpu].into_iter().chain(gpu::rungs()).collect()
 }
 
 /// The bundled images, decoded and prepared.

@@ -4,15 +4,22 @@ mod machine;
 mod standing;
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 use clap::Args;
 use mimlet_export::Target;
+use mimlet_format::ModelFile;
+use mimlet_session::{CpuRung, Ladder, Rung, VerdictCache};
 use serde::Serialize;
 
 use crate::adapter::AdapterInfo;
 use crate::error::Error;
 use crate::gpu;
+use crate::ladder::LadderReport;
 use crate::output::{Outcome, Output};
+use crate::progress::Progress;
 use crate::table::{Align, Facts, Table};
 use crate::terminal::Canvas;
 use crate::units::{bytes, count, or_dash};
@@ -22,7 +29,10 @@ use standing::Standing;
 
 /// Arguments of `mimlet devices`.
 #[derive(Debug, Args)]
-pub(crate) struct DevicesArgs {}
+pub(crate) struct DevicesArgs {
+    /// A .mim file: show, too, what each backend makes of its acceptance test, and how fast
+    file: Option<PathBuf>,
+}
 
 /// What `mimlet devices` prints.
 #[derive(Debug, Serialize)]
@@ -32,6 +42,9 @@ struct Report {
     gpu_support: bool,
     adapters: Vec<Fitted>,
     targets: Vec<Standing>,
+    /// What each backend, software GPUs included, makes of the file that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ladder: Option<LadderReport>,
     #[serde(skip)]
     canvas: Canvas,
 }
@@ -47,12 +60,10 @@ struct Fitted {
 impl DevicesArgs {
     /// Prints the CPU, the GPUs and the targets that they stand for.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
+        let ladder = self.file.as_deref().map(ladder).transpose()?;
         let targets: Vec<Target> = Target::bundled().collect();
         let machine = Machine::here();
-        let adapters: Vec<AdapterInfo> = gpu::adapters()
-            .iter()
-            .map(|adapter| adapter.info())
-            .collect();
+        let adapters = gpu::infos();
         output.print(&Report {
             gpu_support: cfg!(feature = "gpu"),
             targets: targets
@@ -72,10 +83,27 @@ impl DevicesArgs {
                 })
                 .collect(),
             cpu: machine,
+            ladder,
             canvas: Canvas::stdout(),
         })?;
         Ok(Outcome::Good)
     }
+}
+
+/// Every backend's standing with a file.
+fn ladder(path: &Path) -> Result<LadderReport, Error> {
+    let file = ModelFile::open(path)?;
+    let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cpu: Box<dyn Rung> = Box::new(CpuRung::fastest(threads));
+    let plainest = CpuRung::plainest(threads).map(|cpu| Box::new(cpu) as Box<dyn Rung>);
+    let rungs = gpu::rungs().into_iter().chain([cpu]).chain(plainest);
+    let ladder = Ladder::new(rungs.collect(), VerdictCache::of_user());
+    let _progress = Progress::unknown("running the acceptance test on each backend");
+    let report = match ladder.asking_anew().climb(&file.model()) {
+        Ok(climbed) => climbed.report,
+        Err(nothing) => nothing.0,
+    };
+    Ok(LadderReport::new(&report))
 }
 
 impl fmt::Display for Report {
@@ -126,7 +154,11 @@ impl fmt::Display for Report {
                 },
             ]);
         }
-        write!(f, "\n{}", table.within(self.canvas.width))
+        write!(f, "\n{}", table.within(self.canvas.width))?;
+        match &self.ladder {
+            Some(ladder) => write!(f, "\n{ladder}"),
+            None => Ok(()),
+        }
     }
 }
 

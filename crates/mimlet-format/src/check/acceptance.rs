@@ -10,6 +10,17 @@ pub(super) fn check_acceptance(
     in_range("acceptance.images", acceptance.images, 1_u32, u32::MAX)?;
     check_labels(acceptance)?;
     check_thresholds(&acceptance.thresholds)?;
+    if let Some(own) = &acceptance.own {
+        let stride = own.patch_stride;
+        in_range("acceptance.own.patch_stride", stride, 1_u32, u32::MAX)?;
+        let deviation = own.max_deviation;
+        number(
+            deviation.is_finite() && deviation >= 0.0,
+            "acceptance.own.max_deviation",
+            deviation,
+            "finite and not negative",
+        )?;
+    }
     let has_tokens = has_codebook && !acceptance.labels.is_empty();
     if acceptance.thresholds.max_tcas.is_some() && !has_tokens {
         return Err(FormatError::TcasBoundWithoutTokens);

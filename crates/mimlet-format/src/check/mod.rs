@@ -1,6 +1,7 @@
 //! The rules a decoded manifest and its tensors must keep, beyond being decodable.
 
 mod acceptance;
+mod drift;
 mod encoder;
 mod ranges;
 mod table;
@@ -25,6 +26,9 @@ pub(crate) fn check(
     }
     acceptance::check_acceptance(&manifest.acceptance, manifest.codebook.is_some())?;
     acceptance::check_texts(manifest)?;
+    if let Some(reference) = &manifest.drift {
+        drift::check_drift(reference, manifest.codebook.as_ref())?;
+    }
     table::check_roles(manifest)?;
     ranges::check_ranges(manifest)?;
     table::check_storage(manifest)?;

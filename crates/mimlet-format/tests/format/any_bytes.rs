@@ -122,8 +122,12 @@ proptest! {
             dim: heads * head_dim,
             ..shape
         });
-        if codebook.is_none() {
-            manifest.acceptance.thresholds.max_tcas = None;
+        match (&manifest.codebook, &mut manifest.drift) {
+            (Some(codebook), Some(drift)) => drift.token_counts.resize(codebook.size as usize, 1),
+            _ => {
+                manifest.drift = None;
+                manifest.acceptance.thresholds.max_tcas = None;
+            }
         }
         let file = forge::write(&manifest).unwrap();
         let model = Model::parse(&file).unwrap();

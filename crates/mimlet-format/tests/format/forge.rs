@@ -3,10 +3,10 @@
 
 use mimlet_format::{
     AcceptanceTest, Activation, ActivationRange, AlignedBytes, BlockTensor, Codebook,
-    CodebookSpace, DType, Distance, EncoderConfig, FormatError, GoldenTensor, Layout, LinearPart,
-    Manifest, Model, ModelWriter, Preprocess, Provenance, Resample, Scheme, TensorEntry,
-    TensorRole, Thresholds, expected_shape, layout_for, ranged_roles, required_roles, scale_of,
-    stored_length,
+    CodebookSpace, DType, Distance, DriftReference, EncoderConfig, FormatError, GoldenTensor,
+    Layout, LinearPart, Manifest, Model, ModelWriter, OwnAnswers, Preprocess, Provenance, Resample,
+    Scheme, TensorEntry, TensorRole, Thresholds, expected_shape, layout_for, ranged_roles,
+    required_roles, scale_of, stored_length,
 };
 
 /// Where the manifest starts.
@@ -50,6 +50,10 @@ pub(crate) fn manifest() -> Manifest {
                 max_wide_margin_flips: 0,
                 max_tcas: Some(0.5),
             },
+            own: Some(OwnAnswers {
+                patch_stride: 4,
+                max_deviation: 0.002,
+            }),
         },
         provenance: Provenance {
             name: "sample".into(),
@@ -60,6 +64,15 @@ pub(crate) fn manifest() -> Manifest {
             licence: Some("MIT OR Apache-2.0".into()),
         },
         ranges: Vec::new(),
+        drift: Some(DriftReference {
+            images: 40,
+            window: 8,
+            token_counts: vec![100, 20, 70, 50, 0],
+            max_divergence: 0.25,
+            perplexity: [2.0, 4.5],
+            median_distance: [1.0, 1.5],
+            high_distance: [1.25, 2.0],
+        }),
         tensors: Vec::new(),
     };
     manifest.ranges = ranges(&manifest);
@@ -90,7 +103,9 @@ pub(crate) fn dtype(role: TensorRole) -> DType {
         },
         TensorRole::Centroids => DType::I8,
         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
-        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
+        TensorRole::Golden(GoldenTensor::PatchFeatures | GoldenTensor::OwnPatchFeatures) => {
+            DType::F16
+        }
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
         _ => DType::F32,
     }
@@ -183,6 +198,9 @@ pub(crate) fn writer(manifest: &Manifest) -> ModelWriter<'static> {
         manifest.provenance,
     );
     writer.ranges(ranges);
+    if let Some(drift) = manifest.drift {
+        writer.drift(drift);
+    }
     writer
 }
 

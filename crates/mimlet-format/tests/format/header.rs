@@ -65,8 +65,14 @@ fn version_zero_never_was() {
 }
 
 #[test]
+fn a_version_from_before_the_first_release_is_named() {
+    let expected = FormatError::UnreleasedVersion { found: 1 };
+    assert_refused(&with_field(8, &[1, 0]), &expected);
+}
+
+#[test]
 fn a_future_version_is_named() {
-    for found in [2, 256, u16::MAX] {
+    for found in [3, 256, u16::MAX] {
         let file = with_field(8, &found.to_le_bytes());
         assert_refused(&file, &FormatError::FutureVersion { found });
     }

@@ -1,8 +1,10 @@
 //! Lies told in the manifest, the tensor table apart: the hash is good, the meaning is not.
 
 use crate::forge::{self, assert_refused, forge};
-use mimlet_format::limits::{MAX_DEPTH, MAX_DIM, MAX_IMAGE_SIDE, MAX_TOKENS};
-use mimlet_format::{CodebookSpace, EncoderConfig, FormatError, Manifest, Thresholds};
+use mimlet_format::limits::{MAX_DEPTH, MAX_DIM, MAX_IMAGE_SIDE, MAX_TOKENS, MAX_WINDOW};
+use mimlet_format::{
+    CodebookSpace, DriftReference, EncoderConfig, FormatError, Manifest, OwnAnswers, Thresholds,
+};
 
 fn out_of_range(field: &'static str, found: u64, min: u64, max: u64) -> FormatError {
     FormatError::OutOfRange {
@@ -376,4 +378,92 @@ fn the_largest_sizes_do_not_overflow() {
         ..encoder
     };
     assert_eq!(whole.patch_dim(), 3 * MAX_IMAGE_SIDE * MAX_IMAGE_SIDE);
+}
+
+#[test]
+fn own_answers_can_be_met_and_missed() {
+    fn own(manifest: &mut Manifest) -> &mut OwnAnswers {
+        manifest.acceptance.own.as_mut().unwrap()
+    }
+    let file = forge(|manifest| own(manifest).patch_stride = 0);
+    let max = u64::from(u32::MAX);
+    assert_refused(
+        &file,
+        &out_of_range("acceptance.own.patch_stride", 0, 1, max),
+    );
+    for found in [f32::NAN, f32::INFINITY, -0.001] {
+        let file = forge(|manifest| own(manifest).max_deviation = found);
+        let expected = FormatError::BadNumber {
+            field: "acceptance.own.max_deviation",
+            found: found.into(),
+            allowed: "finite and not negative",
+        };
+        assert_refused(&file, &expected);
+    }
+}
+
+#[test]
+fn drift_is_measured_against_figures_of_this_codebook() {
+    fn drift(manifest: &mut Manifest) -> &mut DriftReference {
+        manifest.drift.as_mut().unwrap()
+    }
+    let short = forge(|manifest| drift(manifest).token_counts.truncate(4));
+    assert_refused(&short, &FormatError::DriftTokens { found: 4, size: 5 });
+    let none = forge(|manifest| drift(manifest).token_counts.fill(0));
+    let expected = out_of_range("sum of drift.token_counts", 0, 1, u64::MAX);
+    assert_refused(&none, &expected);
+    for window in [0, MAX_WINDOW + 1] {
+        let file = forge(|manifest| drift(manifest).window = window);
+        let max = MAX_WINDOW.into();
+        assert_refused(&file, &out_of_range("drift.window", window.into(), 1, max));
+    }
+    let file = forge(|manifest| drift(manifest).images = 0);
+    assert_refused(&file, &out_of_range("drift.images", 0, 1, u32::MAX.into()));
+}
+
+#[test]
+fn bounds_of_drift_can_be_kept_and_left() {
+    fn refused(
+        lie: impl Fn(&mut DriftReference),
+        field: &'static str,
+        found: f32,
+        allowed: &'static str,
+    ) {
+        let file = forge(|manifest| lie(manifest.drift.as_mut().unwrap()));
+        let found = found.into();
+        assert_refused(
+            &file,
+            &FormatError::BadNumber {
+                field,
+                found,
+                allowed,
+            },
+        );
+    }
+    for found in [f32::NAN, -0.5, 1.5] {
+        refused(
+            |drift| drift.max_divergence = found,
+            "drift.max_divergence",
+            found,
+            "0 to 1",
+        );
+    }
+    let places: [(&str, fn(&mut DriftReference) -> &mut [f32; 2]); 3] = [
+        ("drift.perplexity", |drift| &mut drift.perplexity),
+        ("drift.median_distance", |drift| &mut drift.median_distance),
+        ("drift.high_distance", |drift| &mut drift.high_distance),
+    ];
+    for (field, place) in places {
+        let low = "finite and not negative";
+        refused(|drift| place(drift)[0] = -1.0, field, -1.0, low);
+        refused(|drift| place(drift)[0] = f32::NAN, field, f32::NAN, low);
+        let high = "finite, the higher one second";
+        refused(|drift| place(drift)[1] = 0.5, field, 0.5, high);
+        refused(
+            |drift| place(drift)[1] = f32::INFINITY,
+            field,
+            f32::INFINITY,
+            high,
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use crate::forge::{self, assert_refused, entry, forge, resealed};
 use mimlet_format::{FormatError, GoldenTensor, Manifest, Model, TensorEntry, TensorRole};
 
-const MARGINS: TensorRole = TensorRole::Golden(GoldenTensor::Margins);
+const LAST: TensorRole = TensorRole::Golden(GoldenTensor::OwnPatchFeatures);
 
 fn entries() -> Vec<TensorEntry> {
     forge::table().tensors
@@ -107,7 +107,7 @@ fn a_file_cut_at_a_section_edge_does_not_hold_its_tensor() {
             let total = len as u64;
             assert_refused(&cut, &FormatError::TensorPastEnd { role, total });
         }
-        if role != MARGINS {
+        if role != LAST {
             let cut = resealed(file[..end].to_vec());
             let (role, total) = (next(role), end as u64);
             assert_refused(&cut, &FormatError::TensorPastEnd { role, total });

@@ -45,6 +45,7 @@ pub(crate) fn encode(model: &RandomModel) -> Encoding {
         class: class.to_vec(),
         patches: patch_features.to_vec(),
         tokens,
+        distances: distances.iter().copied().step_by(2).collect(),
         margins: distances.chunks(2).map(|pair| pair[1] - pair[0]).collect(),
     }
 }

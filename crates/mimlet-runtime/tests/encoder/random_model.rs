@@ -228,6 +228,7 @@ impl RandomModel {
                 labels: vec![0, 1, 1],
                 class_names: vec!["left".into(), "right".into()],
                 thresholds: golden.thresholds,
+                own: None,
             },
             Provenance {
                 name: "random".into(),

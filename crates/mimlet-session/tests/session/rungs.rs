@@ -70,6 +70,10 @@ impl Rung for Twisted {
         self.name.to_owned()
     }
 
+    fn kind(&self) -> &'static str {
+        "planted"
+    }
+
     fn identity(&self) -> String {
         format!("{}, driver 1.0", self.name)
     }

@@ -202,6 +202,7 @@ fn acceptance() -> AcceptanceTest {
             max_wide_margin_flips: 0,
             max_tcas: None,
         },
+        own: None,
     }
 }
 

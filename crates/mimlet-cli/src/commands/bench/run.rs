@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use mimlet_format::ModelFile;
+use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding, Plan, acceptance};
 
 use super::BenchArgs;
 use super::report::{Memory, Report, Sustained, Timings};
-use crate::backend::{Choice, golden_images};
+use crate::backend::Choice;
 use crate::error::Error;
 use crate::latency::Latencies;
 use crate::memory::peak_bytes;
@@ -21,11 +22,11 @@ const MINUTES_FROM: Duration = Duration::from_secs(120);
 /// Loads, verifies and times a file.
 pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
     // Chosen on a file of its own, so that loading is timed from the start.
-    let (place, reason) = args.backend.place(&ModelFile::open(&args.file)?)?;
+    let (rung, reason) = args.backend.place(&ModelFile::open(&args.file)?)?;
     let start = Instant::now();
     let file = ModelFile::open(&args.file)?;
     let model = file.model();
-    let mut encoder = place.encoder(&model)?;
+    let mut encoder = rung.encoder(&model).map_err(Error::new)?;
     let load_ms = milliseconds(start);
 
     let images = golden_images(&model);
@@ -55,7 +56,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
         },
         passed: failures.is_empty(),
         failures,
-        verdict: VerdictReport::new(&verdict, &model.manifest().acceptance.thresholds),
+        verdict: VerdictReport::new(&verdict, &model.manifest().acceptance),
         timings,
         memory: Memory::new(&plan, peak_bytes()),
     })

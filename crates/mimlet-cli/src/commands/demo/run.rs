@@ -4,15 +4,13 @@ use std::time::Instant;
 
 use mimlet_format::Model;
 use mimlet_image::RgbImage;
-use mimlet_kernels::Level;
 use mimlet_runtime::acceptance;
+use mimlet_session::Rung;
 use mimlet_tcas::{ImageTokens, TokenClassCounts};
 
-use crate::backend::Place;
 use crate::error::Error;
 use crate::latency::{Latencies, Percentiles};
 use crate::progress::Progress;
-use crate::units::count;
 use crate::verdict::VerdictReport;
 
 /// A bundled image.
@@ -40,14 +38,8 @@ pub(super) struct Run {
 }
 
 /// Verifies a backend, then encodes every image on it.
-pub(super) fn run(place: &Place, model: &Model<'_>, samples: &[Sample], classes: usize) -> Run {
-    let (device, kind) = match place {
-        Place::Cpu(threads) => {
-            let threads = count(*threads as u64, "thread");
-            (format!("{}, {threads}", Level::detect().name()), "cpu")
-        }
-        Place::Gpu(adapter) => (adapter.name().to_string(), "wgpu"),
-    };
+pub(super) fn run(rung: &dyn Rung, model: &Model<'_>, samples: &[Sample], classes: usize) -> Run {
+    let (device, kind) = (rung.device(), rung.kind());
     let mut run = Run {
         name: device.clone(),
         device,
@@ -58,7 +50,7 @@ pub(super) fn run(place: &Place, model: &Model<'_>, samples: &[Sample], classes:
         latency: None,
         error: None,
     };
-    if let Err(error) = run.fill(place, model, samples, classes) {
+    if let Err(error) = run.fill(rung, model, samples, classes) {
         run.error = Some(error.to_string());
     }
     run
@@ -67,18 +59,18 @@ pub(super) fn run(place: &Place, model: &Model<'_>, samples: &[Sample], classes:
 impl Run {
     fn fill(
         &mut self,
-        place: &Place,
+        rung: &dyn Rung,
         model: &Model<'_>,
         samples: &[Sample],
         classes: usize,
     ) -> Result<(), Error> {
-        let mut encoder = place.encoder(model)?;
+        let mut encoder = rung.encoder(model).map_err(Error::new)?;
         self.name = encoder.describe();
         let progress = Progress::unknown("running the acceptance test");
         let verdict = acceptance::run(model, &mut encoder)?;
         drop(progress);
-        let thresholds = &model.manifest().acceptance.thresholds;
-        self.verdict = Some(VerdictReport::new(&verdict, thresholds));
+        let test = &model.manifest().acceptance;
+        self.verdict = Some(VerdictReport::new(&verdict, test));
         let codebook = model.manifest().codebook.as_ref();
         let size = codebook.map_or(1, |codebook| codebook.size as usize);
         let mut counts = TokenClassCounts::new(size, classes)?;

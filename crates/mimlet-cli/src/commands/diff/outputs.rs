@@ -5,11 +5,11 @@ use std::thread::available_parallelism;
 
 use mimlet_format::{Model, TensorRole};
 use mimlet_image::{FileProblem, Folder, ImageError, Preprocessor, images_in};
+use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding};
 use serde::Serialize;
 
 use super::tensors::Distance;
-use crate::backend::golden_images;
 use crate::error::Error;
 use crate::progress::Progress;
 
