@@ -281,10 +281,13 @@ fn measure(
     let packed = Model::parse(&bytes)?;
     let mut encoder = Encoder::on_cpu(&packed, threads())?;
     let mut change = MarginChange::new(draft.codebook, answers);
-    let mut packed_answers = PackedAnswers::default();
+    let mut packed_answers = PackedAnswers::new(draft.model.encoder.embed_dim as usize);
+    let mut float_answers = answers.iter();
     let verdict = acceptance::run_seen(&packed, &mut encoder, |found| {
         change.see(found);
-        packed_answers.own.push(found.clone());
+        if let Some(answer) = float_answers.next() {
+            packed_answers.see(&found.patches, answer);
+        }
     })?;
     if !change.largest.is_finite() {
         return Err(ExportError::Rejected {
@@ -293,7 +296,7 @@ fn measure(
             report: None,
         });
     }
-    packed_answers.round(&packed, &mut encoder)?;
+    packed_answers.round(&packed, &mut encoder, answers)?;
     draft.options.report_progress("measure", 0.5);
     // What images without meaning look like says nothing about a camera.
     if let Some(codebook) = draft.codebook.filter(|_| !draft.is_random()) {
@@ -301,7 +304,7 @@ fn measure(
         let encoder_of = &draft.model.encoder;
         draft.drift = drift::reference(&mut encoder, encoder_of, &codebook.entry(), &images)?;
     }
-    draft.put_own(&packed_answers)?;
+    draft.put_own(&packed_answers);
     draft.options.report_progress("measure", 1.0);
     Ok(Measured {
         margin_change: change.largest,

@@ -97,11 +97,8 @@ impl fmt::Display for VerdictReport {
         if let (Some(found), Some(max)) = (self.deviation, self.max_deviation) {
             row(
                 "deviation",
-                percent(found),
-                format!(
-                    "at most {} from the file's own answers",
-                    percent(max.into())
-                ),
+                format!("{:.4} %", found * 100.0),
+                format!("at most {:.4} % from the file's own answers", max * 100.0),
             );
         }
         table.fmt(f)

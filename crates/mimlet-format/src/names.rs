@@ -58,8 +58,7 @@ impl fmt::Display for GoldenTensor {
             Self::PatchFeatures => "patch_features",
             Self::Tokens => "tokens",
             Self::Margins => "margins",
-            Self::OwnClassFeatures => "own_class_features",
-            Self::OwnPatchFeatures => "own_patch_features",
+            Self::OwnMeanFeature => "own_mean_feature",
         })
     }
 }

@@ -55,14 +55,9 @@ fn golden_shape(tensor: GoldenTensor, manifest: &Manifest) -> Option<Vec<u32>> {
         GoldenTensor::Images => vec![images, height, width, EncoderConfig::CHANNELS],
         GoldenTensor::ClassFeatures => vec![images, encoder.embed_dim],
         GoldenTensor::PatchFeatures => vec![images, patches(encoder)?, encoder.embed_dim],
-        GoldenTensor::OwnClassFeatures => {
+        GoldenTensor::OwnMeanFeature => {
             manifest.acceptance.own.as_ref()?;
-            vec![images, encoder.embed_dim]
-        }
-        GoldenTensor::OwnPatchFeatures => {
-            let stride = manifest.acceptance.own.as_ref()?.patch_stride;
-            let kept = patches(encoder)?.checked_add(stride.checked_sub(1)?)? / stride;
-            vec![images, kept, encoder.embed_dim]
+            vec![encoder.embed_dim]
         }
         GoldenTensor::Tokens | GoldenTensor::Margins => {
             manifest.codebook.as_ref()?;
@@ -122,9 +117,7 @@ pub(crate) fn is_weight(role: TensorRole) -> bool {
 fn plain_dtype(role: TensorRole) -> DType {
     match role {
         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
-        TensorRole::Golden(GoldenTensor::PatchFeatures | GoldenTensor::OwnPatchFeatures) => {
-            DType::F16
-        }
+        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
         _ => DType::F32,
     }
@@ -152,11 +145,10 @@ pub fn required_roles(manifest: &Manifest) -> impl Iterator<Item = TensorRole> {
             TensorRole::Golden(GoldenTensor::PatchFeatures),
             TensorRole::Golden(GoldenTensor::Tokens),
             TensorRole::Golden(GoldenTensor::Margins),
-            TensorRole::Golden(GoldenTensor::OwnClassFeatures),
-            TensorRole::Golden(GoldenTensor::OwnPatchFeatures),
+            OWN_MEAN_FEATURE,
         ])
         .filter(move |role| has_codebook || !needs_codebook(*role))
-        .filter(move |role| has_own || !is_own(*role))
+        .filter(move |role| has_own || *role != OWN_MEAN_FEATURE)
 }
 
 /// The layers that [`Manifest::ranges`] lists, each by its weight: the patch embedding, every norm
@@ -184,14 +176,7 @@ fn needs_codebook(role: TensorRole) -> bool {
     )
 }
 
-/// What the file itself answered.
-pub(crate) fn is_own(role: TensorRole) -> bool {
-    use GoldenTensor::{OwnClassFeatures, OwnPatchFeatures};
-    matches!(
-        role,
-        TensorRole::Golden(OwnClassFeatures | OwnPatchFeatures)
-    )
-}
+const OWN_MEAN_FEATURE: TensorRole = TensorRole::Golden(GoldenTensor::OwnMeanFeature);
 
 /// The tensors of every block, scales apart, in order.
 const BLOCK_TENSORS: [BlockTensor; 12] = [

@@ -160,16 +160,13 @@ pub struct AcceptanceTest {
 }
 
 /// The answers of the file itself, as it is quantised, beside those of the float model: a device may
-/// be as far from the float model as quantisation takes it and still be wrong, but not that far from
-/// the same numbers computed elsewhere. They are the tensors [`GoldenTensor::OwnClassFeatures`] and
-/// [`GoldenTensor::OwnPatchFeatures`].
+/// be as far from the float model as quantisation takes it and still be wrong. Only their mean is kept,
+/// the tensor [`GoldenTensor::OwnMeanFeature`]: rounding in another order moves each feature elsewhere,
+/// a fault moves all of them alike, and a mean shows the one and not the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnAnswers {
-    /// Patch features are kept of every so many-th patch, from the first on; at least 1.
-    pub patch_stride: u32,
-    /// Largest deviation, as a share of the answers' own size: the median over the golden images of
-    /// `||found - own|| / ||own||`, over the kept patches' features taken together, and over the class
-    /// feature twice as much. NaN never passes.
+    /// Largest distance of a device's mean patch feature over the golden images from the file's own, as
+    /// a share of the root mean square of the golden patch features' norms. NaN never passes.
     pub max_deviation: f32,
 }
 
@@ -394,10 +391,7 @@ pub enum GoldenTensor {
     Tokens,
     /// `[images, patches]`, f32: distance to the second-best centroid minus the best.
     Margins,
-    /// `[images, embed_dim]`, f32: what this file made of [`ClassFeatures`](Self::ClassFeatures) where
-    /// it was written.
-    OwnClassFeatures,
-    /// `[images, ceil(patches / stride), embed_dim]`, f16: the same of
-    /// [`PatchFeatures`](Self::PatchFeatures), of every stride-th patch.
-    OwnPatchFeatures,
+    /// `[embed_dim]`, f32: the mean, over all golden images and patches, of the patch features that
+    /// this file gave where it was written.
+    OwnMeanFeature,
 }

@@ -13,7 +13,7 @@ use mimlet_kernels::f16_to_f32;
 use mimlet_tcas::TokenClassCounts;
 use serde::{Deserialize, Serialize};
 
-pub use deviation::Deviation;
+pub use deviation::MeanFeature;
 
 /// What a run of the acceptance test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ pub struct Verdict {
     pub wide_margin_flips: u32,
     /// TCAS over the golden images; `None` without labels or codebook.
     pub tcas: Option<f64>,
-    /// How far the answers are from those the file itself gave where it was written, as a share of
-    /// their size ([`OwnAnswers::max_deviation`](mimlet_format::OwnAnswers)); `None` where it does not
-    /// say. NaN when the backend gave one.
+    /// How far the answers are, on the whole, from those the file itself gave where it was written
+    /// ([`OwnAnswers::max_deviation`](mimlet_format::OwnAnswers)); `None` where it does not say. NaN
+    /// when the backend gave one.
     pub deviation: Option<f64>,
     /// What was not reached, a sentence each; empty when the test passed.
     pub failures: Vec<String>,
@@ -72,13 +72,12 @@ pub fn run_seen(
     let golden = Golden::of(model);
     let test = &model.manifest().acceptance;
     let mut tally = Tally::new(model);
-    let mut deviation = Deviation::of(model);
+    let mut mean = MeanFeature::new(model.manifest().encoder.embed_dim as usize);
     for image in 0..test.images as usize {
         let encoding = encoder.encode_pixels(part(golden.images, test, image))?;
         see(encoding);
-        if let Some(deviation) = &mut deviation {
-            deviation.see(encoding);
-        }
+        let patches = part(golden.patches, test, image).iter();
+        mean.add(&encoding.patches, patches.map(|&bits| f16_to_f32(bits)));
         tally.features(
             part(golden.class, test, image),
             part(golden.patches, test, image),
@@ -94,7 +93,9 @@ pub fn run_seen(
             let _ = counts.add_tokens(&encoding.tokens, label);
         }
     }
-    let deviation = deviation.map(Deviation::median);
+    let own = model.tensor(TensorRole::Golden(GoldenTensor::OwnMeanFeature));
+    let own = own.and_then(|own| own.f32());
+    let deviation = own.map(|own| mean.deviation(own));
     Ok(tally.verdict(encoder.describe(), deviation, test))
 }
 
@@ -257,7 +258,7 @@ fn too_far(verdict: &Verdict, test: &AcceptanceTest) -> Option<String> {
     let (found, bound) = (verdict.deviation?, test.own.as_ref()?.max_deviation);
     (!reaches(bound.into(), found)).then(|| {
         format!(
-            "features deviate by {found:.5} from what this file gave where it was written, {bound:.5} \
+            "the mean feature is {found:.6} from what this file gave where it was written, {bound:.6} \
              allowed"
         )
     })

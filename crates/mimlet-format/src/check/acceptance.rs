@@ -11,8 +11,6 @@ pub(super) fn check_acceptance(
     check_labels(acceptance)?;
     check_thresholds(&acceptance.thresholds)?;
     if let Some(own) = &acceptance.own {
-        let stride = own.patch_stride;
-        in_range("acceptance.own.patch_stride", stride, 1_u32, u32::MAX)?;
         let deviation = own.max_deviation;
         number(
             deviation.is_finite() && deviation >= 0.0,

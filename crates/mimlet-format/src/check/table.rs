@@ -1,9 +1,10 @@
 //! The tensor table: which tensors, how each is stored, and where.
 
 use crate::header::ALIGNMENT;
-use crate::roles::{expected_shape, is_own, layout_for, required_roles, scale_of, weight_of};
+use crate::roles::{expected_shape, layout_for, required_roles, scale_of, weight_of};
 use crate::{
-    DType, FormatError, GROUP_SIZES, Manifest, TensorEntry, TensorRole, group_size, stored_length,
+    DType, FormatError, GROUP_SIZES, GoldenTensor, Manifest, TensorEntry, TensorRole, group_size,
+    stored_length,
 };
 
 /// Ascending, each once, exactly those the manifest asks for.
@@ -57,7 +58,7 @@ fn belongs(role: TensorRole, manifest: &Manifest) -> bool {
     match role {
         TensorRole::Block { layer, .. } => layer < manifest.encoder.depth,
         TensorRole::Centroids | TensorRole::CentroidScale => manifest.codebook.is_some(),
-        TensorRole::Golden(_) if is_own(role) => manifest.acceptance.own.is_some(),
+        TensorRole::Golden(GoldenTensor::OwnMeanFeature) => manifest.acceptance.own.is_some(),
         TensorRole::Golden(tensor) => {
             use crate::GoldenTensor::{Margins, Tokens};
             manifest.codebook.is_some() || !matches!(tensor, Tokens | Margins)

@@ -51,7 +51,6 @@ pub(crate) fn manifest() -> Manifest {
                 max_tcas: Some(0.5),
             },
             own: Some(OwnAnswers {
-                patch_stride: 4,
                 max_deviation: 0.002,
             }),
         },
@@ -103,9 +102,7 @@ pub(crate) fn dtype(role: TensorRole) -> DType {
         },
         TensorRole::Centroids => DType::I8,
         TensorRole::Golden(GoldenTensor::Images) => DType::U8,
-        TensorRole::Golden(GoldenTensor::PatchFeatures | GoldenTensor::OwnPatchFeatures) => {
-            DType::F16
-        }
+        TensorRole::Golden(GoldenTensor::PatchFeatures) => DType::F16,
         TensorRole::Golden(GoldenTensor::Tokens) => DType::U32,
         _ => DType::F32,
     }

@@ -3,7 +3,7 @@
 use crate::forge::{self, assert_refused, entry, forge, resealed};
 use mimlet_format::{FormatError, GoldenTensor, Manifest, Model, TensorEntry, TensorRole};
 
-const LAST: TensorRole = TensorRole::Golden(GoldenTensor::OwnPatchFeatures);
+const LAST: TensorRole = TensorRole::Golden(GoldenTensor::OwnMeanFeature);
 
 fn entries() -> Vec<TensorEntry> {
     forge::table().tensors

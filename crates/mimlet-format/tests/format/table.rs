@@ -108,25 +108,12 @@ fn tokens_come_with_a_codebook_only() {
 }
 
 #[test]
-fn own_answers_come_together_and_where_they_are_announced_only() {
-    let own = |tensor| TensorRole::Golden(tensor);
-    let role = own(GoldenTensor::OwnClassFeatures);
+fn own_answers_come_where_they_are_announced_only() {
+    let role = TensorRole::Golden(GoldenTensor::OwnMeanFeature);
     let file = forge(|manifest| manifest.acceptance.own = None);
     assert_refused(&file, &FormatError::UnexpectedTensor { role });
-    let role = own(GoldenTensor::OwnPatchFeatures);
     let file = forge(|manifest| manifest.tensors.retain(|entry| entry.role != role));
     assert_refused(&file, &FormatError::MissingTensor { role });
-    let file = forge(|manifest| {
-        manifest.acceptance.own.as_mut().unwrap().patch_stride = 7;
-    });
-    // Two patches of six were kept, one would be by this stride.
-    let (found, expected) = (vec![2, 2, 10], vec![2, 1, 10]);
-    let expected = FormatError::WrongShape {
-        role,
-        found,
-        expected,
-    };
-    assert_refused(&file, &expected);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Sessions over rungs that are right, wrong, slow, broken or lost.
 
 mod cache;
+mod faults;
 mod ladder;
 mod rungs;
