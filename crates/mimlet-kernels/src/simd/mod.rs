@@ -25,8 +25,11 @@ mod tile;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+#[cfg(arm_dsp)]
+mod arm;
 #[cfg(not(any(
     all(target_arch = "aarch64", target_feature = "neon"),
+    arm_dsp,
     target_arch = "x86_64",
     all(target_arch = "wasm32", target_feature = "simd128")
 )))]
@@ -38,8 +41,11 @@ mod x86_64;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use aarch64::Kind;
+#[cfg(arm_dsp)]
+use arm::Kind;
 #[cfg(not(any(
     all(target_arch = "aarch64", target_feature = "neon"),
+    arm_dsp,
     target_arch = "x86_64",
     all(target_arch = "wasm32", target_feature = "simd128")
 )))]
