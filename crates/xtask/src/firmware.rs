@@ -9,13 +9,14 @@ use crate::setup;
 use crate::steps::Step;
 use answers::{Answers, read_npy};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const MANIFEST: &str = "targets/cortex-m7/Cargo.toml";
 const CONFIG: &str = "targets/cortex-m7/.cargo/config.toml";
+/// The model when the environment variable `MIMLET_MODEL`, which the firmware's build script reads too,
+/// names no other.
 const MODEL: &str = "models/digits-tiny/digits-tiny.mixed.mim";
-const IMAGES: &str = "models/digits-tiny/check";
 /// Where this machine's answers are written.
 const FOLDER: &str = "target/firmware";
 
@@ -58,7 +59,7 @@ fn step(name: &'static str, step: impl FnOnce(&'static str) -> Step) -> Step {
 fn cargo(command: &str) -> Program {
     let line =
         format!("cargo {command} --release --locked --manifest-path {MANIFEST} --config {CONFIG}");
-    Program::new(&line).with("MIMLET_MODEL", MODEL)
+    Program::new(&line)
 }
 
 fn passes() -> bool {
@@ -103,6 +104,8 @@ fn device() -> Result<Answers, String> {
 /// What this machine answers about the same images.
 fn host(device: &Answers) -> Result<Answers, String> {
     let mimlet = mimlet()?;
+    let model = std::env::var("MIMLET_MODEL").unwrap_or_else(|_| MODEL.to_owned());
+    let images = Path::new(&model).with_file_name("check");
     let folder = root().join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|error| format!("{FOLDER}: {error}"))?;
     let paths: Vec<String> = device
@@ -113,7 +116,7 @@ fn host(device: &Answers) -> Result<Answers, String> {
     let encode = |what: &str| {
         let file = folder.join(format!("{what}.npy"));
         let line = format!(
-            "{mimlet} encode --backend cpu --what {what} -o {} {MODEL}",
+            "{mimlet} encode --backend cpu --what {what} -o {} {model}",
             file.display()
         );
         let program = Program::new(&line).words(paths.clone());
@@ -122,7 +125,10 @@ fn host(device: &Answers) -> Result<Answers, String> {
             .ok_or_else(|| format!("`{line} ...` failed"))?;
         read_npy(&file)
     };
-    let line = format!("{mimlet} --json tcas {MODEL} --data {IMAGES} --backend cpu");
+    let line = format!(
+        "{mimlet} --json tcas {model} --data {} --backend cpu",
+        images.display()
+    );
     let tcas = Program::new(&line)
         .output()
         .ok_or_else(|| format!("`{line}` failed"))?;

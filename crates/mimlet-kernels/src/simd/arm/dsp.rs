@@ -1,18 +1,17 @@
 //! ARMv7E-M's products of pairs: `smlad` adds two products of 16-bit integers to a sum, `sxtb16` widens
 //! two bytes of a word at once. Compilers find neither in plain Rust.
 //!
-//! A core has fourteen registers for everything: a tile is two rows of four channels, and a panel's
-//! sixteen channels are four passes over its columns.
+//! A core has a dozen registers for everything: a tile is a row of eight channels, or two rows of four,
+//! and the sixteen channels of a panel are several passes over its columns.
 
 use crate::simd::lanes16::IntegerSink;
 use crate::simd::nibble_tile::Nibbles;
 use crate::simd::pair_tile::PairRows;
 use crate::simd::portable::Integers;
-use crate::simd::tile::by_height;
 use core::arch::asm;
 use core::array::from_fn;
 
-/// Channels of a tile.
+/// Channels of a tile of two rows.
 const CHANNELS: usize = 4;
 
 /// `sum` plus the products of the low and of the high halves.
@@ -64,7 +63,7 @@ fn pair(word: u32) -> [i16; 2] {
 }
 
 /// Gives `sink` the products of each row with panel number `panel`, whose pairs are `columns`
-/// `[pairs][16][2]`.
+/// `[pairs][16][2]`: a row at a time, half of the channels at a time.
 ///
 /// # Safety
 /// The machine must have the DSP extension.
@@ -75,58 +74,95 @@ pub(super) unsafe fn pairs(
     columns: &[[i16; 32]],
     sink: &mut impl IntegerSink,
 ) {
-    by_height!(2, x.count, |row, R| tile::<R>(
-        x,
-        [row, panel],
-        columns,
-        sink
-    ));
-}
-
-#[inline(always)]
-fn tile<const R: usize>(
-    x: PairRows<'_>,
-    [row, panel]: [usize; 2],
-    columns: &[[i16; 32]],
-    sink: &mut impl IntegerSink,
-) {
-    let rows: [&[u32]; R] = from_fn(|r| &x.words[(row + r) * x.stride..][..columns.len()]);
-    let mut sums: [Integers; R] = from_fn(|r| sink.start(row + r, panel));
-    for first in (0..16).step_by(CHANNELS) {
-        let mut part: [[i32; CHANNELS]; R] = from_fn(|r| from_fn(|c| sums[r].0[first + c]));
-        // SAFETY: each row is as long as `columns`, of whose sixteen channels these are four.
-        unsafe { add_columns(rows.map(<[u32]>::as_ptr), columns, first, &mut part) };
-        for (sums, part) in sums.iter_mut().zip(part) {
-            sums.0[first..first + CHANNELS].copy_from_slice(&part);
+    for index in 0..x.count {
+        let row = &x.words[index * x.stride..][..columns.len()];
+        let mut sums: Integers = sink.start(index, panel);
+        for (half, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            // SAFETY: the row is as long as `columns`, of whose sixteen channels these are eight.
+            unsafe { add_columns(row, columns, half * 8, sums) };
         }
-    }
-    for (r, sum) in sums.into_iter().enumerate() {
-        sink.write(row + r, panel, sum);
+        sink.write(index, panel, sums);
     }
 }
 
-/// Adds the products of each row with the channels `first..first + 4`.
+/// Adds the products of a row with eight channels from `first` on, two columns at a time: quads of
+/// bytes make an even number of them.
 ///
 /// # Safety
-/// Rows must be as long as `columns`, and `first` at most 12.
+/// `row` must be as long as `columns`, and `first` at most 8.
 #[inline(always)]
-unsafe fn add_columns<const R: usize>(
-    rows: [*const u32; R],
-    columns: &[[i16; 32]],
-    first: usize,
-    sums: &mut [[i32; CHANNELS]; R],
-) {
-    for (index, column) in columns.iter().enumerate() {
-        let weights = column.as_ptr().cast::<u32>();
-        // SAFETY: the caller's promise. A word of weights need not be aligned.
-        let x: [u32; R] = from_fn(|r| unsafe { *rows[r].add(index) });
-        for c in 0..CHANNELS {
-            let weights = unsafe { weights.add(first + c).read_unaligned() };
-            for r in 0..R {
-                sums[r][c] = smlad(x[r], weights, sums[r][c]);
-            }
+unsafe fn add_columns(row: &[u32], columns: &[[i16; 32]], first: usize, sums: &mut [i32; 8]) {
+    debug_assert!(row.len() == columns.len() && columns.len().is_multiple_of(2));
+    let [
+        mut s0,
+        mut s1,
+        mut s2,
+        mut s3,
+        mut s4,
+        mut s5,
+        mut s6,
+        mut s7,
+    ] = *sums;
+    let mut x = row.as_ptr();
+    let end = x.wrapping_add(columns.len() & !1);
+    let mut weights = columns.as_ptr().cast::<u32>().wrapping_add(first);
+    while x != end {
+        // SAFETY: reads two words of the row and, of two columns of sixteen words, the eight from
+        // `first` on; words need no alignment. All twelve registers that there are are in use.
+        unsafe {
+            asm!(
+                "ldr {x}, [{row}], #4",
+                "ldr {w}, [{columns}]",
+                "smlad {s0}, {x}, {w}, {s0}",
+                "ldr {w}, [{columns}, #4]",
+                "smlad {s1}, {x}, {w}, {s1}",
+                "ldr {w}, [{columns}, #8]",
+                "smlad {s2}, {x}, {w}, {s2}",
+                "ldr {w}, [{columns}, #12]",
+                "smlad {s3}, {x}, {w}, {s3}",
+                "ldr {w}, [{columns}, #16]",
+                "smlad {s4}, {x}, {w}, {s4}",
+                "ldr {w}, [{columns}, #20]",
+                "smlad {s5}, {x}, {w}, {s5}",
+                "ldr {w}, [{columns}, #24]",
+                "smlad {s6}, {x}, {w}, {s6}",
+                "ldr {w}, [{columns}, #28]",
+                "smlad {s7}, {x}, {w}, {s7}",
+                "ldr {x}, [{row}], #4",
+                "ldr {w}, [{columns}, #64]",
+                "smlad {s0}, {x}, {w}, {s0}",
+                "ldr {w}, [{columns}, #68]",
+                "smlad {s1}, {x}, {w}, {s1}",
+                "ldr {w}, [{columns}, #72]",
+                "smlad {s2}, {x}, {w}, {s2}",
+                "ldr {w}, [{columns}, #76]",
+                "smlad {s3}, {x}, {w}, {s3}",
+                "ldr {w}, [{columns}, #80]",
+                "smlad {s4}, {x}, {w}, {s4}",
+                "ldr {w}, [{columns}, #84]",
+                "smlad {s5}, {x}, {w}, {s5}",
+                "ldr {w}, [{columns}, #88]",
+                "smlad {s6}, {x}, {w}, {s6}",
+                "ldr {w}, [{columns}, #92]",
+                "smlad {s7}, {x}, {w}, {s7}",
+                "adds {columns}, #128",
+                row = inout(reg) x,
+                columns = inout(reg) weights,
+                s0 = inout(reg) s0,
+                s1 = inout(reg) s1,
+                s2 = inout(reg) s2,
+                s3 = inout(reg) s3,
+                s4 = inout(reg) s4,
+                s5 = inout(reg) s5,
+                s6 = inout(reg) s6,
+                s7 = inout(reg) s7,
+                x = out(reg) _,
+                w = out(reg) _,
+                options(pure, readonly, nostack),
+            );
         }
     }
+    *sums = [s0, s1, s2, s3, s4, s5, s6, s7];
 }
 
 /// Groups of 4-bit weights, two products at a time.
