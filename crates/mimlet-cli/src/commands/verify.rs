@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use mimlet_format::ModelFile;
 use mimlet_runtime::acceptance;
 use serde::Serialize;
 
@@ -12,6 +11,7 @@ use crate::backend::{BackendArgs, Choice};
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::progress::Progress;
+use crate::signature::{SignatureArgs, SignatureReport};
 use crate::table::Facts;
 use crate::units::{count, hex};
 use crate::verdict::VerdictReport;
@@ -22,6 +22,8 @@ pub(crate) struct VerifyArgs {
     /// The .mim file
     file: PathBuf,
     #[command(flatten)]
+    signature: SignatureArgs,
+    #[command(flatten)]
     backend: BackendArgs,
 }
 
@@ -30,6 +32,7 @@ pub(crate) struct VerifyArgs {
 struct Report {
     file: String,
     hash: String,
+    signature: Option<SignatureReport>,
     backend: Choice,
     #[serde(flatten)]
     verdict: VerdictReport,
@@ -38,8 +41,9 @@ struct Report {
 impl VerifyArgs {
     /// Runs the file's acceptance test; fails when it does not pass.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
-        let file = ModelFile::open(&self.file)?;
+        let file = self.signature.open(&self.file)?;
         let model = file.model();
+        SignatureArgs::check_own(&self.file, &model)?;
         let mut session = self.backend.open(&model)?;
         let progress = Progress::unknown("running the acceptance test");
         let verdict = acceptance::run(&model, &mut session.encoder)?;
@@ -48,6 +52,7 @@ impl VerifyArgs {
         let report = Report {
             file: self.file.display().to_string(),
             hash: hex(&model.hash()),
+            signature: self.signature.report(&model),
             backend: session.choice,
             verdict: VerdictReport::new(&verdict, thresholds),
         };
@@ -59,10 +64,11 @@ impl VerifyArgs {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = Facts::new();
-        facts
-            .fact("file", &self.file)
-            .fact("hash", &self.hash)
-            .fact("backend", self.backend.to_string());
+        facts.fact("file", &self.file).fact("hash", &self.hash);
+        if let Some(signature) = &self.signature {
+            facts.fact("signature", signature.to_string());
+        }
+        facts.fact("backend", self.backend.to_string());
         let images = count(self.verdict.golden_images.into(), "golden image");
         let passed = if self.verdict.passed {
             "PASSED"
