@@ -115,8 +115,8 @@ fn no_std() -> Step {
         program = program
             .words(["--features".into(), "mimlet-format/signature".into()])
             .words(targets.flat_map(|target| ["--target".into(), (*target).into()]))
-            // Where floats are computed in software, the vectors that it would find cannot be compiled.
-            .with("RUSTFLAGS", "--cfg curve25519_dalek_backend=\"serial\"");
+            // Where floats are computed in software, what these use vectors for cannot be compiled.
+            .with("RUSTFLAGS", "--cfg curve25519_dalek_backend=\"serial\" --cfg sha2_backend=\"soft\"");
     }
     Step::run("without the standard library", program)
 }
