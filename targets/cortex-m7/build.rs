@@ -6,6 +6,7 @@ use mimlet_runtime::{Encoding, Plan, Step, working_bytes};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::{env, fs};
 
 /// The model when the environment variable `MIMLET_MODEL` names no other.
@@ -20,7 +21,18 @@ const BYTES_PER_TENSOR: usize = 400;
 const BYTES_PER_STEP: usize = 700;
 const BYTES_AT_ALL: usize = 2 << 10;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match embed() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes what `src/embedded.rs` includes, and tells cargo what it depends on.
+fn embed() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()?;
