@@ -72,12 +72,13 @@ fn pixels(file: &ModelFile, folder: &Folder) -> Result<Vec<u8>, Box<dyn Error>> 
     Ok(pixels)
 }
 
-/// The images' paths from the repository's root, and their labels, as Rust.
+/// The images' paths, from the repository's root where they are below it, and their labels, as Rust.
 fn images(root: &Path, folder: &Folder) -> Result<String, Box<dyn Error>> {
     let mut source =
         String::from("/// Path and label of each image.\npub const IMAGES: &[(&str, u32)] = &[\n");
     for (path, label) in &folder.images {
-        writeln!(source, "    ({:?}, {label}),", path.strip_prefix(root)?)?;
+        let path = path.strip_prefix(root).unwrap_or(path);
+        writeln!(source, "    ({:?}, {label}),", path)?;
     }
     source += "];\n";
     Ok(source)
