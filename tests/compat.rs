@@ -5,6 +5,9 @@ use mimlet_runtime::acceptance;
 use mimlet_tests::{encoder_on_cpu, path};
 use std::path::PathBuf;
 
+/// The first version that is promised to load; readers refuse the one before it by name.
+const FIRST: u16 = 2;
+
 /// The files of a format version.
 fn files(version: u16) -> Vec<PathBuf> {
     let folder = std::fs::read_dir(path(&format!("compat/v{version}")));
@@ -16,7 +19,7 @@ fn files(version: u16) -> Vec<PathBuf> {
 
 #[test]
 fn every_released_file_loads_and_passes_its_acceptance_test() {
-    for version in 1..=VERSION {
+    for version in FIRST..=VERSION {
         let files = files(version);
         assert!(
             files.len() >= 3,

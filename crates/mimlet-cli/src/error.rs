@@ -1,11 +1,15 @@
-//! Bad input: one line that names the file or field and the mend.
+//! Bad input, or a file that is refused: one line that names the file or field and the mend.
 
 use std::fmt;
 use std::path::Path;
 
-/// Why a command cannot do its work. Ends the program with exit code 2.
+/// Why a command cannot do its work. Ends the program with exit code 2, or 1 where a check came first
+/// and failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Error(String);
+pub(crate) struct Error {
+    message: String,
+    is_check: bool,
+}
 
 impl Error {
     /// From a whole message.
@@ -13,13 +17,29 @@ impl Error {
         // Messages of the system and of file contents may have several lines; ours has one.
         let message = message.to_string();
         let lines: Vec<&str> = message.split(['\n', '\r']).map(str::trim).collect();
-        Self(lines.join(" "))
+        Self {
+            message: lines.join(" "),
+            is_check: false,
+        }
     }
 
     /// A token table, where the program was built without them.
     #[cfg(not(feature = "parquet"))]
     pub(crate) fn no_tables() -> Self {
         Self::new("this mimlet was built without Parquet; build it with the feature `parquet`")
+    }
+
+    /// A file that was asked to pass a check before it is used, and did not.
+    pub(crate) fn check(path: &Path, problem: impl fmt::Display) -> Self {
+        Self {
+            is_check: true,
+            ..Self::file(path, problem)
+        }
+    }
+
+    /// Whether it is a failed check, not bad input.
+    pub(crate) fn is_check(&self) -> bool {
+        self.is_check
     }
 
     /// What is wrong with a file, and what to do.
@@ -30,7 +50,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 

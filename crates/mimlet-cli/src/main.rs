@@ -1,7 +1,8 @@
 //! `mimlet`: exports, checks and runs masked-image-modelling encoders.
 //!
 //! Each command lives in a file of its own under `commands` and returns an [`Outcome`]: 0 when all is
-//! well, 1 when a check failed. An [`Error`](error::Error) is bad input: one line on stderr, exit code 2.
+//! well, 1 when a check failed. An [`Error`](error::Error) is bad input: one line on stderr, exit code 2 (1 when a signature was
+//! asked for and does not hold).
 #![warn(clippy::unwrap_used)]
 
 mod adapter;
@@ -13,6 +14,7 @@ mod error;
 mod exported;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
+mod key_files;
 mod ladder;
 mod latency;
 mod memory;
@@ -20,6 +22,7 @@ mod output;
 mod progress;
 mod quantisation;
 mod scheme;
+mod signature;
 mod table;
 mod terminal;
 mod units;
@@ -38,6 +41,10 @@ fn main() -> ExitCode {
         Ok(Outcome::Different) => ExitCode::from(1),
         Ok(Outcome::Failed(reason)) => {
             stderr_line(&format!("failed: {reason}"));
+            ExitCode::from(1)
+        }
+        Err(error) if error.is_check() => {
+            stderr_line(&format!("failed: {error}"));
             ExitCode::from(1)
         }
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use crate::header::{ALIGNMENT, HEADER_LEN, VERSION};
 use crate::limits::MAX_MANIFEST_LEN;
-use crate::{DType, Layout, TensorRole};
+use crate::{DType, Layout, SIGNATURE_LEN, TensorRole};
 use alloc::vec::Vec;
 
 /// Why bytes are not a valid `.mim` file. FORMAT.md lists the variants beside the rules they guard.
@@ -42,8 +42,8 @@ pub enum FormatError {
         /// Version found.
         found: u16,
     },
-    /// A reserved header byte is not zero.
-    #[error("reserved header byte {at} is not zero: the file is damaged")]
+    /// A reserved byte of the header or the signature is not zero.
+    #[error("reserved byte {at} is not zero: the file is damaged")]
     ReservedNonZero {
         /// Offset in the file.
         at: u64,
@@ -63,6 +63,18 @@ pub enum FormatError {
         expected: u64,
         /// Bytes found.
         found: u64,
+    },
+    /// The file ends inside the signature after its content.
+    #[error("signature has {found} bytes of {SIGNATURE_LEN}: copy the file again")]
+    SignatureTruncated {
+        /// Bytes found.
+        found: u64,
+    },
+    /// The file is signed in a way that a newer program knows.
+    #[error("file is signed with algorithm {found}, this program knows 1: update the program")]
+    UnknownSignature {
+        /// Algorithm found.
+        found: u16,
     },
     /// The bytes lie in memory where tensors cannot be used in place.
     #[error(

@@ -1,6 +1,7 @@
 //! Files on disk: opening through a memory map, and writing so that no half file is ever seen.
 
-use crate::{AlignedBytes, FormatError, Manifest, Model};
+use crate::model::Checked;
+use crate::{AlignedBytes, FormatError, Model};
 use memmap2::Mmap;
 use std::fmt;
 use std::fs::File;
@@ -46,8 +47,7 @@ pub enum OpenError {
 /// ```
 pub struct ModelFile {
     storage: Storage,
-    manifest: Manifest,
-    hash: [u8; 32],
+    checked: Checked,
 }
 
 enum Storage {
@@ -101,18 +101,12 @@ impl ModelFile {
 
     /// The checked content. Cheap: nothing is checked or copied again.
     pub fn model(&self) -> Model<'_> {
-        Model::from_checked(self.storage.bytes(), &self.manifest, self.hash)
+        Model::from_checked(self.storage.bytes(), &self.checked)
     }
 
     fn check(storage: Storage) -> Result<Self, FormatError> {
-        let model = Model::parse(storage.bytes())?;
-        let hash = model.hash();
-        let manifest = model.into_manifest();
-        Ok(Self {
-            storage,
-            manifest,
-            hash,
-        })
+        let checked = Model::parse(storage.bytes())?.into_checked();
+        Ok(Self { storage, checked })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first 64 bytes: magic, version, lengths, content hash.
 
-use crate::FormatError;
 use crate::limits::MAX_MANIFEST_LEN;
+use crate::{FormatError, SignatureBlock};
 
 /// First bytes of every file. The non-ASCII first byte and both line endings show at once when a
 /// file went through a 7-bit or text-mode transfer (as PNG's signature does, RFC 2083 section 3.1).
@@ -23,15 +23,16 @@ const RESERVED_64: core::ops::Range<usize> = 56..64;
 pub(crate) struct Header {
     /// Bytes of the postcard manifest, which starts at [`HEADER_LEN`].
     pub(crate) manifest_len: u32,
-    /// Bytes of the whole file.
+    /// Bytes of the content: the whole file but for a signature.
     pub(crate) total_len: u64,
     /// See [`content_hash`].
     pub(crate) hash: [u8; 32],
 }
 
 impl Header {
-    /// Reads the header and holds its fields to the bytes that are there.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+    /// Reads the header and holds its fields to the bytes that are there: the content, and after it
+    /// nothing or a signature.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<(Self, Option<SignatureBlock>), FormatError> {
         check_magic(bytes)?;
         let header = bytes
             .first_chunk::<HEADER_LEN>()
@@ -54,8 +55,8 @@ impl Header {
             total_len: u64::from_le_bytes(field(header, 16)),
             hash: field(header, HASH.start),
         };
-        header.check_lengths(bytes.len() as u64)?;
-        Ok(header)
+        let signature = header.check_lengths(bytes)?;
+        Ok((header, signature))
     }
 
     /// Where the manifest ends. Cannot overflow.
@@ -74,14 +75,13 @@ impl Header {
         bytes
     }
 
-    fn check_lengths(&self, found: u64) -> Result<(), FormatError> {
-        let expected = self.total_len;
+    fn check_lengths(&self, bytes: &[u8]) -> Result<Option<SignatureBlock>, FormatError> {
+        let (expected, found) = (self.total_len, bytes.len() as u64);
         if found < expected {
             return Err(FormatError::Truncated { expected, found });
         }
-        if found > expected {
-            return Err(FormatError::TrailingBytes { expected, found });
-        }
+        // Fits: it is at most the length of what is in memory.
+        let signature = SignatureBlock::parse(&bytes[expected as usize..], expected)?;
         if self.manifest_len > MAX_MANIFEST_LEN {
             return Err(FormatError::ManifestTooLarge {
                 found: u64::from(self.manifest_len),
@@ -93,12 +93,12 @@ impl Header {
                 total: expected,
             });
         }
-        Ok(())
+        Ok(signature)
     }
 }
 
-/// BLAKE3 over everything but the hash itself: bytes 0..24, then 56 to the end.
-/// `bytes` is at least a header long.
+/// BLAKE3 over all content but the hash itself: bytes 0..24, then 56 to the end.
+/// `bytes` is the content, at least a header long.
 pub(crate) fn content_hash(bytes: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&bytes[..HASH.start]);

@@ -8,6 +8,7 @@
 //! | open a file on disk | [`ModelFile::open`] (feature `std`) |
 //! | use bytes in memory or flash | [`Model::parse`], with [`AlignedBytes`] or [`include_aligned!`] |
 //! | write a file | [`ModelWriter`], then [`write_atomically`] (feature `std`) |
+//! | sign a file, or know who signed it | [`Model::to_signed`], [`Model::verify_signature`] (feature `signature`) |
 //! | know which tensors, and how stored | [`required_roles`], [`expected_shape`], [`layout_for`] |
 //! | know which layers have ranges, and the groups of i4 weights | [`ranged_roles`], [`group_size`] |
 #![warn(clippy::unwrap_used)]
@@ -33,6 +34,9 @@ mod model;
 mod names;
 mod roles;
 mod schema;
+mod signature;
+#[cfg(feature = "signature")]
+mod signing;
 mod writer;
 
 pub use aligned::AlignedBytes;
@@ -50,4 +54,7 @@ pub use schema::{
     Distance, DriftReference, EncoderConfig, GoldenTensor, Layout, LinearPart, Manifest, NormPart,
     OwnAnswers, Preprocess, Provenance, Resample, Scheme, TensorEntry, TensorRole, Thresholds,
 };
+pub use signature::{SIGNATURE_LEN, SignatureBlock};
+#[cfg(feature = "signature")]
+pub use signing::{KeyError, PublicKey, SecretKey, SignatureError};
 pub use writer::ModelWriter;

@@ -2,7 +2,7 @@
 
 use crate::check::{check, find};
 use crate::header::{ALIGNMENT, HEADER_LEN, Header, content_hash};
-use crate::{DType, FormatError, Manifest, TensorEntry, TensorRole};
+use crate::{DType, FormatError, Manifest, SignatureBlock, TensorEntry, TensorRole};
 use alloc::borrow::Cow;
 use core::fmt;
 
@@ -24,22 +24,35 @@ pub struct Model<'a> {
     bytes: &'a [u8],
     manifest: Cow<'a, Manifest>,
     hash: [u8; 32],
+    signature: Option<SignatureBlock>,
+}
+
+/// A checked file but for its bytes.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+pub(crate) struct Checked {
+    content_len: usize,
+    manifest: Manifest,
+    hash: [u8; 32],
+    signature: Option<SignatureBlock>,
 }
 
 impl<'a> Model<'a> {
     /// Checks everything that can be wrong with a file, in the order of FORMAT.md.
     ///
-    /// `bytes` is the whole file and starts at a multiple of [`ALIGNMENT`]: a memory map does, as
+    /// `bytes` is the whole file, with its signature if it has one, and starts at a multiple of [`ALIGNMENT`]: a memory map does, as
     /// does [`AlignedBytes`](crate::AlignedBytes). Allocates the manifest, never a tensor.
     ///
     /// # Errors
     /// The first rule of FORMAT.md that the bytes break.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let header = Header::parse(bytes)?;
+        let (header, signature) = Header::parse(bytes)?;
         let past = bytes.as_ptr().addr() % ALIGNMENT;
         if past != 0 {
             return Err(FormatError::Misaligned { past: past as u64 });
         }
+        // The header's check keeps the content's end inside the file.
+        let bytes = &bytes[..header.total_len as usize];
         if content_hash(bytes) != header.hash {
             return Err(FormatError::HashMismatch);
         }
@@ -50,6 +63,7 @@ impl<'a> Model<'a> {
             bytes,
             manifest: Cow::Owned(manifest),
             hash: header.hash,
+            signature,
         })
     }
 
@@ -63,7 +77,12 @@ impl<'a> Model<'a> {
         self.hash
     }
 
-    /// The whole file.
+    /// The signature after the content, not verified; `None` when there is none.
+    pub fn signature(&self) -> Option<&SignatureBlock> {
+        self.signature.as_ref()
+    }
+
+    /// The content: the whole file but for a signature.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
@@ -83,20 +102,26 @@ impl<'a> Model<'a> {
             .map(move |entry| TensorView::new(entry, bytes))
     }
 
-    /// Puts a checked file together again from its parts.
+    /// Puts a checked file together again: the bytes it was in, and what else was found.
     #[cfg(feature = "std")]
-    pub(crate) fn from_checked(bytes: &'a [u8], manifest: &'a Manifest, hash: [u8; 32]) -> Self {
+    pub(crate) fn from_checked(bytes: &'a [u8], checked: &'a Checked) -> Self {
         Self {
-            bytes,
-            manifest: Cow::Borrowed(manifest),
-            hash,
+            bytes: &bytes[..checked.content_len],
+            manifest: Cow::Borrowed(&checked.manifest),
+            hash: checked.hash,
+            signature: checked.signature,
         }
     }
 
-    /// Takes the manifest out, for [`Model::from_checked`].
+    /// Takes out all but the bytes, for [`Model::from_checked`].
     #[cfg(feature = "std")]
-    pub(crate) fn into_manifest(self) -> Manifest {
-        self.manifest.into_owned()
+    pub(crate) fn into_checked(self) -> Checked {
+        Checked {
+            content_len: self.bytes.len(),
+            manifest: self.manifest.into_owned(),
+            hash: self.hash,
+            signature: self.signature,
+        }
     }
 }
 

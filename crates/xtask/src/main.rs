@@ -1,10 +1,11 @@
 //! Repository chores: set-up, tests, tidiness, fixtures.
 //!
 //! `cargo xtask test` is what a developer runs before a commit, `cargo xtask ci` what the CI runs.
-//! Neither needs anything outside the repository but cargo, MPI, Node and, on Linux, a Vulkan driver
-//! and an emulator of aarch64, which [`setup`] finds or installs.
+//! Neither needs anything outside the repository but cargo, MPI, Node, an emulator of Cortex-M and, on
+//! Linux, a Vulkan driver and an emulator of aarch64, which [`setup`] finds or installs.
 #![warn(clippy::unwrap_used)]
 
+mod firmware;
 mod fixtures;
 mod foreign;
 mod program;
@@ -22,9 +23,10 @@ usage: cargo xtask COMMAND
 
   test      set up what tests need, then check and test everything
   ci        test, and what only CI does: lints of mimlet-train, benches run once, cargo-deny
+  firmware  run the firmware of targets/cortex-m7 in QEMU and compare it with this machine
   tidy      the rules of the house that no compiler checks
   setup     find or install what tests need: a Vulkan driver, MPI and libclang, an emulator of
-            aarch64, Node
+            aarch64, Node, an emulator of Cortex-M
   fixtures  write the fixtures that the project makes itself, where they are missing
 ";
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("test") => suite::test(),
         Some("ci") => suite::ci(),
+        Some("firmware") => firmware::run(),
         Some("tidy") => tidy::run(),
         Some("setup") => setup::run(),
         Some("fixtures") => fixtures::run(),

@@ -54,14 +54,27 @@ impl Program {
     }
 
     fn stream(&self, tally: &mut Tally) -> io::Result<bool> {
+        self.each_line(|line| {
+            let mut here = io::stdout().lock();
+            here.write_all(line)?;
+            here.write_all(b"\n")?;
+            tally.line(&String::from_utf8_lossy(line));
+            Ok(())
+        })
+    }
+
+    /// Runs it and shows `see` each line it prints; whether it succeeded.
+    ///
+    /// # Errors
+    /// When it cannot be run, or of `see`.
+    pub(crate) fn each_line(
+        &self,
+        mut see: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<bool> {
         let mut child = self.command().stdout(Stdio::piped()).spawn()?;
         if let Some(output) = child.stdout.take() {
-            let mut here = io::stdout().lock();
             for line in BufReader::new(output).split(b'\n') {
-                let line = line?;
-                here.write_all(&line)?;
-                here.write_all(b"\n")?;
-                tally.line(&String::from_utf8_lossy(&line));
+                see(&line?)?;
             }
         }
         Ok(child.wait()?.success())

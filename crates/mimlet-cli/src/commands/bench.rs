@@ -11,12 +11,15 @@ use clap::Args;
 use crate::backend::BackendArgs;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
+use crate::signature::SignatureArgs;
 
 /// Arguments of `mimlet bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// The .mim file
     file: PathBuf,
+    #[command(flatten)]
+    signature: SignatureArgs,
     #[command(flatten)]
     backend: BackendArgs,
     /// Timed runs

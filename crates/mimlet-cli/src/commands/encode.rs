@@ -8,7 +8,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use mimlet_format::{EncoderConfig, Model, ModelFile};
+use mimlet_format::{EncoderConfig, Model};
 use mimlet_image::Preprocessor;
 use mimlet_runtime::Encoding;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::destination::Destination;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::progress::Progress;
+use crate::signature::SignatureArgs;
 use crate::units::hex;
 
 use array::{Array, FileKind, Values};
@@ -42,6 +43,8 @@ pub(crate) struct EncodeArgs {
     /// patch (image, patch, token, label) to this .parquet file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    signature: SignatureArgs,
     #[command(flatten)]
     backend: BackendArgs,
 }
@@ -103,7 +106,7 @@ impl EncodeArgs {
                 "--data gives labels, which only a .parquet file holds; name the images instead",
             ));
         }
-        let file = ModelFile::open(&self.file)?;
+        let file = self.signature.open(&self.file)?;
         let model = file.model();
         let (array, backend) = self.encode(&model, self.what(&model)?, output)?;
         if let Some((kind, destination)) = &target {

@@ -8,11 +8,11 @@ mod tree;
 use std::path::PathBuf;
 
 use clap::Args;
-use mimlet_format::ModelFile;
 
 use crate::error::Error;
 use crate::output::{Outcome, Output};
 use crate::progress::Progress;
+use crate::signature::SignatureArgs;
 use crate::terminal::Canvas;
 
 pub(super) use report::Source;
@@ -23,6 +23,8 @@ use report::{Depth, Report};
 pub(crate) struct InspectArgs {
     /// The .mim file
     file: PathBuf,
+    #[command(flatten)]
+    signature: SignatureArgs,
     /// Show every block, also those that are alike
     #[arg(long, conflicts_with = "block")]
     all: bool,
@@ -51,7 +53,7 @@ impl InspectArgs {
     /// Prints what a file that has passed every check says of itself, its tensors as a tree, and the
     /// targets it fits.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
-        let file = ModelFile::open(&self.file)?;
+        let file = self.signature.open(&self.file)?;
         let model = file.model();
         let depth = model.manifest().encoder.depth;
         if let Some(block) = self.block.filter(|&block| block >= depth) {

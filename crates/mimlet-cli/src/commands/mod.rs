@@ -8,8 +8,10 @@ mod diff;
 mod encode;
 mod export;
 mod inspect;
+mod keygen;
 mod new;
 mod pick;
+mod sign;
 mod tcas;
 mod verify;
 
@@ -52,8 +54,12 @@ enum Command {
     Encode(encode::EncodeArgs),
     /// Measure how well tokens and classes align
     Tcas(tcas::TcasArgs),
-    /// Run the acceptance test inside a .mim file
+    /// Run the acceptance test inside a .mim file, and verify its signature
     Verify(verify::VerifyArgs),
+    /// Make a pair of keys to sign files with
+    Keygen(keygen::KeygenArgs),
+    /// Sign a .mim file
+    Sign(sign::SignArgs),
     /// Time a .mim file that passes its acceptance test
     Bench(bench::BenchArgs),
     /// Show what can run models here, and which targets it matches
@@ -77,6 +83,8 @@ impl Cli {
             Command::Encode(args) => args.run(output),
             Command::Tcas(args) => args.run(output),
             Command::Verify(args) => args.run(output),
+            Command::Keygen(args) => args.run(output),
+            Command::Sign(args) => args.run(output),
             Command::Bench(args) => args.run(output),
             Command::Devices(args) => args.run(output),
         }

@@ -16,6 +16,7 @@ use crate::backend::BackendArgs;
 use crate::destination::Destination;
 use crate::error::Error;
 use crate::output::{Outcome, Output};
+use crate::signature::SignatureArgs;
 
 use report::Report;
 
@@ -42,6 +43,8 @@ pub(crate) struct TcasArgs {
     /// Write the counts to this file, for `mimlet tcas merge`
     #[arg(long, value_name = "FILE")]
     counts_out: Option<PathBuf>,
+    #[command(flatten)]
+    signature: SignatureArgs,
     #[command(flatten)]
     backend: BackendArgs,
 }
@@ -79,6 +82,11 @@ fn bound(text: &str) -> Result<f64, String> {
 impl TcasArgs {
     /// Counts or reads a matrix and scores it; fails when TCAS is above the bound.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
+        if self.signature.is_required() && self.file.is_none() {
+            return Err(Error::new(
+                "--require-signature: counts and tables carry no signature; name a .mim file",
+            ));
+        }
         let report = match (&self.merge, &self.matrix, &self.file, &self.data) {
             (Some(merge), ..) => merge.run()?,
             (_, Some(matrix), ..) => Report::new(&matrix::read(matrix)?, self.bound.max),
@@ -97,7 +105,8 @@ impl TcasArgs {
 
     fn count(&self, file: &Path, data: &Path, output: Output) -> Result<Report, Error> {
         let destination = destination(self.counts_out.as_deref())?;
-        let counted = count::count(file, data, &self.backend, output)?;
+        let model = self.signature.open(file)?;
+        let counted = count::count(file, &model, data, &self.backend, output)?;
         if let Some(destination) = destination {
             destination.write(&counted.shard.to_bytes())?;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use mimlet_format::{Model, ModelFile};
+use mimlet_format::Model;
 use mimlet_runtime::acceptance::{self, Verdict};
 use mimlet_session::{NothingPasses, Report as Climb};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::ladder::LadderReport;
 use crate::output::{Outcome, Output};
 use crate::progress::Progress;
+use crate::signature::{SignatureArgs, SignatureReport};
 use crate::table::Facts;
 use crate::units::{count, hex};
 use crate::verdict::VerdictReport;
@@ -24,6 +25,8 @@ pub(crate) struct VerifyArgs {
     /// The .mim file
     file: PathBuf,
     #[command(flatten)]
+    signature: SignatureArgs,
+    #[command(flatten)]
     backend: BackendArgs,
 }
 
@@ -32,6 +35,7 @@ pub(crate) struct VerifyArgs {
 struct Report {
     file: String,
     hash: String,
+    signature: Option<SignatureReport>,
     backend: Choice,
     #[serde(flatten)]
     verdict: VerdictReport,
@@ -44,8 +48,9 @@ impl VerifyArgs {
     /// Runs the file's acceptance test, whatever earlier starts found; fails when it does not pass on
     /// the backend asked for, or on none of those that there are to choose from.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
-        let file = ModelFile::open(&self.file)?;
+        let file = self.signature.open(&self.file)?;
         let model = file.model();
+        SignatureArgs::check_own(&self.file, &model)?;
         let (verdict, backend, ladder) = match self.backend.asked_for()? {
             Some(rung) => {
                 let mut encoder = rung.encoder(&model).map_err(Error::new)?;
@@ -60,6 +65,7 @@ impl VerifyArgs {
         let report = Report {
             file: self.file.display().to_string(),
             hash: hex(&model.hash()),
+            signature: self.signature.report(&model),
             backend,
             verdict: VerdictReport::new(&verdict, &model.manifest().acceptance),
             ladder: ladder.as_ref().map(LadderReport::new),
@@ -96,10 +102,11 @@ impl VerifyArgs {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = Facts::new();
-        facts
-            .fact("file", &self.file)
-            .fact("hash", &self.hash)
-            .fact("backend", self.backend.to_string());
+        facts.fact("file", &self.file).fact("hash", &self.hash);
+        if let Some(signature) = &self.signature {
+            facts.fact("signature", signature.to_string());
+        }
+        facts.fact("backend", self.backend.to_string());
         let images = count(self.verdict.golden_images.into(), "golden image");
         let passed = if self.verdict.passed {
             "PASSED"

@@ -63,6 +63,7 @@ fn inspect_lists_everything() {
         "memory",
         "preprocess",
         "provenance",
+        "signed_by",
         "targets",
         "tensors",
         "version",
@@ -222,11 +223,13 @@ fn verify_reports_the_verdict_and_what_was_asked() {
         "mean_cosine",
         "near_tie_flips",
         "passed",
+        "signature",
         "thresholds",
         "token_agreement",
         "wide_margin_flips",
     ];
     assert_eq!(keys(&report), expected);
+    assert!(report["signature"].is_null());
     assert_eq!(report["passed"], true);
 }
 

@@ -8,6 +8,7 @@ mod fixture;
 mod imports;
 mod inspect;
 mod json_keys;
+mod signatures;
 mod snapshot;
 mod sweeps;
 #[cfg(feature = "parquet")]

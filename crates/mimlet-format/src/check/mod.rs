@@ -12,7 +12,7 @@ use crate::{FormatError, Manifest};
 pub(crate) use table::find;
 
 /// Checks the manifest's meaning, then the tensor table against it and against the file.
-/// `bytes` is the whole file and starts at a multiple of the alignment; the manifest ends at
+/// `bytes` is the content and starts at a multiple of the alignment; the manifest ends at
 /// `manifest_end`, inside it.
 pub(crate) fn check(
     manifest: &Manifest,

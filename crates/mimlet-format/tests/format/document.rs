@@ -7,11 +7,12 @@ const DOCUMENT: &str = include_str!("../../FORMAT.md");
 const ERRORS: &str = include_str!("../../src/error.rs");
 
 /// The files whose every change is a change of the format until someone has looked.
-const SOURCES: [(&str, &[u8]); 4] = [
+const SOURCES: [(&str, &[u8]); 5] = [
     ("src/header.rs", include_bytes!("../../src/header.rs")),
     ("src/layout.rs", include_bytes!("../../src/layout.rs")),
     ("src/roles.rs", include_bytes!("../../src/roles.rs")),
     ("src/schema.rs", include_bytes!("../../src/schema.rs")),
+    ("src/signature.rs", include_bytes!("../../src/signature.rs")),
 ];
 
 #[test]
@@ -61,6 +62,7 @@ fn every_named_test_exists() {
         ("header", include_str!("header.rs")),
         ("manifest", include_str!("manifest.rs")),
         ("places", include_str!("places.rs")),
+        ("signature", include_str!("signature.rs")),
         ("table", include_str!("table.rs")),
         ("values", include_str!("values.rs")),
     ];

@@ -9,5 +9,6 @@ mod header;
 mod manifest;
 mod places;
 mod round_trip;
+mod signature;
 mod table;
 mod values;

@@ -68,7 +68,7 @@ impl Level {
     }
 
     /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`; on aarch64
-    /// `neon`, `neon-dotprod`, `neon-i8mm`; on WebAssembly `simd128`.
+    /// `neon`, `neon-dotprod`, `neon-i8mm`; on WebAssembly `simd128`; on Cortex-M4 and M7 `dsp`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.0.map_or("baseline", Kind::name)

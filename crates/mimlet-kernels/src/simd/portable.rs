@@ -58,7 +58,7 @@ impl ColumnProducts for Floats {}
 
 /// Sixteen i32 sums.
 #[derive(Clone, Copy)]
-pub(super) struct Integers([i32; 16]);
+pub(super) struct Integers(pub(super) [i32; 16]);
 
 impl Integers {
     #[inline(always)]

@@ -1,8 +1,8 @@
 //! Finds or installs what tests need from outside the repository: Vulkan for GPU tests, MPI for
-//! tests of training over several processes, an emulator and Node for tests on other instruction
-//! sets.
+//! tests of training over several processes, emulators and Node for tests on other instruction sets.
 
 mod aarch64;
+mod cortex_m;
 mod mpi;
 mod node;
 mod search;
@@ -26,8 +26,8 @@ pub(crate) struct Need {
     switch: &'static str,
     /// Whether those tests are for systems like this one.
     at_home: bool,
-    /// The target whose Rust library they are compiled with, when not the host.
-    target: Option<&'static str>,
+    /// The targets whose Rust libraries they are compiled with, when not the host.
+    targets: &'static [&'static str],
     /// Debian's packages.
     packages: &'static str,
     /// The same for somebody without apt.
@@ -41,7 +41,7 @@ pub(crate) const VULKAN: Need = Need {
     tests: "the GPU tests",
     switch: "MIMLET_GPU",
     at_home: cfg!(target_os = "linux"),
-    target: None,
+    targets: &[],
     packages: "mesa-vulkan-drivers libvulkan1",
     words: "Mesa's Vulkan drivers (lavapipe) and the Vulkan loader",
     find: vulkan::find,
@@ -52,7 +52,7 @@ pub(crate) const MPI: Need = Need {
     tests: "the tests of several processes",
     switch: "MIMLET_MPI",
     at_home: true,
-    target: None,
+    targets: &[],
     packages: "libopenmpi-dev openmpi-bin libclang-dev",
     words: "an MPI library with mpicc and mpirun, and libclang",
     find: mpi::find,
@@ -64,7 +64,7 @@ pub(crate) const AARCH64: Need = Need {
     switch: "MIMLET_AARCH64",
     // An aarch64 machine has run them already.
     at_home: cfg!(target_os = "linux") && !cfg!(target_arch = "aarch64"),
-    target: Some("aarch64-unknown-linux-gnu"),
+    targets: &["aarch64-unknown-linux-gnu"],
     packages: "qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     words: "qemu's user-mode emulator, and a C compiler and library for aarch64",
     find: aarch64::find,
@@ -75,11 +75,25 @@ pub(crate) const WASM: Need = Need {
     tests: "the tests on WebAssembly",
     switch: "MIMLET_WASM",
     at_home: true,
-    target: Some("wasm32-wasip1"),
+    targets: &["wasm32-wasip1"],
     packages: "nodejs",
     words: "Node 18.17 or newer",
     find: node::find,
 };
+
+/// What compiles for machines without an operating system, and runs a Cortex-M's.
+pub(crate) const FIRMWARE: Need = Need {
+    tests: "the firmware and the builds without an operating system",
+    switch: "MIMLET_FIRMWARE",
+    at_home: true,
+    targets: &BARE_TARGETS,
+    packages: "qemu-system-arm",
+    words: "qemu's system emulator for Arm",
+    find: cortex_m::find,
+};
+
+/// The targets without an operating system that the device crates are built for.
+pub(crate) const BARE_TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "x86_64-unknown-none"];
 
 /// Why some tests cannot run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +127,7 @@ pub(crate) fn run() -> ExitCode {
 /// # Errors
 /// What is missing, with the command that installs it.
 pub(crate) fn everything() -> Result<(), Missing> {
-    for need in [&VULKAN, &MPI, &AARCH64, &WASM] {
+    for need in [&VULKAN, &MPI, &AARCH64, &WASM, &FIRMWARE] {
         need.ensure()?;
     }
     Ok(())
@@ -141,7 +155,7 @@ impl Need {
             println!("set-up: {} are left out: {why}", self.tests);
             return Ok(());
         }
-        self.ensure_target()?;
+        self.ensure_targets()?;
         let Err(what) = self.found() else {
             return Ok(());
         };
@@ -155,16 +169,15 @@ impl Need {
         Err(self.missing(what, has_apt))
     }
 
-    fn ensure_target(&self) -> Result<(), Missing> {
-        let Some(target) = self.target else {
-            return Ok(());
-        };
-        target::ensure(target).map_err(|mend| Missing {
+    fn ensure_targets(&self) -> Result<(), Missing> {
+        let missing = |target: &&str, mend| Missing {
             tests: self.tests,
             switch: self.switch,
             what: format!("Rust's library for {target}"),
             mend,
-        })
+        };
+        let mut targets = self.targets.iter();
+        targets.try_for_each(|target| target::ensure(target).map_err(|mend| missing(target, mend)))
     }
 
     /// Says what there is.

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use mimlet_format::ModelFile;
 use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding, Plan, acceptance};
 
@@ -22,9 +21,9 @@ const MINUTES_FROM: Duration = Duration::from_secs(120);
 /// Loads, verifies and times a file.
 pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
     // Chosen on a file of its own, so that loading is timed from the start.
-    let (rung, reason) = args.backend.place(&ModelFile::open(&args.file)?)?;
+    let (rung, reason) = args.backend.place(&args.signature.open(&args.file)?)?;
     let start = Instant::now();
-    let file = ModelFile::open(&args.file)?;
+    let file = args.signature.open(&args.file)?;
     let model = file.model();
     let mut encoder = rung.encoder(&model).map_err(Error::new)?;
     let load_ms = milliseconds(start);

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use mimlet_format::{Model, ModelFile};
+use mimlet_format::Model;
 use mimlet_image::Folder;
 use mimlet_parquet::{TableInfo, TokenTableWriter, Written, image_name};
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub(super) fn write(
     destination: &Destination,
     output: Output,
 ) -> Result<Report, Error> {
-    let file = ModelFile::open(&args.file)?;
+    let file = args.signature.open(&args.file)?;
     let model = file.model();
     if args.what(&model)? != What::Tokens {
         let problem = "holds tokens only; give it --what tokens of a model with a codebook, or \

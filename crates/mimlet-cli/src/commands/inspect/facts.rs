@@ -49,6 +49,9 @@ impl Report<'_> {
         if from.source_hash.bytes().any(|digit| digit != b'0') {
             facts.fact("source hash", &from.source_hash);
         }
+        if let Some(key) = &self.signed_by {
+            facts.fact("signature", format!("names the key {key}"));
+        }
         facts.fact("licence", from.licence.unwrap_or("not stated"));
     }
 

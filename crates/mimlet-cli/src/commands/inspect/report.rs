@@ -4,8 +4,8 @@ use std::path::Path;
 
 use mimlet_export::{Refusal, Target};
 use mimlet_format::{
-    ActivationRange, Codebook, EncoderConfig, Manifest, Model, Preprocess, Provenance, Scheme,
-    TensorRole, TensorView, Thresholds, VERSION,
+    ActivationRange, Codebook, EncoderConfig, Manifest, Model, Preprocess, Provenance,
+    SIGNATURE_LEN, Scheme, TensorRole, TensorView, Thresholds, VERSION,
 };
 use mimlet_runtime::Plan;
 use serde::Serialize;
@@ -30,6 +30,8 @@ pub(super) struct Report<'m> {
     pub(super) version: u16,
     pub(super) bytes: u64,
     pub(super) hash: String,
+    /// The public key that the file claims to be signed with.
+    pub(super) signed_by: Option<String>,
     pub(super) config: &'m EncoderConfig,
     pub(super) preprocess: &'m Preprocess,
     pub(super) codebook: Option<&'m Codebook>,
@@ -130,7 +132,8 @@ impl<'m> Report<'m> {
     ) -> Result<Self, Error> {
         let manifest = model.manifest();
         let plan = Plan::new(manifest)?;
-        let bytes = model.bytes().len() as u64;
+        let signature = model.signature().map_or(0, |_| SIGNATURE_LEN);
+        let bytes = (model.bytes().len() + signature) as u64;
         let tensors = model.tensors().map(|view| {
             progress.step();
             Tensor::new(model, &view, depth)
@@ -140,6 +143,7 @@ impl<'m> Report<'m> {
             version: VERSION,
             bytes,
             hash: hex(&model.hash()),
+            signed_by: model.signature().map(|block| hex(&block.key)),
             config: &manifest.encoder,
             preprocess: &manifest.preprocess,
             codebook: manifest.codebook.as_ref(),

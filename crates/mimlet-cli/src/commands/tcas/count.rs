@@ -29,17 +29,17 @@ pub(super) struct Counted {
 
 /// Tokenizes every image and counts its tokens under its class.
 pub(super) fn count(
-    file: &Path,
+    path: &Path,
+    file: &ModelFile,
     data: &Path,
     backend: &BackendArgs,
     output: Output,
 ) -> Result<Counted, Error> {
-    let model_file = ModelFile::open(file)?;
-    let model = model_file.model();
+    let model = file.model();
     let manifest = model.manifest();
     let Some(codebook) = &manifest.codebook else {
         let problem = "has no codebook, so no tokens to count; export it with --codebook";
-        return Err(Error::file(file, problem));
+        return Err(Error::file(path, problem));
     };
     let folder = Folder::open(data)?;
     let preprocessor = Preprocessor::new(&manifest.preprocess, manifest.encoder.image_size)?;
