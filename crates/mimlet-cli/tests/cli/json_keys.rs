@@ -58,6 +58,7 @@ fn inspect_lists_everything() {
         "bytes",
         "codebook",
         "config",
+        "drift",
         "file",
         "hash",
         "memory",
@@ -215,11 +216,13 @@ fn verify_reports_the_verdict_and_what_was_asked() {
     let expected = [
         "backend",
         "cosine",
+        "deviation",
         "failures",
         "file",
         "golden_images",
         "golden_tcas",
         "hash",
+        "max_deviation",
         "mean_cosine",
         "near_tie_flips",
         "passed",
@@ -231,6 +234,16 @@ fn verify_reports_the_verdict_and_what_was_asked() {
     assert_eq!(keys(&report), expected);
     assert!(report["signature"].is_null());
     assert_eq!(report["passed"], true);
+
+    let report = json(folder.path(), &["verify", "tiny.mim"]);
+    assert_eq!(report["passed"], true);
+    let ladder = report["ladder"].as_array().unwrap();
+    let kept: Vec<_> = ladder.iter().filter(|rung| rung["kept"] == true).collect();
+    assert_eq!(kept.len(), 1, "{report}");
+    assert_eq!(kept[0]["name"], report["backend"]["name"]);
+    assert!(kept[0]["median_ms"].as_f64().unwrap() > 0.0);
+    let expected = ["kept", "median_ms", "name", "outcome", "passed"];
+    assert_eq!(keys(kept[0]), expected);
 }
 
 #[test]

@@ -144,12 +144,23 @@ impl Report<'_> {
         if let Some(max) = limits.max_tcas {
             passes += &format!(", TCAS <= {max:.4}");
         }
+        if let Some(own) = test.own {
+            passes += &format!(", deviation <= {:.4} %", own.max_deviation * 100.0);
+        }
         facts
             .fact(
                 "acceptance",
                 format!("{}{classes}", count(test.images.into(), "golden image")),
             )
             .fact("passes at", passes);
+        if let Some(drift) = self.drift {
+            let windows = format!(
+                "in windows of {}, bounds from {}",
+                count(drift.window.into(), "image"),
+                count(drift.images.into(), "image")
+            );
+            facts.fact("drift", windows);
+        }
     }
 
     fn target_facts(&self, facts: &mut Facts) {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use mimlet_export::{Refusal, Target};
 use mimlet_format::{
-    ActivationRange, Codebook, EncoderConfig, Manifest, Model, Preprocess, Provenance,
-    SIGNATURE_LEN, Scheme, TensorRole, TensorView, Thresholds, VERSION,
+    ActivationRange, Codebook, DriftReference, EncoderConfig, Manifest, Model, OwnAnswers,
+    Preprocess, Provenance, SIGNATURE_LEN, Scheme, TensorRole, TensorView, Thresholds, VERSION,
 };
 use mimlet_runtime::Plan;
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub(super) struct Report<'m> {
     pub(super) acceptance: Acceptance<'m>,
     pub(super) provenance: Source<'m>,
     pub(super) memory: Memory,
+    /// What drift is measured against.
+    pub(super) drift: Option<&'m DriftReference>,
     /// How large numbers became in each layer on the calibration images.
     pub(super) activations: Vec<Activation>,
     pub(super) targets: Vec<Fit>,
@@ -52,6 +54,7 @@ pub(super) struct Acceptance<'m> {
     pub(super) labels: &'m [u32],
     pub(super) class_names: &'m [String],
     pub(super) thresholds: &'m Thresholds,
+    pub(super) own: Option<&'m OwnAnswers>,
 }
 
 /// [`Provenance`] with its hash in hexadecimal.
@@ -150,6 +153,7 @@ impl<'m> Report<'m> {
             acceptance: Acceptance::new(manifest),
             provenance: Source::new(&manifest.provenance),
             memory: Memory::new(manifest, &plan),
+            drift: manifest.drift.as_ref(),
             activations: manifest.ranges.iter().map(Activation::new).collect(),
             targets: Target::bundled()
                 .map(|target| Fit::new(target, manifest, &plan, bytes))
@@ -168,6 +172,7 @@ impl<'m> Acceptance<'m> {
             labels: &test.labels,
             class_names: &test.class_names,
             thresholds: &test.thresholds,
+            own: test.own.as_ref(),
         }
     }
 }
