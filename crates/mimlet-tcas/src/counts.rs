@@ -149,6 +149,21 @@ impl TokenClassCounts {
         Ok(())
     }
 
+    /// The cells, for who adds to them as many patches as to [`add_patches`](Self::add_patches).
+    pub(crate) fn cells_mut(&mut self) -> &mut [u64] {
+        &mut self.counts
+    }
+
+    /// Says how many patches were added to [`cells_mut`](Self::cells_mut).
+    ///
+    /// # Errors
+    /// [`CountsError::Overflow`]; nothing is added then.
+    pub(crate) fn add_patches(&mut self, patches: u64) -> Result<(), CountsError> {
+        let sum = self.patches.checked_add(patches);
+        self.patches = sum.ok_or(CountsError::Overflow)?;
+        Ok(())
+    }
+
     /// Rows: the size of the codebook, K.
     pub fn tokens(&self) -> usize {
         self.tokens

@@ -29,9 +29,11 @@ mod nmi;
 pub mod reference;
 mod shard;
 mod shuffled;
+mod stream;
 mod tcas;
 
 pub use counts::{MAX_CELLS, TokenClassCounts};
 pub use error::{CountsError, ShardError};
 pub use shard::{CountsShard, SHARD_MAGIC, SHARD_VERSION};
 pub use shuffled::{ImageTokens, shuffled_tcas};
+pub use stream::ShardSum;

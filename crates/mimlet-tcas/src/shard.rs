@@ -2,7 +2,8 @@
 //!
 //! Layout: [`SHARD_MAGIC`], the version as u16 little-endian, then one postcard record of
 //! `model: [u8; 32]`, `class_names: Vec<String>`, `tokens: u32`, `classes: u32`, `patches: u64`,
-//! `counts: Vec<u64>` (row-major). Nothing follows. A reader checks every field against the others.
+//! `counts: Vec<u64>` (row-major). A reader checks every field against the others. A file may hold
+//! several, one after the other with nothing between.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -130,6 +131,14 @@ impl CountsShard {
     /// # Errors
     /// One [`ShardError`] for each way the bytes can lie; never a panic.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ShardError> {
+        match Self::take(bytes)? {
+            (shard, []) => Ok(shard),
+            (_, rest) => Err(ShardError::TrailingBytes(rest.len())),
+        }
+    }
+
+    /// Reads the shard that `bytes` begin with; what follows it.
+    pub(crate) fn take(bytes: &[u8]) -> Result<(Self, &[u8]), ShardError> {
         let rest = bytes.strip_prefix(&SHARD_MAGIC).ok_or(ShardError::Magic)?;
         let (version, rest) = rest.split_first_chunk().ok_or(ShardError::Damaged)?;
         let found = u16::from_le_bytes(*version);
@@ -138,9 +147,6 @@ impl CountsShard {
         }
         let (record, rest): (Record, _) =
             postcard::take_from_bytes(rest).map_err(|_| ShardError::Damaged)?;
-        if !rest.is_empty() {
-            return Err(ShardError::TrailingBytes(rest.len()));
-        }
         let (tokens, classes) = (record.tokens as usize, record.classes as usize);
         let cells = tokens
             .checked_mul(classes)
@@ -148,12 +154,29 @@ impl CountsShard {
         agree("tokens x classes", cells as u64, record.counts.len() as u64)?;
         let counts = TokenClassCounts::from_cells(tokens, classes, record.counts)?;
         agree("patches", record.patches, counts.patches())?;
-        Self::new(record.model, record.class_names, counts)
+        let shard = Self::new(record.model, record.class_names, counts)?;
+        Ok((shard, rest))
+    }
+
+    pub(crate) fn counts_mut(&mut self) -> &mut TokenClassCounts {
+        &mut self.counts
     }
 }
 
+/// How the bytes of all shards of the same model, classes and codebook begin: up to the number of
+/// tokens and classes.
+pub(crate) fn head(shard: &CountsShard) -> Vec<u8> {
+    let counts = &shard.counts;
+    let sides = (counts.tokens() as u32, counts.classes() as u32);
+    let record = (shard.model, &shard.class_names, sides);
+    let mut bytes = SHARD_MAGIC.to_vec();
+    bytes.extend(SHARD_VERSION.to_le_bytes());
+    postcard::to_extend(&record, bytes)
+        .expect("growing a vector is the only thing that could fail, and it aborts instead")
+}
+
 /// An error unless the field says what the counts say.
-fn agree(field: &'static str, claimed: u64, found: u64) -> Result<(), ShardError> {
+pub(crate) fn agree(field: &'static str, claimed: u64, found: u64) -> Result<(), ShardError> {
     if claimed == found {
         Ok(())
     } else {

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use mimlet_tcas::CountsShard;
+use mimlet_tcas::{CountsShard, ShardError, ShardSum};
 
 use crate::backend::BackendArgs;
 use crate::destination::Destination;
@@ -53,7 +53,8 @@ pub(crate) struct TcasArgs {
 enum Merge {
     /// Add the counts of several machines, exactly, and score the sum
     Merge {
-        /// Files written by --counts-out
+        /// Files written by --counts-out; a file may be many of them one after the other, as `cat`
+        /// makes it
         #[arg(required = true, value_name = "COUNTS")]
         counts: Vec<PathBuf>,
         #[command(flatten)]
@@ -137,10 +138,18 @@ impl Merge {
             counts_out,
         } = self;
         let destination = destination(counts_out.as_deref())?;
-        let mut sum = None;
+        let mut sum = ShardSum::default();
         for path in counts {
-            add(&mut sum, read_shard(path)?, path)?;
+            let bytes = fs::read(path)
+                .map_err(|error| Error::file(path, format_args!("cannot be read: {error}")))?;
+            let shards = sum
+                .add_stream(&bytes)
+                .map_err(|error| Error::file(path, error))?;
+            if shards == 0 {
+                return Err(Error::file(path, ShardError::Magic));
+            }
         }
+        let sum = sum.into_total();
         score(sum, destination, *bound)
     }
 }
@@ -173,10 +182,4 @@ fn score(
         destination.write(&sum.to_bytes())?;
     }
     Ok(Report::new(sum.counts(), bound.max))
-}
-
-fn read_shard(path: &Path) -> Result<CountsShard, Error> {
-    let bytes = fs::read(path)
-        .map_err(|error| Error::file(path, format_args!("cannot be read: {error}")))?;
-    CountsShard::from_bytes(&bytes).map_err(|error| Error::file(path, error))
 }
