@@ -25,5 +25,5 @@ pub use backend::{Backend, BackendError, Encoding};
 pub use batch::BatchEncoder;
 pub use cpu::{CpuBackend, working_bytes};
 pub use encoder::{EncodeError, Encoder};
-pub use plan::{BufferId, BufferSpec, DeviceLimits, Per, Plan, PlanError, Step};
+pub use plan::{BufferId, BufferSpec, DeviceLimits, FoldedStep, Per, Plan, PlanError, Step};
 pub use tokenizer::Tokenizer;

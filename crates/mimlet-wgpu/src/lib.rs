@@ -15,13 +15,15 @@
 
 mod adapters;
 mod backend;
-mod bindings;
 mod buffers;
 mod dispatch;
 mod error;
 mod gpu;
+mod operands;
 mod pipelines;
+mod program;
 mod requirements;
+mod texels;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;

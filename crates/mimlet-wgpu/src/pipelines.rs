@@ -2,13 +2,15 @@
 
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
+use crate::texels;
 use mimlet_kernels::{Access, Call, WgslKernel};
 use std::collections::HashMap;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
-    BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, ComputePipeline,
+    BindGroupLayoutEntry, BindingResource, BindingType, Buffer, BufferBindingType, ComputePipeline,
     ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
     PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    TextureView, TextureViewDimension,
 };
 
 /// Compiles kernels, each with each set of constants once.
@@ -27,6 +29,13 @@ struct Module {
     module: ShaderModule,
     bindings: BindGroupLayout,
     layout: PipelineLayout,
+}
+
+/// What a binding is bound to.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Buffer(Buffer),
+    Texture(TextureView),
 }
 
 /// A dispatch that is ready to record.
@@ -56,19 +65,22 @@ impl<'g> Pipelines<'g> {
         }
     }
 
-    /// A dispatch of a kernel on buffers, in the order of its bindings.
+    /// A dispatch of a kernel on what is bound, in the order of its bindings.
     pub(crate) fn prepare(
         &mut self,
         kernel: &'static WgslKernel,
         call: &Call,
-        buffers: &[&Buffer],
+        bound: &[Bound],
     ) -> Result<Prepared, WgpuError> {
         let pipeline = self.pipeline(kernel, call)?;
         let entries: Vec<BindGroupEntry<'_>> = (0..)
-            .zip(buffers)
-            .map(|(binding, buffer)| BindGroupEntry {
+            .zip(bound)
+            .map(|(binding, bound)| BindGroupEntry {
                 binding,
-                resource: buffer.as_entire_binding(),
+                resource: match bound {
+                    Bound::Buffer(buffer) => buffer.as_entire_binding(),
+                    Bound::Texture(view) => BindingResource::TextureView(view),
+                },
             })
             .collect();
         let descriptor = BindGroupDescriptor {
@@ -81,7 +93,7 @@ impl<'g> Pipelines<'g> {
             .checked(|| self.gpu.device.create_bind_group(&descriptor))
             .map_err(|fault| {
                 self.gpu
-                    .error(&format!("the buffers of {}", kernel.name), fault)
+                    .error(&format!("the bindings of {}", kernel.name), fault)
             })?;
         Ok(Prepared {
             pipeline,
@@ -141,13 +153,7 @@ fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
         .map(|(binding, access)| BindGroupLayoutEntry {
             binding,
             visibility: ShaderStages::COMPUTE,
-            ty: BindingType::Buffer {
-                ty: BufferBindingType::Storage {
-                    read_only: *access == Access::Read,
-                },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
+            ty: binding_type(*access),
             count: None,
         })
         .collect();
@@ -168,6 +174,23 @@ fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
         module,
         bindings,
         layout,
+    }
+}
+
+fn binding_type(access: Access) -> BindingType {
+    match access {
+        Access::Texels(texel) => BindingType::Texture {
+            sample_type: texels::sample_type(texel),
+            view_dimension: TextureViewDimension::D2,
+            multisampled: false,
+        },
+        Access::Read | Access::ReadWrite => BindingType::Buffer {
+            ty: BufferBindingType::Storage {
+                read_only: access == Access::Read,
+            },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
     }
 }
 

@@ -1,7 +1,8 @@
 //! Odd shapes, a constant row, large offsets.
 
-use super::{Params, call, cpu, reference};
+use super::{KERNEL, Params, call, cpu, reference};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::op::Variant;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -49,7 +50,10 @@ fn case(name: &str, dim: usize, x: &[f32], stream: &mut Stream) -> Case {
     };
     Case {
         name: name.into(),
-        call: call(&params, (x.len() / dim) as u32),
+        variants: vec![Variant::single(
+            &KERNEL,
+            call(&params, (x.len() / dim) as u32),
+        )],
         buffers: vec![
             Values::F32(x.to_vec()),
             Values::F32(affine.clone()),

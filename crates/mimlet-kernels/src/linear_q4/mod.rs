@@ -12,8 +12,10 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::epilogue::Epilogue;
+use crate::op::{Access, Call, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::{Weights, cpu, scratch_len, sums};
 pub use reference::reference;
@@ -49,22 +51,28 @@ impl Params {
 /// workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear_q4",
-    source: include_str!("linear_q4.wgsl"),
+    source: concat!(
+        include_str!("linear_q4.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over `rows` rows.
+/// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
-pub fn call(params: &Params, rows: u32) -> Call {
-    Call {
+pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
+    let call = Call {
         constants: vec![
             ("ROWS", f64::from(rows)),
             ("INPUTS", params.inputs as f64),
             ("OUTPUTS", params.outputs as f64),
+            epilogue.constant(),
             ("GROUP", params.group_size as f64),
         ],
         workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
-    }
+    };
+    vec![Variant::single(&KERNEL, call)]
 }

@@ -1,12 +1,14 @@
 //! The plan: an encoder as data. Built once from a manifest, run by every backend.
 
 mod build;
+mod fold;
 mod limits;
 mod step;
 
 use alloc::vec::Vec;
 use mimlet_format::{CodebookSpace, EncoderConfig, Manifest, TensorRole};
 
+pub use fold::FoldedStep;
 pub use limits::DeviceLimits;
 pub use step::Step;
 

@@ -3,7 +3,7 @@
 use crate::machine::{adapters, downlevel, gpus};
 use crate::model::random_model;
 use mimlet_format::{CodebookSpace, DType, Model};
-use mimlet_kernels::{WgslKernel, residual};
+use mimlet_kernels::{Variant, WgslKernel, residual};
 use mimlet_runtime::{Backend, DeviceLimits, Encoding, Plan, PlanError};
 use mimlet_wgpu::{
     Adapters, Backends, Choice, Requirements, WgpuBackend, WgpuError, dispatch_once,
@@ -161,15 +161,16 @@ fn a_kernel_that_does_not_compile_is_named() {
     for gpu in gpus() {
         for kernel in [&BROKEN, &GREEDY] {
             let contents: [&[u8]; 2] = [&[0; 4], &[0; 4]];
-            let error = dispatch_once(&gpu, kernel, &residual::call(1), &contents).unwrap_err();
+            let error = dispatch_once(&gpu, &Variant::single(kernel, residual::call(1)), &contents)
+                .unwrap_err();
             let text = one_line(&error);
             assert!(matches!(error, WgpuError::ShaderRejected { .. }), "{text}");
             assert!(text.contains(kernel.name), "{text}");
         }
         // The GPU is none the worse for it.
+        let sum = Variant::single(&residual::KERNEL, residual::call(1));
         let [branch, x] = [1.5f32, 2.0].map(f32::to_le_bytes);
-        let after =
-            dispatch_once(&gpu, &residual::KERNEL, &residual::call(1), &[&branch, &x]).unwrap();
+        let after = dispatch_once(&gpu, &sum, &[&branch, &x]).unwrap();
         assert_eq!(after[1], 3.5f32.to_le_bytes());
     }
 }
@@ -193,8 +194,8 @@ fn a_gpu_lost_between_images_is_an_error_each_time() {
         let error = WgpuBackend::new(&gpu, &model, &plan).unwrap_err();
         assert!(matches!(error, WgpuError::DeviceLost { .. }), "{error}");
         let contents: [&[u8]; 2] = [&[0; 4], &[0; 4]];
-        let error =
-            dispatch_once(&gpu, &residual::KERNEL, &residual::call(1), &contents).unwrap_err();
+        let sum = Variant::single(&residual::KERNEL, residual::call(1));
+        let error = dispatch_once(&gpu, &sum, &contents).unwrap_err();
         assert!(matches!(error, WgpuError::DeviceLost { .. }), "{error}");
         one_line(&error);
     }
