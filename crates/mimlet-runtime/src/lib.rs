@@ -20,7 +20,7 @@ mod encoder;
 mod plan;
 mod tokenizer;
 
-pub use backend::{Backend, BackendError, Encoding};
+pub use backend::{Backend, BackendError, Encoding, WorkCost};
 #[cfg(feature = "std")]
 pub use batch::BatchEncoder;
 pub use cpu::{CpuBackend, working_bytes};

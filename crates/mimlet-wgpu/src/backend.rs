@@ -4,9 +4,10 @@ use crate::buffers;
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
 use crate::operands::Operands;
+use crate::profile;
 use crate::program::{self, Builder, Work};
 use mimlet_format::Model;
-use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan};
+use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
 use wgpu::{Buffer, MapMode};
 
@@ -86,6 +87,13 @@ impl WgpuBackend {
         self.bytes + self.upload.size() + self.readback.size()
     }
 
+    fn failed(&self, fault: Fault) -> BackendError {
+        BackendError {
+            backend: self.describe(),
+            reason: self.gpu.error("running the encoder", fault).to_string(),
+        }
+    }
+
     fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
         let refused = |error: wgpu::MapRangeError| Fault::refused(&error);
         let mut view = self.upload.get_mapped_range_mut(..).map_err(refused)?;
@@ -156,9 +164,19 @@ impl Backend for WgpuBackend {
 
     /// As every backend; `image` has the plan's length, or this panics.
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
-        self.encode(image, encoding).map_err(|fault| BackendError {
-            backend: self.describe(),
-            reason: self.gpu.error("running the encoder", fault).to_string(),
-        })
+        self.encode(image, encoding)
+            .map_err(|fault| self.failed(fault))
+    }
+
+    fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
+        let run = || {
+            let write = || {
+                let bytes = bytemuck::cast_slice(image);
+                self.gpu.queue.write_buffer(&self.image, 0, bytes);
+            };
+            self.gpu.checked(write)?;
+            profile::profile(&self.gpu, &self.work)
+        };
+        run().map_err(|fault| self.failed(fault))
     }
 }

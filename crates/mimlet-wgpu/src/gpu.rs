@@ -59,7 +59,7 @@ impl Gpu {
         let description = AdapterDescription::of(adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mimlet"),
-            required_features: wgpu::Features::empty(),
+            required_features: wanted.features(adapter.features()),
             required_limits: required_limits(&description, adapter.limits(), wanted)?,
             // Blocks as large as a desktop likes would dwarf a small encoder's weights.
             memory_hints: wgpu::MemoryHints::MemoryUsage,

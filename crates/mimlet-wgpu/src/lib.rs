@@ -21,6 +21,7 @@ mod error;
 mod gpu;
 mod operands;
 mod pipelines;
+mod profile;
 mod program;
 mod requirements;
 mod texels;

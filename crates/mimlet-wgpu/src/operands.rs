@@ -197,6 +197,6 @@ impl<'m> Tensor<'m> {
         buffer
             + texture
                 .as_ref()
-                .map_or(0, |(texel, texture)| texels::bytes(texture, *texel))
+                .map_or(0, |(_, texture)| texels::bytes(texture))
     }
 }

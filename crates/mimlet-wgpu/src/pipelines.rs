@@ -38,12 +38,26 @@ pub(crate) enum Bound {
     Texture(TextureView),
 }
 
+impl Bound {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Buffer(buffer) => buffer.size(),
+            Self::Texture(view) => texels::bytes(view.texture()),
+        }
+    }
+}
+
 /// A dispatch that is ready to record.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pipeline: ComputePipeline,
     bindings: BindGroup,
     workgroups: [u32; 3],
+    pub(crate) name: &'static str,
+    /// Its constants, for people.
+    pub(crate) shape: String,
+    /// Bytes of everything it binds.
+    pub(crate) bytes: u64,
 }
 
 impl Prepared {
@@ -99,6 +113,9 @@ impl<'g> Pipelines<'g> {
             pipeline,
             bindings,
             workgroups: call.workgroups,
+            name: kernel.name,
+            shape: shape(call),
+            bytes: bound.iter().map(Bound::bytes).sum(),
         })
     }
 
@@ -141,6 +158,13 @@ impl<'g> Pipelines<'g> {
         self.compiled.insert(key, pipeline.clone());
         Ok(pipeline)
     }
+}
+
+/// `rows 197, inputs 192`.
+fn shape(call: &Call) -> String {
+    let constants = call.constants.iter();
+    let words = constants.map(|(name, value)| format!("{} {value}", name.to_lowercase()));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {

@@ -98,8 +98,7 @@ impl<'g> Builder<'g> {
     pub(crate) fn finish(mut self) -> Result<(Vec<Work>, u64), WgpuError> {
         self.uploader.flush()?;
         let scratch = self.scratch.values().map(Buffer::size);
-        let textures = self.textures.iter();
-        let textures = textures.map(|((_, texel), texture)| texels::bytes(texture, *texel));
+        let textures = self.textures.values().map(texels::bytes);
         Ok((self.work, scratch.chain(textures).sum()))
     }
 

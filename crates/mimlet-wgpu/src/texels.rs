@@ -38,8 +38,9 @@ fn row_bytes(texel: Texel) -> u32 {
 }
 
 /// Bytes that a texture takes.
-pub(crate) fn bytes(texture: &Texture, texel: Texel) -> u64 {
-    u64::from(texture.height()) * u64::from(row_bytes(texel))
+pub(crate) fn bytes(texture: &Texture) -> u64 {
+    let texel = texture.format().block_copy_size(None).unwrap_or_default();
+    u64::from(texture.height()) * u64::from(texture.width()) * u64::from(texel)
 }
 
 /// A texture for that many bytes.
