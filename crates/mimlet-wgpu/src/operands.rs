@@ -7,6 +7,7 @@ use crate::texels;
 use mimlet_format::{Model, TensorRole};
 use mimlet_kernels::Texel;
 use mimlet_runtime::{BufferId, FoldedStep, Plan, PlanError, Step};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -173,7 +174,7 @@ impl<'m> Tensor<'m> {
         Ok(held.insert(buffer).clone())
     }
 
-    /// Its first part as a texture: what kernels read as one is no pair.
+    /// Its parts, one after the other, as a texture.
     pub(crate) fn texture(
         &self,
         texel: Texel,
@@ -185,9 +186,13 @@ impl<'m> Tensor<'m> {
         {
             return Ok(texture.clone());
         }
-        let bytes = self.parts[0];
+        // Pairs are of vectors, so small.
+        let bytes = match self.parts.as_slice() {
+            [part] => Cow::Borrowed(*part),
+            parts => Cow::Owned(parts.concat()),
+        };
         let texture = texels::texture(uploader.gpu(), &self.label, bytes.len() as u64, texel)?;
-        uploader.write_texels(&texture, texel, bytes)?;
+        uploader.write_texels(&texture, texel, &bytes)?;
         Ok(held.insert((texel, texture)).1.clone())
     }
 

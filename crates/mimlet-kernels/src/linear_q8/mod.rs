@@ -9,7 +9,7 @@ mod cpu;
 mod reference;
 
 use crate::epilogue::Epilogue;
-use crate::op::{Access, Call, Variant, WgslKernel};
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -48,6 +48,25 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
+/// As [`KERNEL`], for outputs in multiples of four: x and weight are textures. Each invocation
+/// computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows (y).
+static TEXELS: WgslKernel = WgslKernel {
+    name: "linear_q8_texels",
+    source: concat!(
+        include_str!("linear_q8_texels.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+    workgroup_size: [8, 2, 1],
+    workgroup_bytes: 0,
+    bindings: &[
+        Access::Texels(Texel::U32),
+        Access::Texels(Texel::U32x4),
+        Access::Read,
+        Access::ReadWrite,
+    ],
+};
+
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
@@ -60,5 +79,13 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         ],
         workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
     };
-    vec![Variant::single(&KERNEL, call)]
+    let block = Call {
+        workgroups: [params.outputs.div_ceil(64) as u32, rows.div_ceil(16), 1],
+        ..call.clone()
+    };
+    let mut variants = vec![Variant::single(&KERNEL, call)];
+    if params.outputs.is_multiple_of(4) {
+        variants.push(Variant::single(&TEXELS, block));
+    }
+    variants
 }

@@ -183,8 +183,8 @@ impl Step {
         match self {
             Self::Patchify { params, .. } => single(patchify::call(params)),
             Self::PatchEmbed { params, .. } => patch_embed::variants(params),
-            Self::LayerNorm { params, rows, .. } => single(layer_norm::call(params, *rows)),
-            Self::QuantizeRows { params, rows, .. } => single(quantize_rows::call(params, *rows)),
+            Self::LayerNorm { params, rows, .. } => layer_norm::variants(params, *rows),
+            Self::QuantizeRows { params, rows, .. } => quantize_rows::variants(params, *rows),
             Self::Linear { params, rows, .. } => linear::variants(params, *rows, epilogue),
             Self::LinearQ8 { params, rows, .. } => linear_q8::variants(params, *rows, epilogue),
             Self::LinearQ4 { params, rows, .. } => linear_q4::variants(params, *rows, epilogue),
@@ -197,7 +197,7 @@ impl Step {
                 first,
                 rows,
                 ..
-            } => single(nearest_centroid::call(params, *storage, *first, *rows)),
+            } => nearest_centroid::variants(params, *storage, *first, *rows),
         }
     }
 

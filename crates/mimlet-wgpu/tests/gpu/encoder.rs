@@ -1,7 +1,7 @@
 //! Whole encoders: the GPU against the CPU.
 
 use crate::machine::{adapters, gpus};
-use crate::model::random_model;
+use crate::model::{FOURS, random, random_model};
 use mimlet_format::{CodebookSpace, DType, Model};
 use mimlet_kernels::Level;
 use mimlet_kernels::case::Stream;
@@ -37,8 +37,10 @@ fn features_and_tokens_are_those_of_the_cpu() {
         (DType::I8, 0.1),
         (DType::I4, 0.1),
     ] {
-        for space in [CodebookSpace::Features, CodebookSpace::Pixels] {
-            let file = random_model(dtype, space);
+        let spaces = [CodebookSpace::Features, CodebookSpace::Pixels];
+        let odd = spaces.map(|space| random_model(dtype, space));
+        let fours = spaces.map(|space| random(dtype, space, FOURS));
+        for file in odd.into_iter().chain(fours) {
             let model = Model::parse(&file).unwrap();
             let plan = Plan::new(model.manifest()).unwrap();
             let mut cpu = CpuBackend::new(&model, &plan, Level::detect(), 1).unwrap();
@@ -47,7 +49,7 @@ fn features_and_tokens_are_those_of_the_cpu() {
                 for image in images(&plan) {
                     let expected = encode(&mut cpu, &plan, &image);
                     let actual = encode(&mut backend, &plan, &image);
-                    let context = format!("{dtype:?} {space:?} on {}", backend.describe());
+                    let context = format!("{dtype:?} on {}", backend.describe());
                     let difference = largest_difference(&actual.class, &expected.class)
                         .max(largest_difference(&actual.patches, &expected.patches));
                     assert!(difference <= tolerance, "{context}: {difference}");
