@@ -39,6 +39,9 @@ pub(crate) struct BackendArgs {
     /// Threads of the CPU backend [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Choose a GPU's kernels by its vendor, without trying which are fastest
+    #[arg(long)]
+    no_autotune: bool,
 }
 
 /// The backend that runs, and why it was chosen.
@@ -128,7 +131,7 @@ impl BackendArgs {
     fn select<'m>(&self, model: &Model<'m>) -> Result<Selected<'m>, Error> {
         match self.backend {
             BackendKind::Cpu => Ok(self.cpu("asked for")),
-            BackendKind::Wgpu => wgpu(),
+            BackendKind::Wgpu => self.wgpu(),
             BackendKind::Auto => self.auto(model),
         }
     }
@@ -142,8 +145,9 @@ impl BackendArgs {
     }
 
     fn auto<'m>(&self, model: &Model<'m>) -> Result<Selected<'m>, Error> {
-        let (software, hardware): (Vec<_>, Vec<_>) =
-            gpu::adapters().into_iter().partition(Adapter::is_software);
+        let (software, hardware): (Vec<_>, Vec<_>) = gpu::adapters(!self.no_autotune)
+            .into_iter()
+            .partition(Adapter::is_software);
         let Some(adapter) = hardware.into_iter().next() else {
             return Ok(self.cpu(match software.first() {
                 Some(adapter) => format!("the only GPU is software: {}", adapter.name()),
@@ -161,25 +165,25 @@ impl BackendArgs {
             Err(reason) => self.cpu(reason),
         })
     }
-}
 
-/// The first adapter; hardware comes before software.
-fn wgpu<'m>() -> Result<Selected<'m>, Error> {
-    let Some(adapter) = gpu::adapters().into_iter().next() else {
-        let mend = if cfg!(feature = "gpu") {
-            "install a Vulkan, Metal, DX12 or OpenGL driver"
-        } else {
-            "build with the feature gpu"
+    /// The first adapter; hardware comes before software.
+    fn wgpu<'m>(&self) -> Result<Selected<'m>, Error> {
+        let Some(adapter) = gpu::adapters(!self.no_autotune).into_iter().next() else {
+            let mend = if cfg!(feature = "gpu") {
+                "install a Vulkan, Metal, DX12 or OpenGL driver"
+            } else {
+                "build with the feature gpu"
+            };
+            return Err(Error::new(format_args!(
+                "--backend wgpu: no GPU found: {mend}, or use --backend cpu"
+            )));
         };
-        return Err(Error::new(format_args!(
-            "--backend wgpu: no GPU found: {mend}, or use --backend cpu"
-        )));
-    };
-    Ok(Selected {
-        place: Place::Gpu(adapter),
-        reason: "asked for".to_string(),
-        encoder: None,
-    })
+        Ok(Selected {
+            place: Place::Gpu(adapter),
+            reason: "asked for".to_string(),
+            encoder: None,
+        })
+    }
 }
 
 /// An encoder on the adapter and why it is better than the CPU, or why it is not.

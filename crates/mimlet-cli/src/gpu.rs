@@ -1,10 +1,12 @@
 //! The GPUs of this machine, through wgpu.
 
+use std::env;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use mimlet_format::Model;
 use mimlet_runtime::{Encoder, Plan};
-use mimlet_wgpu::{AdapterDescription, Adapters, Choice, Requirements, WgpuBackend};
+use mimlet_wgpu::{AdapterDescription, Adapters, Choice, Requirements, Tuning, WgpuBackend};
 
 use crate::adapter::AdapterInfo;
 use crate::error::Error;
@@ -15,6 +17,7 @@ pub(crate) struct Adapter {
     list: Rc<Adapters>,
     index: usize,
     description: AdapterDescription,
+    autotune: bool,
 }
 
 impl Adapter {
@@ -50,19 +53,39 @@ impl Adapter {
         let plan = Plan::new(model.manifest())?;
         let choice = Choice::Index(self.index);
         let gpu = self.list.open(&choice, &Requirements::Plan(&plan))?;
-        let backend = WgpuBackend::new(&gpu, model, &plan)?;
+        let folder = choices_folder();
+        let tuning = if self.autotune {
+            Tuning::Measured(folder.as_deref())
+        } else {
+            Tuning::VendorOrder
+        };
+        let backend = WgpuBackend::new(&gpu, model, &plan, tuning)?;
         Ok(Encoder::new(model, &plan, Box::new(backend)))
     }
 }
 
-/// The GPUs, hardware before software.
-pub(crate) fn adapters() -> Vec<Adapter> {
+/// Where the kernels that were found fastest are kept: `MIMLET_CACHE`, or the user's cache folder.
+fn choices_folder() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let user = || {
+        let own = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA"));
+        let own = own.map(PathBuf::from);
+        let home = || set("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        own.or_else(home).map(|cache| cache.join("mimlet"))
+    };
+    set("MIMLET_CACHE").map(PathBuf::from).or_else(user)
+}
+
+/// The GPUs, hardware before software; whether each of their kernels is chosen by trying those there
+/// are.
+pub(crate) fn adapters(autotune: bool) -> Vec<Adapter> {
     let list = Rc::new(Adapters::list());
     let descriptions = list.describe().into_iter().enumerate();
     let adapter = |(index, description)| Adapter {
         list: Rc::clone(&list),
         index,
         description,
+        autotune,
     };
     descriptions.map(adapter).collect()
 }

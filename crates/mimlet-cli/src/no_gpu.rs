@@ -29,6 +29,6 @@ impl Adapter {
 }
 
 /// None.
-pub(crate) fn adapters() -> Vec<Adapter> {
+pub(crate) fn adapters(_autotune: bool) -> Vec<Adapter> {
     Vec::new()
 }

@@ -6,6 +6,7 @@ use crate::gpu::{Fault, Gpu};
 use crate::operands::Operands;
 use crate::profile;
 use crate::program::{self, Builder, Work};
+use crate::tuning::{self, Tuning};
 use mimlet_format::Model;
 use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
@@ -36,23 +37,27 @@ struct Output {
 }
 
 impl WgpuBackend {
-    /// Copies a model's weights to a GPU and compiles its plan's steps.
+    /// Copies a model's weights to a GPU, chooses the variant of each step and compiles it.
     ///
     /// # Errors
     /// [`WgpuError`] when the plan does not fit the limits the GPU was opened with, is another
     /// model's, or the GPU fails.
-    pub fn new(gpu: &Gpu, model: &Model<'_>, plan: &Plan) -> Result<Self, WgpuError> {
+    pub fn new(
+        gpu: &Gpu,
+        model: &Model<'_>,
+        plan: &Plan,
+        tuning: Tuning<'_>,
+    ) -> Result<Self, WgpuError> {
         plan.fits(&gpu.limits())
             .map_err(|reason| WgpuError::LimitExceeded {
                 adapter: gpu.description().name.clone(),
                 reason,
             })?;
         let operands = Operands::new(gpu, model, plan)?;
+        let variants = tuning::choose(gpu, model, plan, &operands, tuning)?;
         let mut builder = Builder::new(gpu);
-        for step in plan.folded() {
-            let variants = step.step.variants(step.epilogue);
-            let variant = variants.last().expect("an op has a variant");
-            builder.push(variant, &operands.of(&step))?;
+        for (step, variant) in plan.folded().iter().zip(&variants) {
+            builder.push(variant, &operands.of(step))?;
         }
         let (work, bytes) = builder.finish()?;
         let mut end = 0;

@@ -16,6 +16,7 @@
 mod adapters;
 mod backend;
 mod buffers;
+mod choices;
 mod dispatch;
 mod error;
 mod gpu;
@@ -25,6 +26,8 @@ mod profile;
 mod program;
 mod requirements;
 mod texels;
+mod trial;
+mod tuning;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
@@ -32,4 +35,5 @@ pub use dispatch::dispatch_once;
 pub use error::WgpuError;
 pub use gpu::Gpu;
 pub use requirements::Requirements;
+pub use tuning::Tuning;
 pub use wgpu::Backends;

@@ -136,6 +136,24 @@ impl<'m> Operands<'m> {
         sources(step).into_iter().map(find).collect()
     }
 
+    /// The buffers of the plan among a step's operands, by their positions.
+    pub(crate) fn buffers_of(step: &FoldedStep) -> Vec<(usize, BufferId)> {
+        let buffer = |(index, source)| match source {
+            Source::Buffer(id) => Some((index, id)),
+            _ => None,
+        };
+        let sources = sources(step).into_iter().enumerate();
+        sources.filter_map(buffer).collect()
+    }
+
+    /// Lets go of every copy of a tensor.
+    pub(crate) fn drop_copies(&self) {
+        for tensor in self.tensors.values() {
+            tensor.buffer.take();
+            tensor.texture.take();
+        }
+    }
+
     /// Bytes on the GPU.
     pub(crate) fn bytes(&self) -> u64 {
         let buffers = self.buffers.iter().map(Buffer::size);

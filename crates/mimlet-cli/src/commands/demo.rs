@@ -92,7 +92,7 @@ impl DemoArgs {
 /// The CPU, then every GPU.
 fn places() -> Vec<Place> {
     let threads = available_parallelism().map_or(1, usize::from);
-    let gpus = gpu::adapters().into_iter().map(Place::Gpu);
+    let gpus = gpu::adapters(true).into_iter().map(Place::Gpu);
     [Place::Cpu(threads)].into_iter().chain(gpus).collect()
 }
 

@@ -49,7 +49,7 @@ impl DevicesArgs {
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
         let targets: Vec<Target> = Target::bundled().collect();
         let machine = Machine::here();
-        let adapters: Vec<AdapterInfo> = gpu::adapters()
+        let adapters: Vec<AdapterInfo> = gpu::adapters(false)
             .iter()
             .map(|adapter| adapter.info())
             .collect();

@@ -134,6 +134,12 @@ impl Plan {
         self.buffers.iter().map(BufferSpec::bytes).sum()
     }
 
+    /// Bytes of the largest tensor that a kernel binds.
+    #[must_use]
+    pub fn largest_tensor_bytes(&self) -> u64 {
+        self.largest_tensor.1
+    }
+
     /// Bytes of all weights the steps read, as stored in the file.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
