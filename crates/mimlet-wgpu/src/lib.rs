@@ -4,8 +4,9 @@
 //! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single kernel, for tests and
 //! benches.
 //!
-//! Kernels need no wgpu feature and the limits of the smallest GPUs, so a software Vulkan driver
-//! such as lavapipe is enough. Nothing here panics over a device: a GPU that is missing, too small,
+//! An op may have several kernels; [`Tuning`] says how one is chosen, and [`Adapters`] lists what a
+//! device could be. Kernels need no wgpu feature and the limits of the smallest GPUs, so a software
+//! Vulkan driver such as lavapipe is enough. Nothing here panics over a device: a GPU that is missing, too small,
 //! out of memory or lost is a [`WgpuError`].
 //!
 //! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need
