@@ -1,13 +1,13 @@
 //! Runs an encoder's plan on a GPU through wgpu.
 //!
 //! [`Adapters`] lists the GPUs of a machine, [`Gpu`] is one of them opened, [`WgpuBackend`] runs a
-//! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single kernel, for tests and
+//! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single op, for tests and
 //! benches.
 //!
-//! An op may have several kernels; [`Tuning`] says how one is chosen, and [`Adapters`] lists what a
-//! device could be. Kernels need no wgpu feature and the limits of the smallest GPUs, so a software
-//! Vulkan driver such as lavapipe is enough. Nothing here panics over a device: a GPU that is missing, too small,
-//! out of memory or lost is a [`WgpuError`].
+//! An op has several variants, and [`Tuning`] says how one is chosen. Kernels need no wgpu feature and
+//! the limits of the smallest GPUs, so a software Vulkan driver such as lavapipe is enough. Nothing
+//! here panics over a device: a GPU that is missing, too small, out of memory or lost is a
+//! [`WgpuError`].
 //!
 //! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need
 //! `unsafe`; what can be saved without it is saved: workgroup memory is not zeroed, as every kernel

@@ -40,6 +40,7 @@ pub(crate) fn mimlet_at(folder: &Path, arguments: &[&str], level: Option<&str>) 
         .env("COLUMNS", "80")
         // Without it a Vulkan layer of Mesa complains on stderr.
         .env("XDG_RUNTIME_DIR", folder)
+        .env("MIMLET_CACHE", folder)
         .output()
         .expect("the binary starts");
     Run {

@@ -100,3 +100,39 @@ impl fmt::Display for Profile {
         table.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Profile;
+    use mimlet_runtime::WorkCost;
+
+    fn cost(shape: &str, ms: Option<f64>) -> WorkCost {
+        WorkCost {
+            name: "linear",
+            shape: shape.into(),
+            bytes: 10,
+            ms,
+        }
+    }
+
+    #[test]
+    fn dispatches_of_one_kernel_and_shape_are_summed() {
+        let costs = [("a", 1.0), ("b", 2.0), ("a", 4.0)];
+        let profile = Profile::sum(costs.map(|(shape, ms)| cost(shape, Some(ms))).into());
+        let rows: Vec<_> = profile
+            .0
+            .iter()
+            .map(|k| (k.shape.as_str(), k.dispatches, k.bytes, k.ms))
+            .collect();
+        assert_eq!(rows, [("a", 2, 20, Some(5.0)), ("b", 1, 10, Some(2.0))]);
+    }
+
+    #[test]
+    fn without_a_clock_there_are_counts_and_no_times() {
+        let text = Profile::sum(vec![cost("a", None), cost("a", None)]).to_string();
+        let last = text.lines().last().unwrap_or_default();
+        assert!(last.starts_with("all") && last.contains(" 2 "), "{text}");
+        assert!(!text.contains("ms"), "{text}");
+        assert!(Profile::sum(Vec::new()).to_string().contains("no profile"));
+    }
+}
