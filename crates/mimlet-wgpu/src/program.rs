@@ -109,7 +109,8 @@ impl<'g> Builder<'g> {
         let buffer = buffers::storage(self.gpu, "scratch", words as u64 * 4)?;
         // A word that is read before it is written shows in a trial and in every test.
         let poison = vec![f32::NAN; words];
-        self.uploader.write(&buffer, 0, bytemuck::cast_slice(&poison))?;
+        self.uploader
+            .write(&buffer, 0, bytemuck::cast_slice(&poison))?;
         self.scratch.insert(words, buffer.clone());
         Ok(buffer)
     }
