@@ -5,7 +5,7 @@ use mimlet_format::{Model, Scheme};
 use mimlet_runtime::{DeviceLimits, Encoder, Plan, acceptance};
 use mimlet_tests::timm::{self, PHOTOS, TOLERANCE, largest_difference};
 use mimlet_tests::{Agreement, encoder_on_cpu, model_file, shapes, tiny};
-use mimlet_wgpu::{Adapters, Choice, Gpu, Requirements, WgpuBackend};
+use mimlet_wgpu::{Adapters, Choice, Gpu, Requirements, Tuning, WgpuBackend};
 
 const SCHEMES: [Scheme; 4] = [Scheme::F32, Scheme::F16, Scheme::Int8, Scheme::Int4];
 
@@ -32,7 +32,8 @@ fn gpus() -> Vec<Gpu> {
 
 fn encoder_on<'m>(gpu: &Gpu, model: &Model<'m>) -> Encoder<'m> {
     let plan = Plan::new(model.manifest()).expect("a parsed model has a plan");
-    let backend = WgpuBackend::new(gpu, model, &plan).expect("small models fit any GPU");
+    let backend =
+        WgpuBackend::new(gpu, model, &plan, Tuning::VendorOrder).expect("small models fit any GPU");
     Encoder::new(model, &plan, Box::new(backend))
 }
 

@@ -59,20 +59,25 @@ class OpenVino:
 
 
 class Ncnn:
-    """Image by image: its blobs have no batch axis. No 16-bit storage, to stay in f32."""
+    """Image by image: its blobs have no batch axis. No 16-bit storage, to stay in f32, unless asked for."""
 
-    def __init__(self, file, batch, threads):
+    def __init__(self, file, batch, threads, vulkan=False, halves=False):
         import ncnn
 
         self.ncnn = ncnn
         self.net = ncnn.Net()
+        if vulkan and ncnn.get_gpu_count() == 0:
+            raise SystemExit("ncnn finds no Vulkan device")
+        self.net.opt.use_vulkan_compute = vulkan
         self.net.opt.num_threads = threads
         for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
-            setattr(self.net.opt, name, False)
+            setattr(self.net.opt, name, halves and "bf16" not in name)
         if self.net.load_param(file) or self.net.load_model(file.removesuffix(".param") + ".bin"):
             raise SystemExit(f"ncnn cannot read {file}")
         self.images = [np.ascontiguousarray(image) for image in batch]
         self.description = f"ncnn {ncnn.__version__}"
+        if vulkan:
+            self.description += f" on {ncnn.get_gpu_info(0).device_name()}"
 
     def run(self):
         return np.stack([self.one(image) for image in self.images])
@@ -118,6 +123,8 @@ RUNTIMES = {
     "openvino-f32": lambda *arguments: OpenVino(*arguments, "f32"),
     "openvino-bf16": lambda *arguments: OpenVino(*arguments, "bf16"),
     "ncnn": Ncnn,
+    "ncnn-vulkan": lambda *arguments: Ncnn(*arguments, vulkan=True),
+    "ncnn-vulkan-f16": lambda *arguments: Ncnn(*arguments, vulkan=True, halves=True),
     "torch": Torch,
 }
 

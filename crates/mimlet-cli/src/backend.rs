@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use clap::{Args, ValueEnum};
 use mimlet_format::{Model, ModelFile};
 use mimlet_runtime::{EncodeError, Encoder, Encoding};
-use mimlet_session::{Climbed, CpuRung, Ladder, Report, Rung, Tried};
+use mimlet_session::{Climbed, CpuRung, Ladder, Report, Rung, Tried, hardware_gpus};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -36,6 +36,9 @@ pub(crate) struct BackendArgs {
     /// Threads of the CPU backend [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Choose a GPU's kernels by its vendor, without trying which are fastest
+    #[arg(long)]
+    no_autotune: bool,
 }
 
 /// The backend that runs, and why it was chosen.
@@ -80,13 +83,13 @@ impl BackendArgs {
         match self.backend {
             BackendKind::Auto => Ok(None),
             BackendKind::Cpu => Ok(Some(Box::new(CpuRung::fastest(self.threads())))),
-            BackendKind::Wgpu => first_gpu().map(Some),
+            BackendKind::Wgpu => first_gpu(!self.no_autotune).map(Some),
         }
     }
 
     /// What the choice is made among.
     pub(crate) fn ladder(&self) -> Ladder {
-        Ladder::of_threads(self.threads())
+        Ladder::of_threads(self.threads(), hardware_gpus(!self.no_autotune))
     }
 
     /// An encoder for the model on the backend asked for.
@@ -131,8 +134,8 @@ fn climb<'m>(ladder: &Ladder, model: &Model<'m>) -> Result<Climbed<'m>, Error> {
 }
 
 /// The first adapter; hardware comes before software.
-fn first_gpu() -> Result<Box<dyn Rung>, Error> {
-    gpu::rungs().into_iter().next().ok_or_else(|| {
+fn first_gpu(autotune: bool) -> Result<Box<dyn Rung>, Error> {
+    gpu::rungs(autotune).into_iter().next().ok_or_else(|| {
         let mend = if cfg!(feature = "gpu") {
             "install a Vulkan, Metal, DX12 or OpenGL driver"
         } else {

@@ -4,15 +4,16 @@ use mimlet_session::{GpuRung, Rung};
 
 use crate::adapter::AdapterInfo;
 
-/// A way to run models on each GPU, hardware before software.
-pub(crate) fn rungs() -> Vec<Box<dyn Rung>> {
-    let gpus = GpuRung::all().into_iter();
+/// A way to run models on each GPU, hardware before software; whether its kernels are chosen by trying
+/// them.
+pub(crate) fn rungs(autotune: bool) -> Vec<Box<dyn Rung>> {
+    let gpus = GpuRung::all(autotune).into_iter();
     gpus.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
 }
 
 /// The name of the software GPU that stands in where there is none of hardware.
 pub(crate) fn only_software() -> Option<String> {
-    let gpus = GpuRung::all();
+    let gpus = GpuRung::all(false);
     let hardware = gpus.iter().any(|gpu| !gpu.description().is_software());
     let first = gpus.first().filter(|_| !hardware)?;
     Some(first.description().name.clone())
@@ -32,5 +33,5 @@ pub(crate) fn infos() -> Vec<AdapterInfo> {
             features: description.features,
         }
     };
-    GpuRung::all().iter().map(info).collect()
+    GpuRung::all(false).iter().map(info).collect()
 }

@@ -5,7 +5,7 @@ use mimlet_session::Rung;
 use crate::adapter::AdapterInfo;
 
 /// None.
-pub(crate) fn rungs() -> Vec<Box<dyn Rung>> {
+pub(crate) fn rungs(_autotune: bool) -> Vec<Box<dyn Rung>> {
     Vec::new()
 }
 

@@ -1,7 +1,8 @@
 //! Examples of an op: inputs, the oracle's output, the CPU's, and the GPU call that must give the
 //! same.
 
-use crate::op::Call;
+use crate::epilogue::Epilogue;
+use crate::op::Variant;
 use crate::simd::Level;
 use alloc::format;
 use alloc::string::String;
@@ -12,12 +13,12 @@ use alloc::vec::Vec;
 pub struct Case {
     /// Shape and kind of data, for messages.
     pub name: String,
-    /// The dispatch that computes it on a GPU.
-    pub call: Call,
-    /// Initial contents of each binding, in order. Outputs start as NaN or all-ones bits, so that a
+    /// The ways to compute it on a GPU, the first with the op's own kernel.
+    pub variants: Vec<Variant>,
+    /// Initial contents of each operand, in order. Outputs start as NaN or all-ones bits, so that a
     /// value nobody wrote is seen.
     pub buffers: Vec<Values>,
-    /// What the bindings that the kernel writes must hold afterwards.
+    /// What the operands that the op writes must hold afterwards.
     pub outputs: Vec<Output>,
     /// The CPU version's outputs at each SIMD level of this machine, in the order of `outputs`.
     pub cpu: Vec<(Level, Vec<Values>)>,
@@ -26,7 +27,7 @@ pub struct Case {
 /// An expected output.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Index of the binding.
+    /// Index of the operand.
     pub binding: usize,
     /// The oracle's values.
     pub expected: Values,
@@ -184,6 +185,25 @@ pub fn unwritten_f32(len: usize) -> Values {
 #[must_use]
 pub fn unwritten_u32(len: usize) -> Values {
     Values::U32(alloc::vec![u32::MAX; len])
+}
+
+/// What a linear layer's outputs are before and after it: `outputs` are those without an epilogue.
+#[must_use]
+pub fn with_epilogue(epilogue: Epilogue, outputs: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
+    let unwritten = alloc::vec![f32::NAN; outputs.len()];
+    match epilogue {
+        Epilogue::Store => (unwritten, outputs),
+        Epilogue::Gelu => {
+            let mut after = outputs;
+            crate::gelu::reference(&mut after);
+            (unwritten, after)
+        }
+        Epilogue::Add => {
+            let there = Stream::new(0x1e).values(outputs.len(), 1.0);
+            let sums = there.iter().zip(&outputs).map(|(x, y)| x + y).collect();
+            (there, sums)
+        }
+    }
 }
 
 /// Runs a CPU version at each level of this machine.

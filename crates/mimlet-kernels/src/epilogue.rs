@@ -15,6 +15,21 @@ pub enum Epilogue {
     Add,
 }
 
+impl Epilogue {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Store, Self::Gelu, Self::Add];
+
+    /// The kernels' constant.
+    pub(crate) fn constant(self) -> (&'static str, f64) {
+        let value = match self {
+            Self::Store => 0.0,
+            Self::Gelu => 1.0,
+            Self::Add => 2.0,
+        };
+        ("EPILOGUE", value)
+    }
+}
+
 /// Where a linear layer's outputs go.
 pub(crate) struct Outputs<'a> {
     /// `[rows, channels]`.

@@ -8,18 +8,18 @@ use alloc::vec::Vec;
 pub struct Op {
     /// The op's folder.
     pub name: &'static str,
-    /// Its GPU version.
+    /// Its GPU version, which every device runs; examples name the others.
     pub kernel: &'static WgslKernel,
     /// Inputs with the outputs that each version must give.
     #[cfg(feature = "cases")]
     pub cases: fn() -> Vec<crate::case::Case>,
 }
 
-/// A compute shader in plain WGSL. Sizes are `override` constants; every binding is a storage
-/// buffer in group 0, numbered in order.
-#[derive(Debug)]
+/// A compute shader in plain WGSL. Sizes are `override` constants; every binding is in group 0,
+/// numbered in order.
+#[derive(Debug, PartialEq)]
 pub struct WgslKernel {
-    /// The op's name, for labels and errors.
+    /// Its name, for labels and errors; an op's first kernel has the op's.
     pub name: &'static str,
     /// The whole module; its entry point is `main`.
     pub source: &'static str,
@@ -31,13 +31,96 @@ pub struct WgslKernel {
     pub bindings: &'static [Access],
 }
 
-/// How a kernel uses a storage buffer.
+/// How a kernel uses a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// `var<storage, read>`.
     Read,
     /// `var<storage, read_write>`.
     ReadWrite,
+    /// `texture_2d`, whose rows of [`TEXELS_ACROSS`] texels hold a buffer's words one after the other.
+    Texels(Texel),
+}
+
+/// What a texel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Texel {
+    /// Four 32-bit floats: `texture_2d<f32>`.
+    F32x4,
+    /// Four 16-bit floats, widened as they are read: `texture_2d<f32>`.
+    F16x4,
+    /// Four words: `texture_2d<u32>`.
+    U32x4,
+    /// One word: `texture_2d<u32>`.
+    U32,
+}
+
+impl Texel {
+    /// Bytes of a texel.
+    #[must_use]
+    pub fn bytes(self) -> u32 {
+        match self {
+            Self::F32x4 | Self::U32x4 => 16,
+            Self::F16x4 => 8,
+            Self::U32 => 4,
+        }
+    }
+}
+
+/// Texels in a row of a texture: as many as every GPU has, and a power of two, by which no kernel
+/// has to divide.
+pub const TEXELS_ACROSS: u32 = 2048;
+
+/// One way to compute an op on a GPU. All of an op's take the same operands, which are numbered as
+/// its first kernel binds them, and give the same results but for rounding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// What to run, in order.
+    pub dispatches: Vec<Dispatch>,
+    /// Words that the first dispatches leave for the last.
+    pub scratch_words: usize,
+}
+
+/// A kernel's call and what it binds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: &'static WgslKernel,
+    /// Its constants and grid.
+    pub call: Call,
+    /// What each binding is.
+    pub operands: Vec<Operand>,
+}
+
+/// What a dispatch binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// One of the op's operands.
+    Given(usize),
+    /// The variant's scratch.
+    Scratch,
+}
+
+impl Variant {
+    /// One dispatch that binds the op's operands in order.
+    #[must_use]
+    pub fn single(kernel: &'static WgslKernel, call: Call) -> Self {
+        let operands = (0..kernel.bindings.len()).map(Operand::Given).collect();
+        Self {
+            dispatches: Vec::from([Dispatch {
+                kernel,
+                call,
+                operands,
+            }]),
+            scratch_words: 0,
+        }
+    }
+
+    /// Its first kernel's name, which no other variant of the op has.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.dispatches[0].kernel.name
+    }
 }
 
 /// One dispatch of a kernel: the values of its `override` constants and its grid.
@@ -47,6 +130,24 @@ pub struct Call {
     pub constants: Vec<(&'static str, f64)>,
     /// Workgroups along x, y and z.
     pub workgroups: [u32; 3],
+}
+
+/// Bindings of a kernel that reads rows of floats and weights as textures, and a vector as a buffer.
+pub(crate) const fn texel_bindings(weight: Texel) -> &'static [Access] {
+    match weight {
+        Texel::F16x4 => &[
+            Access::Texels(Texel::F32x4),
+            Access::Texels(Texel::F16x4),
+            Access::Read,
+            Access::ReadWrite,
+        ],
+        _ => &[
+            Access::Texels(Texel::F32x4),
+            Access::Texels(Texel::F32x4),
+            Access::Read,
+            Access::ReadWrite,
+        ],
+    }
 }
 
 /// The grid of an elementwise kernel of 64 invocations a workgroup: rows of at most 65,535.

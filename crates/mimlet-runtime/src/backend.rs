@@ -35,6 +35,28 @@ pub trait Backend: Send {
         normalize::cpu(Level::detect(), pixels, mean, std, input);
         self.run(input, encoding)
     }
+
+    /// Runs every step on `image` and says what each piece of work cost, in order. Empty from a
+    /// backend whose steps are not apart.
+    ///
+    /// # Errors
+    /// As [`Backend::run`].
+    fn profile(&mut self, _image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
+        Ok(Vec::new())
+    }
+}
+
+/// What one piece of a run's work costs: a dispatch, or a copy between two of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkCost {
+    /// The kernel, or `copy`.
+    pub name: &'static str,
+    /// Its constants, `rows 197, inputs 192`; empty for a copy.
+    pub shape: String,
+    /// Bytes of everything it binds.
+    pub bytes: u64,
+    /// By the device's own clock, where it has one.
+    pub ms: Option<f64>,
 }
 
 /// A device failed. The model and the image are not at fault: another backend can take over.

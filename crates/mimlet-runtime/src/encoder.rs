@@ -1,6 +1,6 @@
 //! The encoder: a model on a backend, with its input checked.
 
-use crate::backend::{Backend, BackendError, Encoding};
+use crate::backend::{Backend, BackendError, Encoding, WorkCost};
 use crate::cpu::CpuBackend;
 use crate::plan::{Plan, PlanError};
 use alloc::boxed::Box;
@@ -117,6 +117,15 @@ impl<'m> Encoder<'m> {
         }
         self.backend.run(image, &mut self.encoding)?;
         Ok(&self.encoding)
+    }
+
+    /// Encodes a grey image and says what each piece of work cost: see [`Backend::profile`].
+    ///
+    /// # Errors
+    /// [`BackendError`] when the device fails.
+    pub fn profile(&mut self) -> Result<Vec<WorkCost>, BackendError> {
+        self.input.fill(0.0);
+        self.backend.profile(&self.input)
     }
 
     /// Encodes an image of the model's size: u8 `[height, width, 3]`.

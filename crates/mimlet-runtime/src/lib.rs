@@ -22,10 +22,10 @@ mod encoder;
 mod plan;
 mod tokenizer;
 
-pub use backend::{Backend, BackendError, Encoding};
+pub use backend::{Backend, BackendError, Encoding, WorkCost};
 #[cfg(feature = "std")]
 pub use batch::BatchEncoder;
-pub use cpu::{CpuBackend, working_bytes};
+pub use cpu::{CpuBackend, CpuStepper, working_bytes};
 pub use encoder::{EncodeError, Encoder};
-pub use plan::{BufferId, BufferSpec, DeviceLimits, Per, Plan, PlanError, Step};
+pub use plan::{BufferId, BufferSpec, DeviceLimits, FoldedStep, Per, Plan, PlanError, Step};
 pub use tokenizer::Tokenizer;

@@ -51,17 +51,12 @@ struct Record {
 }
 
 impl VerdictCache {
-    /// The verdicts of this user: in `$XDG_CACHE_HOME/mimlet/verdicts`, `~/.cache/mimlet/verdicts`, or
-    /// `%LOCALAPPDATA%\mimlet\verdicts`. Without any of these nothing is cached.
+    /// The verdicts of this user: in the folder `verdicts` of [`cache_folder`]. Without one nothing is
+    /// cached.
     #[must_use]
     pub fn of_user() -> Self {
-        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        let base = set("XDG_CACHE_HOME")
-            .or_else(|| set("LOCALAPPDATA"))
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")));
         Self {
-            folder: base.map(|base| base.join("mimlet").join("verdicts")),
+            folder: cache_folder().map(|folder| folder.join("verdicts")),
         }
     }
 
@@ -122,6 +117,20 @@ impl VerdictCache {
         let name = blake3::Hash::from_bytes(key.0).to_hex();
         Some(self.folder.as_ref()?.join(format!("{name}.verdict")))
     }
+}
+
+/// Where this user's verdicts, and the kernels that were found fastest, are kept: `$MIMLET_CACHE`,
+/// `$XDG_CACHE_HOME/mimlet`, `%LOCALAPPDATA%\mimlet` or `~/.cache/mimlet`; `None` without any of them.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(own) = set("MIMLET_CACHE") {
+        return Some(own.into());
+    }
+    let users = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA"));
+    let users = users.map(PathBuf::from);
+    let users = users.or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")));
+    users.map(|users| users.join("mimlet"))
 }
 
 /// What comes before a record.

@@ -43,19 +43,17 @@ impl Ladder {
     /// the CPU on all its threads, then its plainest instructions. Verdicts are cached for this user.
     #[must_use]
     pub fn of_machine() -> Self {
-        Self::of_threads(available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        Self::of_threads(
+            available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            hardware_gpus(true),
+        )
     }
 
-    /// As [`Ladder::of_machine`], with so many threads on the CPU.
+    /// These GPUs, then the CPU on so many threads, then its plainest instructions. Verdicts are cached
+    /// for this user.
     #[must_use]
-    pub fn of_threads(threads: NonZeroUsize) -> Self {
-        let mut rungs: Vec<Box<dyn Rung>> = Vec::new();
-        #[cfg(feature = "gpu")]
-        for gpu in crate::gpu::GpuRung::all() {
-            if !gpu.description().is_software() {
-                rungs.push(Box::new(gpu));
-            }
-        }
+    pub fn of_threads(threads: NonZeroUsize, gpus: Vec<Box<dyn Rung>>) -> Self {
+        let mut rungs = gpus;
         rungs.push(Box::new(CpuRung::fastest(threads)));
         if let Some(plainest) = CpuRung::plainest(threads) {
             rungs.push(Box::new(plainest));
@@ -211,5 +209,21 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
             rungs: standing.collect(),
             kept,
         }
+    }
+}
+
+/// The hardware GPUs, each with the kernels that are fastest by trying them, or by its vendor.
+#[must_use]
+pub fn hardware_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
+    #[cfg(feature = "gpu")]
+    {
+        let gpus = crate::gpu::GpuRung::all(autotune).into_iter();
+        let hardware = gpus.filter(|gpu| !gpu.description().is_software());
+        hardware.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = autotune;
+        Vec::new()
     }
 }

@@ -28,11 +28,11 @@ mod rung;
 mod session;
 mod trial;
 
-pub use cache::{VerdictCache, VerdictKey};
+pub use cache::{VerdictCache, VerdictKey, cache_folder};
 pub use cpu::CpuRung;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuRung;
-pub use ladder::{Climbed, Ladder, NothingPasses};
+pub use ladder::{Climbed, Ladder, NothingPasses, hardware_gpus};
 pub use report::{Report, Standing, Tried};
 pub use rung::Rung;
 pub use session::{Session, SessionError};

@@ -1,12 +1,14 @@
 //! The backend: a plan's dispatches, made once and recorded for each image.
 
-use crate::bindings::Resident;
 use crate::buffers;
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
-use crate::pipelines::{Pipelines, Prepared};
+use crate::operands::Operands;
+use crate::profile;
+use crate::program::{self, Builder, Work};
+use crate::tuning::{self, Tuning};
 use mimlet_format::Model;
-use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan};
+use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
 use wgpu::{Buffer, MapMode};
 
@@ -16,9 +18,10 @@ use wgpu::{Buffer, MapMode};
 #[derive(Debug)]
 pub struct WgpuBackend {
     gpu: Gpu,
-    steps: Vec<Prepared>,
-    resident: Resident,
-    image: BufferId,
+    work: Vec<Work>,
+    image: Buffer,
+    /// Of everything that the work binds.
+    bytes: u64,
     /// Mapped between runs.
     upload: Buffer,
     readback: Buffer,
@@ -29,35 +32,40 @@ pub struct WgpuBackend {
 /// A buffer that is read back, and where.
 #[derive(Debug, Clone)]
 struct Output {
-    buffer: BufferId,
+    buffer: Buffer,
     bytes: Range<u64>,
 }
 
 impl WgpuBackend {
-    /// Copies a model's weights to a GPU and compiles its plan's steps.
+    /// Copies a model's weights to a GPU, chooses the variant of each step and compiles it.
     ///
     /// # Errors
     /// [`WgpuError`] when the plan does not fit the limits the GPU was opened with, is another
     /// model's, or the GPU fails.
-    pub fn new(gpu: &Gpu, model: &Model<'_>, plan: &Plan) -> Result<Self, WgpuError> {
+    pub fn new(
+        gpu: &Gpu,
+        model: &Model<'_>,
+        plan: &Plan,
+        tuning: Tuning<'_>,
+    ) -> Result<Self, WgpuError> {
         plan.fits(&gpu.limits())
             .map_err(|reason| WgpuError::LimitExceeded {
                 adapter: gpu.description().name.clone(),
                 reason,
             })?;
-        let resident = Resident::new(gpu, model, plan)?;
-        let mut pipelines = Pipelines::new(gpu);
-        let mut steps = Vec::with_capacity(plan.steps().len());
-        for step in plan.steps() {
-            let bindings = resident.bindings(step);
-            steps.push(pipelines.prepare(step.kernel(), &step.call(), &bindings)?);
+        let operands = Operands::new(gpu, model, plan)?;
+        let variants = tuning::choose(gpu, model, plan, &operands, tuning)?;
+        let mut builder = Builder::new(gpu);
+        for (step, variant) in plan.folded().iter().zip(&variants) {
+            builder.push(variant, &operands.of(step))?;
         }
+        let (work, bytes) = builder.finish()?;
         let mut end = 0;
         let mut output = |buffer: BufferId| {
             let start = end;
             end += plan.buffers()[buffer.index()].bytes();
             Output {
-                buffer,
+                buffer: operands.buffer(buffer).clone(),
                 bytes: start..end,
             }
         };
@@ -67,12 +75,12 @@ impl WgpuBackend {
             .map(|(tokens, distances)| (output(tokens), output(distances)));
         let image = plan.image();
         Ok(Self {
+            image: operands.buffer(image).clone(),
+            bytes: bytes + operands.bytes(),
             upload: buffers::upload(gpu, plan.buffers()[image.index()].bytes())?,
             readback: buffers::readback(gpu, end)?,
             gpu: gpu.clone(),
-            steps,
-            resident,
-            image,
+            work,
             features,
             tokens,
         })
@@ -81,7 +89,14 @@ impl WgpuBackend {
     /// Bytes of all buffers on the GPU: weights, the plan's buffers, and what the host maps.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.resident.bytes() + self.upload.size() + self.readback.size()
+        self.bytes + self.upload.size() + self.readback.size()
+    }
+
+    fn failed(&self, fault: Fault) -> BackendError {
+        BackendError {
+            backend: self.describe(),
+            reason: self.gpu.error("running the encoder", fault).to_string(),
+        }
     }
 
     fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
@@ -102,17 +117,11 @@ impl WgpuBackend {
     /// Records and submits one image's work.
     fn submit(&self) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let image = self.resident.buffer(self.image);
-        encoder.copy_buffer_to_buffer(&self.upload, 0, image, 0, self.upload.size());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in &self.steps {
-            step.record(&mut pass);
-        }
-        drop(pass);
-        for output in self.outputs() {
-            let Range { start, end } = output.bytes;
-            let source = self.resident.buffer(output.buffer);
-            encoder.copy_buffer_to_buffer(source, 0, &self.readback, start, end - start);
+        encoder.copy_buffer_to_buffer(&self.upload, 0, &self.image, 0, self.upload.size());
+        program::record(&self.work, &mut encoder);
+        for Output { buffer, bytes } in self.outputs() {
+            let Range { start, end } = *bytes;
+            encoder.copy_buffer_to_buffer(buffer, 0, &self.readback, start, end - start);
         }
         // Asking for the mapped range tells whether mapping worked; the upload buffer is asked when
         // the next image comes.
@@ -160,9 +169,19 @@ impl Backend for WgpuBackend {
 
     /// As every backend; `image` has the plan's length, or this panics.
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
-        self.encode(image, encoding).map_err(|fault| BackendError {
-            backend: self.describe(),
-            reason: self.gpu.error("running the encoder", fault).to_string(),
-        })
+        self.encode(image, encoding)
+            .map_err(|fault| self.failed(fault))
+    }
+
+    fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
+        let run = || {
+            let write = || {
+                let bytes = bytemuck::cast_slice(image);
+                self.gpu.queue.write_buffer(&self.image, 0, bytes);
+            };
+            self.gpu.checked(write)?;
+            profile::profile(&self.gpu, &self.work)
+        };
+        run().map_err(|fault| self.failed(fault))
     }
 }

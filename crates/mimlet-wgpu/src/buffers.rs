@@ -2,7 +2,9 @@
 
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
-use wgpu::{Buffer, BufferDescriptor, BufferUsages};
+use crate::texels;
+use mimlet_kernels::Texel;
+use wgpu::{Buffer, BufferDescriptor, BufferUsages, Extent3d, Texture};
 
 /// Bytes of staging memory that may wait for the GPU at once.
 const STAGED: u64 = 16 << 20;
@@ -73,6 +75,11 @@ impl<'g> Uploader<'g> {
         Self { gpu, staged: 0 }
     }
 
+    /// Where it copies to.
+    pub(crate) fn gpu(&self) -> &'g Gpu {
+        self.gpu
+    }
+
     /// Writes `bytes`, a multiple of four long, from byte `start` of a buffer on.
     pub(crate) fn write(
         &mut self,
@@ -85,10 +92,46 @@ impl<'g> Uploader<'g> {
             let write = || self.gpu.queue.write_buffer(buffer, offset, chunk);
             self.gpu.checked(write).map_err(|fault| self.error(fault))?;
             offset += chunk.len() as u64;
-            self.staged += chunk.len() as u64;
-            if self.staged >= STAGED {
-                self.flush()?;
+            self.count(chunk)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a tensor to a texture made for its size.
+    pub(crate) fn write_texels(
+        &mut self,
+        texture: &Texture,
+        texel: Texel,
+        bytes: &[u8],
+    ) -> Result<(), WgpuError> {
+        for part in texels::parts(bytes.len() as u64, texel) {
+            let row_bytes = (part.size.width * texel.bytes()) as usize;
+            let bytes = &bytes[part.start as usize..][..row_bytes * part.size.height as usize];
+            let mut row = part.first_row;
+            for chunk in bytes.chunks(row_bytes * (CHUNK / row_bytes).max(1)) {
+                let size = Extent3d {
+                    height: (chunk.len() / row_bytes) as u32,
+                    ..part.size
+                };
+                let target = texels::target(texture, row);
+                let write = || {
+                    self.gpu
+                        .queue
+                        .write_texture(target, chunk, part.layout, size)
+                };
+                self.gpu.checked(write).map_err(|fault| self.error(fault))?;
+                row += size.height;
+                self.count(chunk)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Counts a write, and waits when much is under way.
+    fn count(&mut self, written: &[u8]) -> Result<(), WgpuError> {
+        self.staged += written.len() as u64;
+        if self.staged >= STAGED {
+            self.flush()?;
         }
         Ok(())
     }

@@ -1,45 +1,41 @@
-//! One kernel, once.
+//! One op, once.
 
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
-use crate::pipelines::{Pipelines, Prepared};
-use mimlet_kernels::{Call, WgslKernel};
+use crate::operands::Held;
+use crate::program::{self, Builder, Work};
+use mimlet_kernels::Variant;
 use wgpu::{Buffer, MapMode};
 
-/// Runs one dispatch of a kernel on buffers that start with `contents`, and returns what each
-/// binding holds afterwards, as many bytes as it started with. Everything is made for this call and
-/// dropped after it: for tests and for looking at a kernel alone.
+/// Runs one way of computing an op on operands that start with `contents`, and returns what each
+/// holds afterwards, as many bytes as it started with. Everything is made for this call and dropped
+/// after it: for tests and for looking at a kernel alone.
 ///
 /// # Errors
-/// [`WgpuError`] when the GPU lacks memory, does not compile the kernel, or is lost.
+/// [`WgpuError`] when the GPU lacks memory, does not compile a kernel, or is lost.
 ///
 /// # Panics
-/// When `contents` has not one entry a binding, each a whole number of words.
+/// When an operand of the variant has no entry in `contents`, or one that is no whole number of words.
 ///
 /// ```no_run
-/// use mimlet_kernels::residual;
+/// use mimlet_kernels::{Variant, residual};
 /// use mimlet_wgpu::{Choice, Gpu, Requirements, dispatch_once};
 /// use mimlet_runtime::DeviceLimits;
 /// # fn main() -> Result<(), mimlet_wgpu::WgpuError> {
 /// let gpu = Gpu::open(&Choice::Best, &Requirements::Within(DeviceLimits::DOWNLEVEL))?;
 /// let [branch, x] = [1.5f32, 2.0].map(f32::to_le_bytes);
-/// let after = dispatch_once(&gpu, &residual::KERNEL, &residual::call(1), &[&branch, &x])?;
+/// let variant = Variant::single(&residual::KERNEL, residual::call(1));
+/// let after = dispatch_once(&gpu, &variant, &[&branch, &x])?;
 /// assert_eq!(after[1], 3.5f32.to_le_bytes());
 /// # Ok(())
 /// # }
 /// ```
 pub fn dispatch_once(
     gpu: &Gpu,
-    kernel: &'static WgslKernel,
-    call: &Call,
+    variant: &Variant,
     contents: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>, WgpuError> {
-    assert_eq!(
-        contents.len(),
-        kernel.bindings.len(),
-        "one content per binding"
-    );
     assert!(
         contents.iter().all(|bytes| bytes.len() % 4 == 0),
         "whole words"
@@ -47,21 +43,23 @@ pub fn dispatch_once(
     let mut bound = Vec::new();
     let mut uploader = Uploader::new(gpu);
     for bytes in contents {
-        let buffer = buffers::storage(gpu, kernel.name, bytes.len() as u64)?;
+        let buffer = buffers::storage(gpu, variant.name(), bytes.len() as u64)?;
         uploader.write(&buffer, 0, bytes)?;
         bound.push(buffer);
     }
     uploader.flush()?;
-    let references: Vec<&Buffer> = bound.iter().collect();
-    let prepared = Pipelines::new(gpu).prepare(kernel, call, &references)?;
+    let held: Vec<Held<'_>> = bound.iter().cloned().map(Held::Buffer).collect();
+    let mut builder = Builder::new(gpu);
+    builder.push(variant, &held)?;
+    let (work, _) = builder.finish()?;
     let lengths = contents
         .iter()
         .map(|bytes| bytes.len() as u64)
         .collect::<Vec<_>>();
     let total: u64 = lengths.iter().sum();
     let readback = buffers::readback(gpu, buffers::padded(total))?;
-    let all = run(gpu, &prepared, &bound, &lengths, &readback)
-        .map_err(|fault| gpu.error(&format!("running {}", kernel.name), fault))?;
+    let all = run(gpu, &work, &bound, &lengths, &readback)
+        .map_err(|fault| gpu.error(&format!("running {}", variant.name()), fault))?;
     let mut rest = all.as_slice();
     let split = |bytes: &&[u8]| {
         let (this, after) = rest.split_at(bytes.len());
@@ -71,17 +69,17 @@ pub fn dispatch_once(
     Ok(contents.iter().map(split).collect())
 }
 
-/// The bound buffers' contents after the dispatch, one after the other.
+/// The bound buffers' contents after the work, one after the other.
 fn run(
     gpu: &Gpu,
-    prepared: &Prepared,
+    work: &[Work],
     bound: &[Buffer],
     lengths: &[u64],
     readback: &Buffer,
 ) -> Result<Vec<u8>, Fault> {
     let submission = gpu.checked(|| {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        prepared.record(&mut encoder.begin_compute_pass(&Default::default()));
+        program::record(work, &mut encoder);
         let mut offset = 0;
         for (buffer, length) in bound.iter().zip(lengths) {
             encoder.copy_buffer_to_buffer(buffer, 0, readback, offset, *length);

@@ -41,11 +41,11 @@ impl Gpu {
     ///
     /// ```no_run
     /// use mimlet_runtime::{Encoder, Plan};
-    /// use mimlet_wgpu::{Choice, Gpu, Requirements, WgpuBackend};
+    /// use mimlet_wgpu::{Choice, Gpu, Requirements, Tuning, WgpuBackend};
     /// # fn encode(model: &mimlet_format::Model<'_>, image: &[f32]) -> Result<(), Box<dyn std::error::Error>> {
     /// let plan = Plan::new(model.manifest())?;
     /// let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan))?;
-    /// let backend = WgpuBackend::new(&gpu, model, &plan)?;
+    /// let backend = WgpuBackend::new(&gpu, model, &plan, Tuning::VendorOrder)?;
     /// let mut encoder = Encoder::new(model, &plan, Box::new(backend));
     /// println!("{:?}", encoder.encode(image)?.tokens);
     /// # Ok(())
@@ -59,7 +59,7 @@ impl Gpu {
         let description = AdapterDescription::of(adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mimlet"),
-            required_features: wgpu::Features::empty(),
+            required_features: wanted.features(adapter.features()),
             required_limits: required_limits(&description, adapter.limits(), wanted)?,
             // Blocks as large as a desktop likes would dwarf a small encoder's weights.
             memory_hints: wgpu::MemoryHints::MemoryUsage,

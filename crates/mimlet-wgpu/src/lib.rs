@@ -1,12 +1,13 @@
 //! Runs an encoder's plan on a GPU through wgpu.
 //!
 //! [`Adapters`] lists the GPUs of a machine, [`Gpu`] is one of them opened, [`WgpuBackend`] runs a
-//! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single kernel, for tests and
+//! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single op, for tests and
 //! benches.
 //!
-//! Kernels need no wgpu feature and the limits of the smallest GPUs, so a software Vulkan driver
-//! such as lavapipe is enough. Nothing here panics over a device: a GPU that is missing, too small,
-//! out of memory or lost is a [`WgpuError`].
+//! An op has several variants, and [`Tuning`] says how one is chosen. Kernels need no wgpu feature and
+//! the limits of the smallest GPUs, so a software Vulkan driver such as lavapipe is enough. Nothing
+//! here panics over a device: a GPU that is missing, too small, out of memory or lost is a
+//! [`WgpuError`].
 //!
 //! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need
 //! `unsafe`; what can be saved without it is saved: workgroup memory is not zeroed, as every kernel
@@ -15,13 +16,19 @@
 
 mod adapters;
 mod backend;
-mod bindings;
 mod buffers;
+mod choices;
 mod dispatch;
 mod error;
 mod gpu;
+mod operands;
 mod pipelines;
+mod profile;
+mod program;
 mod requirements;
+mod texels;
+mod trial;
+mod tuning;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
@@ -29,4 +36,5 @@ pub use dispatch::dispatch_once;
 pub use error::WgpuError;
 pub use gpu::Gpu;
 pub use requirements::Requirements;
+pub use tuning::Tuning;
 pub use wgpu::Backends;

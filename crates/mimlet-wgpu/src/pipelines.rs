@@ -2,13 +2,15 @@
 
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
+use crate::texels;
 use mimlet_kernels::{Access, Call, WgslKernel};
 use std::collections::HashMap;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
-    BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType, ComputePipeline,
+    BindGroupLayoutEntry, BindingResource, BindingType, Buffer, BufferBindingType, ComputePipeline,
     ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
     PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    TextureView, TextureViewDimension,
 };
 
 /// Compiles kernels, each with each set of constants once.
@@ -29,12 +31,33 @@ struct Module {
     layout: PipelineLayout,
 }
 
+/// What a binding is bound to.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Buffer(Buffer),
+    Texture(TextureView),
+}
+
+impl Bound {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Buffer(buffer) => buffer.size(),
+            Self::Texture(view) => texels::bytes(view.texture()),
+        }
+    }
+}
+
 /// A dispatch that is ready to record.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pipeline: ComputePipeline,
     bindings: BindGroup,
     workgroups: [u32; 3],
+    pub(crate) name: &'static str,
+    /// Its constants, for people.
+    pub(crate) shape: String,
+    /// Bytes of everything it binds.
+    pub(crate) bytes: u64,
 }
 
 impl Prepared {
@@ -56,19 +79,22 @@ impl<'g> Pipelines<'g> {
         }
     }
 
-    /// A dispatch of a kernel on buffers, in the order of its bindings.
+    /// A dispatch of a kernel on what is bound, in the order of its bindings.
     pub(crate) fn prepare(
         &mut self,
         kernel: &'static WgslKernel,
         call: &Call,
-        buffers: &[&Buffer],
+        bound: &[Bound],
     ) -> Result<Prepared, WgpuError> {
         let pipeline = self.pipeline(kernel, call)?;
         let entries: Vec<BindGroupEntry<'_>> = (0..)
-            .zip(buffers)
-            .map(|(binding, buffer)| BindGroupEntry {
+            .zip(bound)
+            .map(|(binding, bound)| BindGroupEntry {
                 binding,
-                resource: buffer.as_entire_binding(),
+                resource: match bound {
+                    Bound::Buffer(buffer) => buffer.as_entire_binding(),
+                    Bound::Texture(view) => BindingResource::TextureView(view),
+                },
             })
             .collect();
         let descriptor = BindGroupDescriptor {
@@ -81,12 +107,15 @@ impl<'g> Pipelines<'g> {
             .checked(|| self.gpu.device.create_bind_group(&descriptor))
             .map_err(|fault| {
                 self.gpu
-                    .error(&format!("the buffers of {}", kernel.name), fault)
+                    .error(&format!("the bindings of {}", kernel.name), fault)
             })?;
         Ok(Prepared {
             pipeline,
             bindings,
             workgroups: call.workgroups,
+            name: kernel.name,
+            shape: shape(call),
+            bytes: bound.iter().map(Bound::bytes).sum(),
         })
     }
 
@@ -131,6 +160,13 @@ impl<'g> Pipelines<'g> {
     }
 }
 
+/// `rows 197, inputs 192`.
+fn shape(call: &Call) -> String {
+    let constants = call.constants.iter();
+    let words = constants.map(|(name, value)| format!("{} {value}", name.to_lowercase()));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
     let module = gpu.device.create_shader_module(ShaderModuleDescriptor {
         label: Some(kernel.name),
@@ -141,13 +177,7 @@ fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
         .map(|(binding, access)| BindGroupLayoutEntry {
             binding,
             visibility: ShaderStages::COMPUTE,
-            ty: BindingType::Buffer {
-                ty: BufferBindingType::Storage {
-                    read_only: *access == Access::Read,
-                },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
+            ty: binding_type(*access),
             count: None,
         })
         .collect();
@@ -168,6 +198,23 @@ fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
         module,
         bindings,
         layout,
+    }
+}
+
+fn binding_type(access: Access) -> BindingType {
+    match access {
+        Access::Texels(texel) => BindingType::Texture {
+            sample_type: texels::sample_type(texel),
+            view_dimension: TextureViewDimension::D2,
+            multisampled: false,
+        },
+        Access::Read | Access::ReadWrite => BindingType::Buffer {
+            ty: BufferBindingType::Storage {
+                read_only: access == Access::Read,
+            },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
     }
 }
 

@@ -3,14 +3,26 @@
 use crate::adapters::AdapterDescription;
 use crate::error::WgpuError;
 use mimlet_runtime::{BufferSpec, DeviceLimits, Plan};
+use wgpu::Features;
 
-/// The limits a GPU is opened with. Whatever they are, no wgpu feature is asked for.
+/// What a GPU is opened with. No kernel needs a wgpu feature.
 #[derive(Debug, Clone, Copy)]
 pub enum Requirements<'p> {
-    /// What this plan needs, and no less than the smallest GPUs have.
+    /// The limits that this plan needs, no less than the smallest GPUs have, and those features that
+    /// the adapter has and something here is better with.
     Plan(&'p Plan),
-    /// These and no more, so that a run shows whether a smaller device would do.
+    /// These limits and no more, no feature, so that a run shows whether a smaller device would do.
     Within(DeviceLimits),
+}
+
+impl Requirements<'_> {
+    /// wgpu's features to ask for.
+    pub(crate) fn features(&self, offered: Features) -> Features {
+        match self {
+            Self::Plan(_) => offered & Features::TIMESTAMP_QUERY,
+            Self::Within(_) => Features::empty(),
+        }
+    }
 }
 
 /// wgpu's limits for what is wanted, none above the adapter's.

@@ -1,5 +1,6 @@
 //! `mimlet bench`: latencies of a file that passes its acceptance test.
 
+mod profile;
 mod report;
 mod run;
 
@@ -33,6 +34,9 @@ pub(crate) struct BenchArgs {
     /// Run for this long instead, and compare the end with the beginning
     #[arg(long, value_name = "S")]
     seconds: Option<NonZeroU32>,
+    /// Also say what each kernel of a GPU costs
+    #[arg(long)]
+    profile: bool,
 }
 
 impl BenchArgs {

@@ -94,7 +94,7 @@ impl DemoArgs {
 fn rungs() -> Vec<Box<dyn Rung>> {
     let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let cpu: Box<dyn Rung> = Box::new(CpuRung::fastest(threads));
-    [cpu].into_iter().chain(gpu::rungs()).collect()
+    [cpu].into_iter().chain(gpu::rungs(true)).collect()
 }
 
 /// The bundled images, decoded and prepared.

@@ -96,7 +96,7 @@ fn ladder(path: &Path) -> Result<LadderReport, Error> {
     let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let cpu: Box<dyn Rung> = Box::new(CpuRung::fastest(threads));
     let plainest = CpuRung::plainest(threads).map(|cpu| Box::new(cpu) as Box<dyn Rung>);
-    let rungs = gpu::rungs().into_iter().chain([cpu]).chain(plainest);
+    let rungs = gpu::rungs(true).into_iter().chain([cpu]).chain(plainest);
     let ladder = Ladder::new(rungs.collect(), VerdictCache::of_user());
     let _progress = Progress::unknown("running the acceptance test on each backend");
     let report = match ladder.asking_anew().climb(&file.model()) {

@@ -40,8 +40,8 @@ pub(crate) fn mimlet_at(folder: &Path, arguments: &[&str], level: Option<&str>) 
         .env("COLUMNS", "80")
         // Without it a Vulkan layer of Mesa complains on stderr.
         .env("XDG_RUNTIME_DIR", folder)
-        // Verdicts of this build stay out of the user's.
-        .env("XDG_CACHE_HOME", folder)
+        // Verdicts and choices of this build stay out of the user's.
+        .env("MIMLET_CACHE", folder)
         .output()
         .expect("the binary starts");
     Run {

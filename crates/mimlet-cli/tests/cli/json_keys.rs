@@ -276,6 +276,7 @@ fn bench_reports_latency_and_memory() {
         "passed",
         "peak_bytes",
         "planned_bytes",
+        "profile",
         "runs",
         "sustained",
         "verdict",
@@ -283,7 +284,7 @@ fn bench_reports_latency_and_memory() {
     ];
     assert_eq!(keys(&report), expected);
     assert_eq!(report["runs"], 20);
-    assert!(report["sustained"].is_null());
+    assert!(report["sustained"].is_null() && report["profile"].is_null());
     assert!(report["peak_bytes"].is_null() || report["peak_bytes"].as_u64().unwrap() > 1 << 20);
     assert!(
         report["backend"]["name"]

@@ -100,6 +100,7 @@ fn a_closed_pipe_is_no_panic() {
         .args(["inspect", "tiny.mim"])
         .current_dir(folder.path())
         .env("XDG_RUNTIME_DIR", folder.path())
+        .env("MIMLET_CACHE", folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

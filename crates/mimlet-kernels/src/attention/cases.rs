@@ -1,6 +1,6 @@
 //! Odd token counts and head widths, scores far apart, one token.
 
-use super::{Params, attend, call, pack, packed_len, reference, scratch_len};
+use super::{Params, attend, pack, packed_len, reference, scratch_len, variants};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
 use alloc::format;
 use alloc::vec;
@@ -38,7 +38,7 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case 
     };
     Case {
         name: format!("{tokens} tokens, {heads} heads of {head_dim}, up to {largest}"),
-        call: call(&params),
+        variants: variants(&params),
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,

@@ -9,8 +9,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::op::{Access, Call, Dispatch, Operand, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::{attend, cpu, pack, packed_len, scratch_len, whole_len};
 pub use reference::reference;
@@ -55,16 +56,70 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over one image.
+/// Binds qkv as a texture and writes a record for each query and eight keys; see the source. A
+/// workgroup of 8 x 2 has 64 keys (x) and 16 queries (y) of a head (z).
+static SCORES: WgslKernel = WgslKernel {
+    name: "attention_scores",
+    source: include_str!("scores.wgsl"),
+    workgroup_size: [8, 2, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Texels(Texel::F32x4), Access::ReadWrite],
+};
+
+/// Binds the records and qkv as textures and writes out `[tokens, dim]`. A workgroup of 8 x 2 has 64
+/// channels (x) of 16 queries (y) of a head (z).
+static MIX: WgslKernel = WgslKernel {
+    name: "attention_mix",
+    source: include_str!("mix.wgsl"),
+    workgroup_size: [8, 2, 1],
+    workgroup_bytes: 0,
+    bindings: &[
+        Access::Texels(Texel::F32x4),
+        Access::Texels(Texel::F32x4),
+        Access::ReadWrite,
+    ],
+};
+
+/// The ways to compute one image, the first with [`KERNEL`].
 #[must_use]
-pub fn call(params: &Params) -> Call {
-    Call {
-        constants: vec![
-            ("TOKENS", params.tokens as f64),
-            ("HEADS", params.heads as f64),
-            ("HEAD_DIM", params.head_dim as f64),
-            ("SCALE", f64::from(params.scale())),
-        ],
+pub fn variants(params: &Params) -> Vec<Variant> {
+    let shape = vec![
+        ("TOKENS", params.tokens as f64),
+        ("HEADS", params.heads as f64),
+        ("HEAD_DIM", params.head_dim as f64),
+    ];
+    let scale = ("SCALE", f64::from(params.scale()));
+    let scaled = [shape.as_slice(), &[scale]].concat();
+    let grid = |across: usize, rows: usize| {
+        let rows = params.tokens.div_ceil(rows) as u32;
+        [across as u32, rows, params.heads as u32]
+    };
+    let online = Call {
+        constants: scaled.clone(),
         workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
+    };
+    let mut variants = vec![Variant::single(&KERNEL, online)];
+    if params.head_dim.is_multiple_of(4) {
+        let scores = Dispatch {
+            kernel: &SCORES,
+            call: Call {
+                constants: scaled,
+                workgroups: grid(params.tokens.div_ceil(64), 16),
+            },
+            operands: vec![Operand::Given(0), Operand::Scratch],
+        };
+        let mix = Dispatch {
+            kernel: &MIX,
+            call: Call {
+                constants: shape,
+                workgroups: grid(params.head_dim.div_ceil(64), 16),
+            },
+            operands: vec![Operand::Scratch, Operand::Given(0), Operand::Given(1)],
+        };
+        variants.push(Variant {
+            dispatches: vec![scores, mix],
+            scratch_words: params.heads * params.tokens * params.tokens.div_ceil(8) * 12,
+        });
     }
+    variants
 }

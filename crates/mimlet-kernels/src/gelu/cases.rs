@@ -1,7 +1,8 @@
 //! Both tails, both signs of zero, the neighbourhood of zero.
 
-use super::{call, cpu, reference};
+use super::{KERNEL, call, cpu, reference};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level};
+use crate::op::Variant;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -26,7 +27,7 @@ fn case(name: &str, x: &[f32]) -> Case {
     };
     Case {
         name: name.into(),
-        call: call(x.len()),
+        variants: vec![Variant::single(&KERNEL, call(x.len()))],
         buffers: vec![Values::F32(x.to_vec())],
         outputs: vec![Output {
             binding: 0,

@@ -15,7 +15,7 @@ pub use reference::reference;
 /// Bindings: x `[len]`, overwritten. One invocation a value, in rows of 65,535 workgroups.
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "gelu",
-    source: include_str!("gelu.wgsl"),
+    source: concat!(include_str!("gelu.wgsl"), include_str!("function.wgsl")),
     workgroup_size: [64, 1, 1],
     workgroup_bytes: 0,
     bindings: &[Access::ReadWrite],

@@ -1,6 +1,6 @@
 //! Odd shapes, a constant row, large offsets.
 
-use super::{Params, call, cpu, reference};
+use super::{Params, cpu, reference, variants};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
 use alloc::format;
 use alloc::vec;
@@ -49,7 +49,7 @@ fn case(name: &str, dim: usize, x: &[f32], stream: &mut Stream) -> Case {
     };
     Case {
         name: name.into(),
-        call: call(&params, (x.len() / dim) as u32),
+        variants: variants(&params, (x.len() / dim) as u32),
         buffers: vec![
             Values::F32(x.to_vec()),
             Values::F32(affine.clone()),

@@ -6,8 +6,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::cpu;
 pub use reference::reference;
@@ -30,11 +31,36 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over `rows` rows.
+/// As [`KERNEL`], for rows in multiples of four: x, weight and bias are textures. One invocation a
+/// row, eight a workgroup.
+static TEXELS: WgslKernel = WgslKernel {
+    name: "layer_norm_texels",
+    source: include_str!("layer_norm_texels.wgsl"),
+    workgroup_size: [8, 1, 1],
+    workgroup_bytes: 0,
+    bindings: &[
+        Access::Texels(Texel::F32x4),
+        Access::Texels(Texel::F32x4),
+        Access::ReadWrite,
+    ],
+};
+
+/// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
-pub fn call(params: &Params, rows: u32) -> Call {
-    Call {
-        constants: vec![("DIM", params.dim as f64), ("EPS", f64::from(params.eps))],
+pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
+    let shape = vec![("DIM", params.dim as f64), ("EPS", f64::from(params.eps))];
+    let mut by_row = Call {
+        constants: shape.clone(),
+        workgroups: [rows.div_ceil(8), 1, 1],
+    };
+    by_row.constants.push(("ROWS", f64::from(rows)));
+    let tree = Call {
+        constants: shape,
         workgroups: [rows, 1, 1],
+    };
+    let mut variants = vec![Variant::single(&KERNEL, tree)];
+    if params.dim.is_multiple_of(4) {
+        variants.push(Variant::single(&TEXELS, by_row));
     }
+    variants
 }

@@ -1,8 +1,8 @@
 //! The shapes of ViT-Tiny, odd shapes, both weight types.
 
-use super::{Params, call, cpu, reference, scratch_len};
+use super::{Params, cpu, reference, scratch_len, variants};
 use crate::case::{
-    Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
+    Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, with_epilogue,
 };
 use crate::epilogue::Epilogue;
 use alloc::format;
@@ -21,13 +21,17 @@ pub(crate) fn cases() -> Vec<Case> {
             (7, 768, 20),
             (2, 130, 16),
         ] {
-            cases.push(case(shape, half));
+            cases.push(case(shape, half, Epilogue::Store));
         }
+    }
+    for epilogue in Epilogue::ALL {
+        cases.push(case((13, 40, 51), false, epilogue));
+        cases.push(case((13, 40, 52), true, epilogue));
     }
     cases
 }
 
-fn case((rows, inputs, outputs): (usize, usize, usize), half: bool) -> Case {
+fn case((rows, inputs, outputs): (usize, usize, usize), half: bool, epilogue: Epilogue) -> Case {
     let params = Params {
         inputs,
         outputs,
@@ -39,18 +43,19 @@ fn case((rows, inputs, outputs): (usize, usize, usize), half: bool) -> Case {
     let bias = stream.values(outputs, 1.0);
     let mut expected = vec![0.0; rows * outputs];
     reference(&params, &x, &weight.matrix, &bias, &mut expected);
+    let (before, expected) = with_epilogue(epilogue, expected);
     let near = Tolerance::Near {
         absolute: 2e-6 * inputs as f32,
         relative: 1e-5,
     };
     Case {
-        name: format!("{rows} rows, {inputs} to {outputs}, half {half}"),
-        call: call(&params, rows as u32),
+        name: format!("{rows} rows, {inputs} to {outputs}, half {half}, {epilogue:?}"),
+        variants: variants(&params, rows as u32, epilogue),
         buffers: vec![
             Values::F32(x.clone()),
             weight.buffer(),
             Values::F32(bias.clone()),
-            unwritten_f32(expected.len()),
+            Values::F32(before.clone()),
         ],
         outputs: vec![Output {
             binding: 3,
@@ -59,16 +64,15 @@ fn case((rows, inputs, outputs): (usize, usize, usize), half: bool) -> Case {
             gpu: near,
         }],
         cpu: at_each_level(|level| {
-            let mut y = vec![f32::NAN; rows * outputs];
+            let mut y = before.clone();
             let mut scratch = vec![f32::NAN; scratch_len(&params)];
-            let store = Epilogue::Store;
             cpu(
                 level,
                 &params,
                 &x,
                 weight.panels(),
                 &bias,
-                store,
+                epilogue,
                 &mut scratch,
                 &mut y,
             );

@@ -46,18 +46,35 @@ fn add_four(
         + x[start + 3u] * w3;
 }
 
-fn store_value(row: u32, output: u32, sum: f32) {
+// Biases of four outputs. Outputs past the last read the last and drop it.
+fn biases(output: u32) -> vec4<f32> {
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        bias[output],
+        bias[min(output + 1u, last)],
+        bias[min(output + 2u, last)],
+        bias[min(output + 3u, last)],
+    );
+}
+
+fn store_value(row: u32, output: u32, value: f32) {
     if output < OUTPUTS {
-        y[row * OUTPUTS + output] = sum + bias[output];
+        let index = row * OUTPUTS + output;
+        if EPILOGUE == ADD {
+            y[index] += value;
+        } else {
+            y[index] = value;
+        }
     }
 }
 
 fn store(row: u32, output: u32, sum: vec4<f32>) {
     if row < ROWS {
-        store_value(row, output, sum.x);
-        store_value(row, output + 1u, sum.y);
-        store_value(row, output + 2u, sum.z);
-        store_value(row, output + 3u, sum.w);
+        let outputs = activated(sum + biases(output));
+        store_value(row, output, outputs.x);
+        store_value(row, output + 1u, outputs.y);
+        store_value(row, output + 2u, outputs.z);
+        store_value(row, output + 3u, outputs.w);
     }
 }
 

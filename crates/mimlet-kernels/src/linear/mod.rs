@@ -5,8 +5,10 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::epilogue::Epilogue;
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub(crate) use cpu::each_panel;
 pub use cpu::{cpu, scratch_len};
@@ -28,22 +30,61 @@ pub struct Params {
 /// outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear",
-    source: include_str!("linear.wgsl"),
+    source: concat!(
+        include_str!("linear.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over `rows` rows.
-#[must_use]
-pub fn call(params: &Params, rows: u32) -> Call {
-    Call {
-        constants: vec![
-            ("ROWS", f64::from(rows)),
-            ("INPUTS", params.inputs as f64),
-            ("OUTPUTS", params.outputs as f64),
-            ("HALF", f64::from(u8::from(params.half))),
-        ],
-        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
+/// As [`KERNEL`], for inputs and outputs in multiples of four: x and weight are textures. Each
+/// invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows
+/// (y).
+static TEXELS: WgslKernel = texels("linear_texels", Texel::F32x4);
+
+/// As [`TEXELS`], for 16-bit weights.
+static HALF_TEXELS: WgslKernel = texels("linear_half_texels", Texel::F16x4);
+
+const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
+    WgslKernel {
+        name,
+        source: concat!(
+            include_str!("linear_texels.wgsl"),
+            include_str!("../texel_block.wgsl"),
+            include_str!("../epilogue.wgsl"),
+            include_str!("../gelu/function.wgsl"),
+        ),
+        workgroup_size: [8, 2, 1],
+        workgroup_bytes: 0,
+        bindings: crate::op::texel_bindings(weight),
     }
+}
+
+/// The ways to compute `rows` rows, the first with [`KERNEL`].
+#[must_use]
+pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
+    let shape = vec![
+        ("ROWS", f64::from(rows)),
+        ("INPUTS", params.inputs as f64),
+        ("OUTPUTS", params.outputs as f64),
+        epilogue.constant(),
+    ];
+    let half = ("HALF", f64::from(u8::from(params.half)));
+    let block = Call {
+        constants: [shape.as_slice(), &[half]].concat(),
+        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
+    };
+    let mut variants = vec![Variant::single(&KERNEL, block)];
+    if params.inputs.is_multiple_of(4) && params.outputs.is_multiple_of(4) {
+        let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
+        let call = Call {
+            constants: shape,
+            workgroups: [params.outputs.div_ceil(64) as u32, rows.div_ceil(16), 1],
+        };
+        variants.push(Variant::single(kernel, call));
+    }
+    variants
 }

@@ -1,7 +1,7 @@
 //! The shapes of ViT-Tiny, odd shapes, groups short and whole, and numbers at their extremes.
 
-use super::{Params, Weights, call, cpu, reference, scratch_len, sums};
-use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use super::{Params, Weights, cpu, reference, scratch_len, sums, variants};
+use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, with_epilogue};
 use crate::epilogue::Epilogue;
 use crate::panel::{len16, len16x8, pack16, pack16x8};
 use alloc::format;
@@ -37,8 +37,11 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for group_size in [32, 64] {
         let random = |shape| Layer::random(shape, group_size);
-        cases.extend(shapes.map(random).iter().map(case));
-        cases.extend(extremes(group_size).iter().map(case));
+        let store = |layer: &Layer| case(layer, Epilogue::Store);
+        cases.extend(shapes.map(random).iter().map(store));
+        cases.extend(extremes(group_size).iter().map(store));
+        let fused = |epilogue| case(&random((13, 72, 52)), epilogue);
+        cases.extend(Epilogue::ALL.map(fused));
     }
     cases
 }
@@ -121,7 +124,7 @@ impl Layer {
     }
 }
 
-fn case(layer: &Layer) -> Case {
+fn case(layer: &Layer, epilogue: Epilogue) -> Case {
     let (params, rows) = (layer.params, layer.rows);
     let Params {
         inputs, outputs, ..
@@ -143,6 +146,7 @@ fn case(layer: &Layer) -> Case {
     );
     let mut affine: Vec<u32> = bytemuck::allocation::pod_collect_to_vec(&scales);
     affine.extend(bias.iter().map(|bias| bias.to_bits()));
+    let (before, expected) = with_epilogue(epilogue, expected);
     // Exact sums within groups, then two roundings a group: their size is that of the largest sum.
     let largest = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
     let near = Tolerance::Near {
@@ -150,13 +154,13 @@ fn case(layer: &Layer) -> Case {
         relative: 1e-6,
     };
     Case {
-        name: layer.name.clone(),
-        call: call(&params, rows as u32),
+        name: format!("{}, {epilogue:?}", layer.name),
+        variants: variants(&params, rows as u32, epilogue),
         buffers: vec![
             Values::U32(x.clone()),
             Values::U32(bytemuck::allocation::pod_collect_to_vec(&packed)),
             Values::U32(affine),
-            unwritten_f32(expected.len()),
+            Values::F32(before.clone()),
         ],
         outputs: vec![Output {
             binding: 3,
@@ -165,7 +169,7 @@ fn case(layer: &Layer) -> Case {
             gpu: near,
         }],
         cpu: at_each_level(|level| {
-            let mut y = vec![f32::NAN; rows * outputs];
+            let mut y = before.clone();
             let mut channel_sums = vec![f32::NAN; outputs];
             sums(level, &params, &packed, &scales, &mut channel_sums);
             let weights = Weights {
@@ -175,15 +179,7 @@ fn case(layer: &Layer) -> Case {
                 sums: &channel_sums,
             };
             let mut scratch = vec![u32::MAX; scratch_len(&params, rows)];
-            cpu(
-                level,
-                &params,
-                &x,
-                &weights,
-                Epilogue::Store,
-                &mut scratch,
-                &mut y,
-            );
+            cpu(level, &params, &x, &weights, epilogue, &mut scratch, &mut y);
             vec![Values::F32(y)]
         }),
     }

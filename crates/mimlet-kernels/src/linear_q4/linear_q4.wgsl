@@ -62,10 +62,26 @@ fn scales_of(output: u32, group: u32) -> vec4<f32> {
     return vec4<f32>(unpack2x16float(affine[word]), unpack2x16float(affine[word + 1u]));
 }
 
-fn store_value(row: u32, output: u32, sum: f32) {
+// Biases of four outputs. Outputs past the last read the last and drop it.
+fn biases(output: u32) -> vec4<f32> {
+    let first = (OUTPUTS + 15u) / 16u * groups() * 8u;
+    let last = first + OUTPUTS - 1u;
+    return bitcast<vec4<f32>>(vec4<u32>(
+        affine[first + output],
+        affine[min(first + output + 1u, last)],
+        affine[min(first + output + 2u, last)],
+        affine[min(first + output + 3u, last)],
+    ));
+}
+
+fn store_value(row: u32, output: u32, value: f32) {
     if output < OUTPUTS {
-        let biases = (OUTPUTS + 15u) / 16u * groups() * 8u;
-        y[row * OUTPUTS + output] = sum + bitcast<f32>(affine[biases + output]);
+        let index = row * OUTPUTS + output;
+        if EPILOGUE == ADD {
+            y[index] += value;
+        } else {
+            y[index] = value;
+        }
     }
 }
 
@@ -75,10 +91,11 @@ fn store(row: u32, output: u32, sum: vec4<f32>, weights: vec4<f32>) {
         let end = row_start(row) + quads();
         let zero_point = f32(bitcast<i32>(x[end + 1u]));
         let sums = (sum + weights * zero_point) * bitcast<f32>(x[end]);
-        store_value(row, output, sums.x);
-        store_value(row, output + 1u, sums.y);
-        store_value(row, output + 2u, sums.z);
-        store_value(row, output + 3u, sums.w);
+        let outputs = activated(sums + biases(output));
+        store_value(row, output, outputs.x);
+        store_value(row, output + 1u, outputs.y);
+        store_value(row, output + 2u, outputs.z);
+        store_value(row, output + 3u, outputs.w);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The shapes of ViT-Tiny, odd shapes, and bytes at their extremes.
 
-use super::{Params, Weights, call, cpu, reference, scratch_len, sums};
-use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use super::{Params, Weights, cpu, reference, scratch_len, sums, variants};
+use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, with_epilogue};
 use crate::epilogue::Epilogue;
 use crate::panel::{len16x4, pack16x4};
 use alloc::format;
@@ -18,15 +18,22 @@ pub(crate) fn cases() -> Vec<Case> {
         (7, 768, 20),
         (2, 130, 16),
     ];
-    let mut cases: Vec<Case> = shapes.map(|shape| case(shape, None)).into();
+    let mut cases: Vec<Case> = shapes
+        .map(|shape| case(shape, None, Epilogue::Store))
+        .into();
     // The largest sums of either sign, each product the same.
     for extremes in [[127, 127], [-127, 127], [-128, 127], [-128, -127]] {
-        cases.push(case((2, 3072, 16), Some(extremes)));
+        cases.push(case((2, 3072, 16), Some(extremes), Epilogue::Store));
     }
+    cases.extend(Epilogue::ALL.map(|epilogue| case((13, 40, 52), None, epilogue)));
     cases
 }
 
-fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]>) -> Case {
+fn case(
+    (rows, inputs, outputs): (usize, usize, usize),
+    extremes: Option<[i8; 2]>,
+    epilogue: Epilogue,
+) -> Case {
     let params = Params { inputs, outputs };
     let (fixed_weight, fixed_input) = (extremes.map(|of| of[0]), extremes.map(|of| of[1]));
     let mut stream = Stream::new(0x15);
@@ -56,6 +63,7 @@ fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]
     let bias = stream.values(outputs, 1.0);
     let mut expected = vec![0.0; rows * outputs];
     reference(&params, &x, &weight, &scale, &bias, &mut expected);
+    let (before, expected) = with_epilogue(epilogue, expected);
     // Exact sums, then four roundings, the last of numbers that the bias may cancel.
     let largest = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
     let near = Tolerance::Near {
@@ -63,13 +71,15 @@ fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]
         relative: 1e-6,
     };
     Case {
-        name: format!("{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}"),
-        call: call(&params, rows as u32),
+        name: format!(
+            "{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}, {epilogue:?}"
+        ),
+        variants: variants(&params, rows as u32, epilogue),
         buffers: vec![
             Values::U32(x.clone()),
             Values::U32(bytemuck::allocation::pod_collect_to_vec(&packed)),
             Values::F32([scale.as_slice(), &bias].concat()),
-            unwritten_f32(expected.len()),
+            Values::F32(before.clone()),
         ],
         outputs: vec![Output {
             binding: 3,
@@ -78,7 +88,7 @@ fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]
             gpu: near,
         }],
         cpu: at_each_level(|level| {
-            let mut y = vec![f32::NAN; rows * outputs];
+            let mut y = before.clone();
             let mut channel_sums = vec![i32::MAX; outputs];
             sums(level, &params, &packed, &mut channel_sums);
             let weights = Weights {
@@ -88,15 +98,7 @@ fn case((rows, inputs, outputs): (usize, usize, usize), extremes: Option<[i8; 2]
                 sums: &channel_sums,
             };
             let mut scratch = vec![u32::MAX; scratch_len(level, &params, rows)];
-            cpu(
-                level,
-                &params,
-                &x,
-                &weights,
-                Epilogue::Store,
-                &mut scratch,
-                &mut y,
-            );
+            cpu(level, &params, &x, &weights, epilogue, &mut scratch, &mut y);
             vec![Values::F32(y)]
         }),
     }

@@ -37,9 +37,26 @@ fn dot_words(word: u32, w: vec4<u32>) -> vec4<i32> {
     );
 }
 
-fn store_value(row: u32, output: u32, sum: f32) {
+// Scales of four outputs, or from OUTPUTS on their biases. Outputs past the last read the last and
+// drop it.
+fn affine_of(first: u32, output: u32) -> vec4<f32> {
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        affine[first + output],
+        affine[first + min(output + 1u, last)],
+        affine[first + min(output + 2u, last)],
+        affine[first + min(output + 3u, last)],
+    );
+}
+
+fn store_value(row: u32, output: u32, value: f32) {
     if output < OUTPUTS {
-        y[row * OUTPUTS + output] = sum * affine[output] + affine[OUTPUTS + output];
+        let index = row * OUTPUTS + output;
+        if EPILOGUE == ADD {
+            y[index] += value;
+        } else {
+            y[index] = value;
+        }
     }
 }
 
@@ -50,10 +67,11 @@ fn store(row: u32, output: u32, sum: vec4<i32>, weights: vec4<i32>) {
         let row_scale = bitcast<f32>(x[end]);
         let zero_point = bitcast<i32>(x[end + 1u]);
         let sums = vec4<f32>(sum + weights * zero_point) * row_scale;
-        store_value(row, output, sums.x);
-        store_value(row, output + 1u, sums.y);
-        store_value(row, output + 2u, sums.z);
-        store_value(row, output + 3u, sums.w);
+        let outputs = activated(sums * affine_of(0u, output) + affine_of(OUTPUTS, output));
+        store_value(row, output, outputs.x);
+        store_value(row, output + 1u, outputs.y);
+        store_value(row, output + 2u, outputs.z);
+        store_value(row, output + 3u, outputs.w);
     }
 }
 

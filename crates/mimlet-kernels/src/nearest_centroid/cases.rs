@@ -1,6 +1,6 @@
 //! Odd sizes, one centroid, exact ties, a row on its centroid, rows skipped, narrow centroids.
 
-use super::{Centroids, Params, Storage, call, cpu, reference};
+use super::{Centroids, Params, Storage, cpu, reference, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
     unwritten_u32,
@@ -113,7 +113,7 @@ fn case(
     let exact = Tolerance::Exact;
     Case {
         name: name.to_owned(),
-        call: call(&params, storage, 2, rows as u32),
+        variants: variants(&params, storage, 2, rows as u32),
         buffers: vec![
             Values::F32(padded),
             buffer,

@@ -6,8 +6,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::cpu;
 pub use reference::reference;
@@ -60,9 +61,62 @@ pub static KERNEL: WgslKernel = WgslKernel {
     ],
 };
 
-/// The dispatch over `rows` rows of x, the first `first` rows left out.
+/// As [`KERNEL`], for rows in multiples of four and centroids of floats: x and centroids are
+/// textures. One invocation a row, eight a workgroup.
+static TEXELS: WgslKernel = texels("nearest_centroid_texels", Texel::F32x4);
+
+/// As [`TEXELS`], for 16-bit centroids.
+static HALF_TEXELS: WgslKernel = texels("nearest_centroid_half_texels", Texel::F16x4);
+
+const fn texels(name: &'static str, centroids: Texel) -> WgslKernel {
+    WgslKernel {
+        name,
+        source: include_str!("nearest_centroid_texels.wgsl"),
+        workgroup_size: [8, 1, 1],
+        workgroup_bytes: 0,
+        bindings: match centroids {
+            Texel::F16x4 => &[
+                Access::Texels(Texel::F32x4),
+                Access::Texels(Texel::F16x4),
+                Access::ReadWrite,
+                Access::ReadWrite,
+            ],
+            _ => &[
+                Access::Texels(Texel::F32x4),
+                Access::Texels(Texel::F32x4),
+                Access::ReadWrite,
+                Access::ReadWrite,
+            ],
+        },
+    }
+}
+
+/// The ways to compute `rows` rows of x, the first `first` rows left out; the first with [`KERNEL`].
 #[must_use]
-pub fn call(params: &Params, storage: Storage, first: u32, rows: u32) -> Call {
+pub fn variants(params: &Params, storage: Storage, first: u32, rows: u32) -> Vec<Variant> {
+    let mut variants = vec![Variant::single(&KERNEL, call(params, storage, first, rows))];
+    let kernel = match storage {
+        Storage::F32 => &TEXELS,
+        Storage::F16 => &HALF_TEXELS,
+        Storage::I8 => return variants,
+    };
+    if params.dim.is_multiple_of(4) {
+        let call = Call {
+            constants: vec![
+                ("FIRST", f64::from(first)),
+                ("ROWS", f64::from(rows)),
+                ("DIM", params.dim as f64),
+                ("CENTROIDS", params.centroids as f64),
+            ],
+            workgroups: [rows.div_ceil(8), 1, 1],
+        };
+        variants.push(Variant::single(kernel, call));
+    }
+    variants
+}
+
+/// The dispatch of [`KERNEL`].
+fn call(params: &Params, storage: Storage, first: u32, rows: u32) -> Call {
     let bits = match storage {
         Storage::F32 => 32.0,
         Storage::F16 => 16.0,

@@ -1,6 +1,6 @@
 //! Prefixes of none, one and five tokens; odd patches; both weight types.
 
-use super::{Params, call, cpu, reference, scratch_len};
+use super::{Params, cpu, reference, scratch_len, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
@@ -42,7 +42,7 @@ fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usi
     };
     Case {
         name: format!("{prefix}+{patches} tokens, {patch_dim} to {embed_dim}, half {half}"),
-        call: call(&params),
+        variants: variants(&params),
         buffers: vec![
             Values::F32(x.clone()),
             weight.buffer(),

@@ -9,8 +9,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::{cpu, scratch_len};
 pub use reference::reference;
@@ -41,22 +42,53 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over one image.
-#[must_use]
-pub fn call(params: &Params) -> Call {
-    let tokens = params.prefix + params.patches;
-    Call {
-        constants: vec![
-            ("PREFIX", params.prefix as f64),
-            ("PATCHES", params.patches as f64),
-            ("PATCH_DIM", params.patch_dim as f64),
-            ("EMBED_DIM", params.embed_dim as f64),
-            ("HALF", f64::from(u8::from(params.half))),
-        ],
-        workgroups: [
-            params.embed_dim.div_ceil(32) as u32,
-            tokens.div_ceil(32) as u32,
-            1,
-        ],
+/// As [`KERNEL`], for widths in multiples of four: patches and weight are textures. Each invocation
+/// computes 8 tokens x 8 channels; a workgroup of 8 x 2 computes 64 channels (x) of 16 tokens (y).
+static TEXELS: WgslKernel = texels("patch_embed_texels", Texel::F32x4);
+
+/// As [`TEXELS`], for 16-bit weights.
+static HALF_TEXELS: WgslKernel = texels("patch_embed_half_texels", Texel::F16x4);
+
+const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
+    WgslKernel {
+        name,
+        source: concat!(
+            include_str!("patch_embed_texels.wgsl"),
+            include_str!("../texel_block.wgsl"),
+        ),
+        workgroup_size: [8, 2, 1],
+        workgroup_bytes: 0,
+        bindings: crate::op::texel_bindings(weight),
     }
+}
+
+/// The ways to compute one image, the first with [`KERNEL`].
+#[must_use]
+pub fn variants(params: &Params) -> Vec<Variant> {
+    let shape = vec![
+        ("PREFIX", params.prefix as f64),
+        ("PATCHES", params.patches as f64),
+        ("PATCH_DIM", params.patch_dim as f64),
+        ("EMBED_DIM", params.embed_dim as f64),
+    ];
+    let half = ("HALF", f64::from(u8::from(params.half)));
+    let tokens = params.prefix + params.patches;
+    let grid = |channels: usize, rows: usize| {
+        let across = params.embed_dim.div_ceil(channels) as u32;
+        [across, tokens.div_ceil(rows) as u32, 1]
+    };
+    let block = Call {
+        constants: [shape.as_slice(), &[half]].concat(),
+        workgroups: grid(32, 32),
+    };
+    let mut variants = vec![Variant::single(&KERNEL, block)];
+    if params.patch_dim.is_multiple_of(4) && params.embed_dim.is_multiple_of(4) {
+        let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
+        let call = Call {
+            constants: shape,
+            workgroups: grid(64, 16),
+        };
+        variants.push(Variant::single(kernel, call));
+    }
+    variants
 }

@@ -1,7 +1,8 @@
 //! Grids that are not square, patches whose size is not a power of two.
 
-use super::{Params, call, cpu, reference};
+use super::{KERNEL, Params, call, cpu, reference};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::op::Variant;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,7 +32,7 @@ fn case((height, width, patch): (usize, usize, usize)) -> Case {
     reference(&params, &image, &mut expected);
     Case {
         name: format!("{height}x{width} by {patch}"),
-        call: call(&params),
+        variants: vec![Variant::single(&KERNEL, call(&params))],
         buffers: vec![Values::F32(image.clone()), unwritten_f32(image.len())],
         outputs: vec![Output {
             binding: 1,

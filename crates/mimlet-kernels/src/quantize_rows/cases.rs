@@ -1,6 +1,6 @@
 //! Odd widths, rows of zeros, values that round at halves, tiny and huge rows.
 
-use super::{Params, call, cpu, reference, row_words};
+use super::{Params, cpu, reference, row_words, variants};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_u32};
 use alloc::format;
 use alloc::vec;
@@ -44,7 +44,7 @@ fn case(name: &str, dim: usize, x: &[f32]) -> Case {
     reference(&params, x, &mut expected);
     Case {
         name: name.into(),
-        call: call(&params, rows as u32),
+        variants: variants(&params, rows as u32),
         buffers: vec![Values::F32(x.to_vec()), unwritten_u32(len)],
         outputs: vec![Output {
             binding: 1,

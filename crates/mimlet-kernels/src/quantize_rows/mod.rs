@@ -16,8 +16,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, WgslKernel};
+use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
+use alloc::vec::Vec;
 
 pub use cpu::cpu;
 pub use reference::reference;
@@ -44,11 +45,31 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::ReadWrite],
 };
 
-/// The dispatch over `rows` rows.
+/// As [`KERNEL`], for rows in multiples of four: x is a texture. One invocation a row, eight a
+/// workgroup.
+static TEXELS: WgslKernel = WgslKernel {
+    name: "quantize_rows_texels",
+    source: include_str!("quantize_rows_texels.wgsl"),
+    workgroup_size: [8, 1, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Texels(Texel::F32x4), Access::ReadWrite],
+};
+
+/// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
-pub fn call(params: &Params, rows: u32) -> Call {
-    Call {
-        constants: vec![("DIM", params.dim as f64)],
+pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
+    let dim = ("DIM", params.dim as f64);
+    let tree = Call {
+        constants: vec![dim],
         workgroups: [rows, 1, 1],
+    };
+    let mut variants = vec![Variant::single(&KERNEL, tree)];
+    if params.dim.is_multiple_of(4) {
+        let by_row = Call {
+            constants: vec![dim, ("ROWS", f64::from(rows))],
+            workgroups: [rows.div_ceil(8), 1, 1],
+        };
+        variants.push(Variant::single(&TEXELS, by_row));
     }
+    variants
 }

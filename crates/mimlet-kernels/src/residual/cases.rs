@@ -1,7 +1,8 @@
 //! Lengths round the size of a workgroup.
 
-use super::{call, cpu, reference};
+use super::{KERNEL, call, cpu, reference};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level};
+use crate::op::Variant;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -19,7 +20,7 @@ fn case(len: usize) -> Case {
     reference(&branch, &mut expected);
     Case {
         name: format!("{len} values"),
-        call: call(len),
+        variants: vec![Variant::single(&KERNEL, call(len))],
         buffers: vec![Values::F32(branch.clone()), Values::F32(x.clone())],
         outputs: vec![Output {
             binding: 1,

@@ -87,7 +87,7 @@ impl Block {
         }
     }
 
-    fn pack(&mut self, Packs { params, qkv }: Packs) {
+    pub(super) fn pack(&mut self, Packs { params, qkv }: Packs) {
         let mut packed = mem::take(&mut self.packed);
         let qkv = &self.floats(qkv)[..self.tokens.len() * 3 * params.dim()];
         let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut packed);
@@ -104,7 +104,7 @@ impl Block {
         self.buffers[id.index()] = buffer;
     }
 
-    fn step(&mut self, op: &Op<'_>, shared: Shared<'_>, scratch: &mut [u32]) {
+    pub(super) fn step(&mut self, op: &Op<'_>, shared: Shared<'_>, scratch: &mut [u32]) {
         let level = shared.level;
         let rows = self.tokens.len();
         match (&op.step, &op.weights) {

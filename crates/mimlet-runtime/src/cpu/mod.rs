@@ -3,6 +3,7 @@
 mod block;
 mod program;
 mod shares;
+mod stepper;
 mod threads;
 mod weights;
 
@@ -17,6 +18,7 @@ use core::mem;
 use mimlet_format::{AlignedBytes, Model, Preprocess};
 use mimlet_kernels::{Level, attention, linear, linear_q4, linear_q8, patch_embed, patchify};
 use program::{Segment, segments};
+pub use stepper::CpuStepper;
 use threads::{Threads, Worker};
 pub(crate) use weights::centroids_of;
 

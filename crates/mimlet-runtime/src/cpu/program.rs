@@ -2,7 +2,7 @@
 //! follow a linear layer folded into it.
 
 use super::weights::Weights;
-use crate::plan::{BufferId, Plan, PlanError, Step};
+use crate::plan::{BufferId, FoldedStep, Plan, PlanError, Step};
 use alloc::vec::Vec;
 use mimlet_format::Model;
 use mimlet_kernels::{Epilogue, attention};
@@ -46,29 +46,20 @@ pub(super) fn segments<'m>(
         ops: Vec::new(),
         packs: None,
     }]);
-    let mut steps = plan.steps().iter().peekable();
-    while let Some(step) = steps.next() {
-        let mut op = Op {
-            step: *step,
-            weights: Weights::of(model, step, level)?,
-            epilogue: Epilogue::Store,
-            output: linear_output(step),
+    for FoldedStep {
+        step,
+        epilogue,
+        output,
+    } in plan.folded()
+    {
+        let op = Op {
+            step,
+            weights: Weights::of(model, &step, level)?,
+            epilogue,
+            output,
             fused: !is_of_integers(segments.last().and_then(|segment| segment.ops.last())),
         };
-        if let Some(output) = op.output {
-            match steps.peek() {
-                Some(Step::Gelu { x, .. }) if *x == output => {
-                    op.epilogue = Epilogue::Gelu;
-                    steps.next();
-                }
-                Some(Step::Residual { branch, x, .. }) if *branch == output => {
-                    (op.epilogue, op.output) = (Epilogue::Add, Some(*x));
-                    steps.next();
-                }
-                _ => {}
-            }
-        }
-        if let Step::Attention { params, qkv, .. } = *step {
+        if let Step::Attention { params, qkv, .. } = step {
             if let Some(last) = segments.last_mut() {
                 last.packs = Some(Packs { params, qkv });
             }
@@ -82,14 +73,6 @@ pub(super) fn segments<'m>(
         }
     }
     Ok(segments)
-}
-
-/// Where a linear layer writes.
-fn linear_output(step: &Step) -> Option<BufferId> {
-    match *step {
-        Step::Linear { y, .. } | Step::LinearQ8 { y, .. } | Step::LinearQ4 { y, .. } => Some(y),
-        _ => None,
-    }
 }
 
 /// Whether a step is a linear layer of integers.

@@ -2,7 +2,7 @@
 
 use super::{Plan, PlanError};
 use alloc::format;
-use mimlet_kernels::attention;
+use mimlet_kernels::{Epilogue, attention};
 
 /// What a device offers. `None` where it is unknown or without bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,8 @@ impl Plan {
     fn steps_fit(&self, limits: &DeviceLimits) -> Result<(), PlanError> {
         for step in &self.steps {
             let kernel = step.kernel();
-            let grid = step.call().workgroups;
+            let variants = step.variants(Epilogue::Store);
+            let grid = variants[0].dispatches[0].call.workgroups;
             let asked = [
                 (
                     "storage buffers",

@@ -1,12 +1,14 @@
 //! The plan: an encoder as data. Built once from a manifest, run by every backend.
 
 mod build;
+mod fold;
 mod limits;
 mod step;
 
 use alloc::vec::Vec;
 use mimlet_format::{CodebookSpace, EncoderConfig, Manifest, TensorRole};
 
+pub use fold::FoldedStep;
 pub use limits::DeviceLimits;
 pub use step::Step;
 
@@ -130,6 +132,12 @@ impl Plan {
     #[must_use]
     pub fn activation_bytes(&self) -> u64 {
         self.buffers.iter().map(BufferSpec::bytes).sum()
+    }
+
+    /// Bytes of the largest tensor that a kernel binds.
+    #[must_use]
+    pub fn largest_tensor_bytes(&self) -> u64 {
+        self.largest_tensor.1
     }
 
     /// Bytes of all weights the steps read, as stored in the file.

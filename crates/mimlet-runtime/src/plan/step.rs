@@ -1,10 +1,11 @@
 //! The steps of a plan: which op, on which buffers and tensors.
 
 use super::BufferId;
+use alloc::vec::Vec;
 use mimlet_format::TensorRole;
 use mimlet_kernels::{
-    Call, WgslKernel, attention, gelu, layer_norm, linear, linear_q4, linear_q8, nearest_centroid,
-    patch_embed, patchify, quantize_rows, residual,
+    Epilogue, Variant, WgslKernel, attention, gelu, layer_norm, linear, linear_q4, linear_q8,
+    nearest_centroid, patch_embed, patchify, quantize_rows, residual,
 };
 
 /// One op on its buffers. Fields named after tensors hold roles; all others that are not sizes are
@@ -157,7 +158,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The op's kernel; its name is the op's.
+    /// The kernel that every GPU runs; its name is the op's.
     #[must_use]
     pub fn kernel(&self) -> &'static WgslKernel {
         match self {
@@ -175,27 +176,36 @@ impl Step {
         }
     }
 
-    /// The dispatch of the op's kernel.
+    /// The ways to run it on a GPU, the first with [`Step::kernel`]; `epilogue` is for linear layers.
     #[must_use]
-    pub fn call(&self) -> Call {
+    pub fn variants(&self, epilogue: Epilogue) -> Vec<Variant> {
+        let single = |call| Vec::from([Variant::single(self.kernel(), call)]);
         match self {
-            Self::Patchify { params, .. } => patchify::call(params),
-            Self::PatchEmbed { params, .. } => patch_embed::call(params),
-            Self::LayerNorm { params, rows, .. } => layer_norm::call(params, *rows),
-            Self::QuantizeRows { params, rows, .. } => quantize_rows::call(params, *rows),
-            Self::Linear { params, rows, .. } => linear::call(params, *rows),
-            Self::LinearQ8 { params, rows, .. } => linear_q8::call(params, *rows),
-            Self::LinearQ4 { params, rows, .. } => linear_q4::call(params, *rows),
-            Self::Attention { params, .. } => attention::call(params),
-            Self::Gelu { len, .. } => gelu::call(*len),
-            Self::Residual { len, .. } => residual::call(*len),
+            Self::Patchify { params, .. } => single(patchify::call(params)),
+            Self::PatchEmbed { params, .. } => patch_embed::variants(params),
+            Self::LayerNorm { params, rows, .. } => layer_norm::variants(params, *rows),
+            Self::QuantizeRows { params, rows, .. } => quantize_rows::variants(params, *rows),
+            Self::Linear { params, rows, .. } => linear::variants(params, *rows, epilogue),
+            Self::LinearQ8 { params, rows, .. } => linear_q8::variants(params, *rows, epilogue),
+            Self::LinearQ4 { params, rows, .. } => linear_q4::variants(params, *rows, epilogue),
+            Self::Attention { params, .. } => attention::variants(params),
+            Self::Gelu { len, .. } => single(gelu::call(*len)),
+            Self::Residual { len, .. } => single(residual::call(*len)),
             Self::NearestCentroid {
                 params,
                 storage,
                 first,
                 rows,
                 ..
-            } => nearest_centroid::call(params, *storage, *first, *rows),
+            } => nearest_centroid::variants(params, *storage, *first, *rows),
+        }
+    }
+
+    /// Where a linear layer writes.
+    pub(super) fn linear_output(&self) -> Option<BufferId> {
+        match *self {
+            Self::Linear { y, .. } | Self::LinearQ8 { y, .. } | Self::LinearQ4 { y, .. } => Some(y),
+            _ => None,
         }
     }
 }

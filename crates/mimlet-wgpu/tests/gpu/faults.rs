@@ -3,10 +3,10 @@
 use crate::machine::{adapters, downlevel, gpus};
 use crate::model::random_model;
 use mimlet_format::{CodebookSpace, DType, Model};
-use mimlet_kernels::{WgslKernel, residual};
+use mimlet_kernels::{Variant, WgslKernel, residual};
 use mimlet_runtime::{Backend, DeviceLimits, Encoding, Plan, PlanError};
 use mimlet_wgpu::{
-    Adapters, Backends, Choice, Requirements, WgpuBackend, WgpuError, dispatch_once,
+    Adapters, Backends, Choice, Requirements, Tuning, WgpuBackend, WgpuError, dispatch_once,
 };
 
 fn one_line(error: &WgpuError) -> String {
@@ -100,7 +100,7 @@ fn a_plan_that_does_not_fit_names_what_and_how_much() {
     let gpu = adapters
         .open(&Choice::Best, &Requirements::Within(tiny))
         .unwrap();
-    let error = WgpuBackend::new(&gpu, &model, &plan).unwrap_err();
+    let error = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap_err();
     let text = one_line(&error);
     let WgpuError::LimitExceeded {
         reason:
@@ -126,7 +126,13 @@ fn a_plan_of_another_model_is_refused() {
     let without = random_model(DType::F32, CodebookSpace::Features);
     let plan = Plan::new(Model::parse(&with).unwrap().manifest()).unwrap();
     for gpu in gpus() {
-        let error = WgpuBackend::new(&gpu, &Model::parse(&without).unwrap(), &plan).unwrap_err();
+        let error = WgpuBackend::new(
+            &gpu,
+            &Model::parse(&without).unwrap(),
+            &plan,
+            Tuning::VendorOrder,
+        )
+        .unwrap_err();
         assert!(
             matches!(error, WgpuError::ForeignPlan(PlanError::MissingTensor(_))),
             "{error}"
@@ -161,15 +167,16 @@ fn a_kernel_that_does_not_compile_is_named() {
     for gpu in gpus() {
         for kernel in [&BROKEN, &GREEDY] {
             let contents: [&[u8]; 2] = [&[0; 4], &[0; 4]];
-            let error = dispatch_once(&gpu, kernel, &residual::call(1), &contents).unwrap_err();
+            let error = dispatch_once(&gpu, &Variant::single(kernel, residual::call(1)), &contents)
+                .unwrap_err();
             let text = one_line(&error);
             assert!(matches!(error, WgpuError::ShaderRejected { .. }), "{text}");
             assert!(text.contains(kernel.name), "{text}");
         }
         // The GPU is none the worse for it.
+        let sum = Variant::single(&residual::KERNEL, residual::call(1));
         let [branch, x] = [1.5f32, 2.0].map(f32::to_le_bytes);
-        let after =
-            dispatch_once(&gpu, &residual::KERNEL, &residual::call(1), &[&branch, &x]).unwrap();
+        let after = dispatch_once(&gpu, &sum, &[&branch, &x]).unwrap();
         assert_eq!(after[1], 3.5f32.to_le_bytes());
     }
 }
@@ -181,7 +188,7 @@ fn a_gpu_lost_between_images_is_an_error_each_time() {
     let plan = Plan::new(model.manifest()).unwrap();
     let image = vec![0.25; plan.buffers()[plan.image().index()].words];
     for gpu in gpus() {
-        let mut backend = WgpuBackend::new(&gpu, &model, &plan).unwrap();
+        let mut backend = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap();
         let mut encoding = Encoding::zeros(&plan);
         backend.run(&image, &mut encoding).unwrap();
         gpu.close();
@@ -190,11 +197,11 @@ fn a_gpu_lost_between_images_is_an_error_each_time() {
             assert_eq!(error.backend, backend.describe());
             assert!(error.reason.contains("was lost"), "{error}");
         }
-        let error = WgpuBackend::new(&gpu, &model, &plan).unwrap_err();
+        let error = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap_err();
         assert!(matches!(error, WgpuError::DeviceLost { .. }), "{error}");
         let contents: [&[u8]; 2] = [&[0; 4], &[0; 4]];
-        let error =
-            dispatch_once(&gpu, &residual::KERNEL, &residual::call(1), &contents).unwrap_err();
+        let sum = Variant::single(&residual::KERNEL, residual::call(1));
+        let error = dispatch_once(&gpu, &sum, &contents).unwrap_err();
         assert!(matches!(error, WgpuError::DeviceLost { .. }), "{error}");
         one_line(&error);
     }

@@ -9,22 +9,34 @@ use mimlet_format::{
 use mimlet_kernels::case::Stream;
 use mimlet_kernels::panel;
 
-/// A file whose four linear layers a block are of `dtype`: two blocks, three heads of 13, one
-/// register, 3 x 5 patches of 7, so that no size is a multiple of a tile.
+/// A file whose four linear layers a block are of `dtype`, and no size of [`ODD`] is a multiple of a
+/// tile.
 pub(crate) fn random_model(dtype: DType, space: CodebookSpace) -> AlignedBytes {
-    let encoder = EncoderConfig {
-        image_size: [21, 35],
-        patch_size: 7,
-        embed_dim: 39,
-        depth: 2,
-        num_heads: 3,
-        mlp_dim: 75,
-        register_tokens: 1,
-        layer_norm_eps: 1e-6,
-        activation: Activation::Gelu,
-    };
-    random(dtype, space, encoder)
+    random(dtype, space, ODD)
 }
+
+/// Two blocks, three heads of 13, one register, 3 x 5 patches of 7.
+const ODD: EncoderConfig = EncoderConfig {
+    image_size: [21, 35],
+    patch_size: 7,
+    embed_dim: 39,
+    depth: 2,
+    num_heads: 3,
+    mlp_dim: 75,
+    register_tokens: 1,
+    layer_norm_eps: 1e-6,
+    activation: Activation::Gelu,
+};
+
+/// Widths in multiples of four, for the variants that need it, and of no tile: two blocks, three heads
+/// of 12, one register, 3 x 5 patches of 8.
+pub(crate) const FOURS: EncoderConfig = EncoderConfig {
+    image_size: [24, 40],
+    patch_size: 8,
+    embed_dim: 36,
+    mlp_dim: 76,
+    ..ODD
+};
 
 /// A file with these sizes, a codebook of 70, and random weights.
 pub(crate) fn random(dtype: DType, space: CodebookSpace, encoder: EncoderConfig) -> AlignedBytes {

@@ -3,41 +3,39 @@
 
 use crate::machine::gpus;
 use mimlet_kernels::case::{Case, Values};
-use mimlet_kernels::{OPS, WgslKernel, gelu, residual};
+use mimlet_kernels::{OPS, Variant, WgslKernel, gelu, residual};
 use mimlet_wgpu::{Gpu, dispatch_once};
 
-/// The first binding of a case that does not hold afterwards what it should.
-fn mismatch(gpu: &Gpu, kernel: &'static WgslKernel, case: &Case) -> Result<(), String> {
+/// The first operand of a case that does not hold afterwards what it should.
+fn mismatch(gpu: &Gpu, variant: &Variant, case: &Case) -> Result<(), String> {
     let contents: Vec<&[u8]> = case.buffers.iter().map(Values::bytes).collect();
-    let after = dispatch_once(gpu, kernel, &case.call, &contents).map_err(|e| e.to_string())?;
+    let after = dispatch_once(gpu, variant, &contents).map_err(|e| e.to_string())?;
     for output in &case.outputs {
         let actual = output.expected.from_bytes_like(&after[output.binding]);
         output
             .expected
             .compare(&actual, output.gpu)
-            .map_err(|message| format!("binding {}: {message}", output.binding))?;
+            .map_err(|message| format!("operand {}: {message}", output.binding))?;
     }
     for (index, (before, after)) in contents.iter().zip(&after).enumerate() {
         let is_output = case.outputs.iter().any(|output| output.binding == index);
         if !is_output && before != after {
-            return Err(format!("binding {index} is an input and was changed"));
+            return Err(format!("operand {index} is an input and was changed"));
         }
     }
     Ok(())
 }
 
 #[test]
-fn every_kernel_agrees_with_its_oracle_on_every_case() {
+fn every_variant_agrees_with_its_oracle_on_every_case() {
     for gpu in gpus() {
         for op in OPS {
             for case in (op.cases)() {
-                if let Err(message) = mismatch(&gpu, op.kernel, &case) {
-                    panic!(
-                        "{} {} on {}: {message}",
-                        op.name,
-                        case.name,
-                        gpu.description()
-                    );
+                for variant in &case.variants {
+                    if let Err(message) = mismatch(&gpu, variant, &case) {
+                        let (name, adapter) = (variant.name(), gpu.description());
+                        panic!("{name} {} on {adapter}: {message}", case.name);
+                    }
                 }
             }
         }
@@ -62,9 +60,11 @@ fn a_planted_error_in_a_kernel_is_found() {
     let op = OPS.iter().find(|op| op.name == "residual").unwrap();
     for gpu in gpus() {
         for case in (op.cases)() {
-            let message = mismatch(&gpu, &WRONG, &case).unwrap_err();
+            let call = case.variants[0].dispatches[0].call.clone();
+            let wrong = Variant::single(&WRONG, call);
+            let message = mismatch(&gpu, &wrong, &case).unwrap_err();
             assert!(
-                message.contains("binding 1: value"),
+                message.contains("operand 1: value"),
                 "{}: {message}",
                 case.name
             );
@@ -83,8 +83,11 @@ fn kernels_give_the_same_bits_every_time() {
             let cases = (op.cases)();
             let case = cases.last().unwrap();
             let contents: Vec<&[u8]> = case.buffers.iter().map(Values::bytes).collect();
-            let run = || dispatch_once(&gpu, op.kernel, &case.call, &contents).unwrap();
-            assert_eq!(run(), run(), "{} on {}", op.name, gpu.description());
+            for variant in &case.variants {
+                let run = || dispatch_once(&gpu, variant, &contents).unwrap();
+                let (name, adapter) = (variant.name(), gpu.description());
+                assert_eq!(run(), run(), "{name} on {adapter}");
+            }
         }
     }
 }
@@ -102,8 +105,8 @@ fn long_buffers_are_covered_to_the_last_value() {
         .collect();
     for gpu in gpus() {
         let contents = [bytemuck::cast_slice(&branch), bytemuck::cast_slice(&x)];
-        let after =
-            dispatch_once(&gpu, &residual::KERNEL, &residual::call(LEN), &contents).unwrap();
+        let variant = Variant::single(&residual::KERNEL, residual::call(LEN));
+        let after = dispatch_once(&gpu, &variant, &contents).unwrap();
         assert!(
             after[1] == bytemuck::cast_slice::<f32, u8>(&sum),
             "{}",
@@ -111,7 +114,8 @@ fn long_buffers_are_covered_to_the_last_value() {
         );
 
         let contents = [bytemuck::cast_slice(&branch)];
-        let after = dispatch_once(&gpu, &gelu::KERNEL, &gelu::call(LEN), &contents).unwrap();
+        let variant = Variant::single(&gelu::KERNEL, gelu::call(LEN));
+        let after = dispatch_once(&gpu, &variant, &contents).unwrap();
         let actual: Vec<f32> = bytemuck::pod_collect_to_vec(&after[0]);
         // The inputs repeat every seven values, so the outputs do.
         assert!(

@@ -1,10 +1,14 @@
 //! Kernels as naga sees them against what their registration declares.
 
-use mimlet_kernels::{Access, OPS, WgslKernel};
+use mimlet_kernels::case::Case;
+use mimlet_kernels::{Access, Dispatch, OPS, Op, Texel, WgslKernel};
 use naga::front::wgsl::{Frontend, Options};
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Block, Module, ShaderStage, Statement, StorageAccess};
+use naga::{
+    AddressSpace, Block, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, Statement,
+    StorageAccess, TypeInner,
+};
 use std::collections::BTreeSet;
 
 /// What any GPU that computes has: `unpack2x16float` is no wgpu feature.
@@ -24,6 +28,29 @@ pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String
         .validate(&module)
         .map_err(|error| error.emit_to_string(kernel.source))?;
     Ok((module, info))
+}
+
+/// Every dispatch of every variant of an op's cases, with the case's name.
+pub(crate) fn dispatches(op: &Op) -> Vec<(String, Dispatch)> {
+    let cases = (op.cases)().into_iter();
+    let of_case = |case: Case| {
+        let dispatches = case.variants.into_iter().flat_map(|v| v.dispatches);
+        dispatches
+            .map(|dispatch| (case.name.clone(), dispatch))
+            .collect::<Vec<_>>()
+    };
+    cases.flat_map(of_case).collect()
+}
+
+/// Every kernel of an op once.
+fn kernels(op: &Op) -> Vec<&'static WgslKernel> {
+    let mut kernels = vec![op.kernel];
+    for (_, dispatch) in dispatches(op) {
+        if kernels.iter().all(|k| k.name != dispatch.kernel.name) {
+            kernels.push(dispatch.kernel);
+        }
+    }
+    kernels
 }
 
 /// Everything about a kernel that is not as declared or not within the baseline.
@@ -90,14 +117,23 @@ fn declared_bindings(kernel: &WgslKernel) -> Vec<(u32, u32, Access)> {
         .bindings
         .iter()
         .zip(0..)
-        .map(|(&access, index)| (0, index, access))
+        .map(|(&access, index)| (0, index, declared(access)))
         .collect()
+}
+
+/// What a module can tell of an access: not how many floats or words a texel has.
+fn declared(access: Access) -> Access {
+    match access {
+        Access::Texels(Texel::F16x4) => Access::Texels(Texel::F32x4),
+        Access::Texels(Texel::U32) => Access::Texels(Texel::U32x4),
+        other => other,
+    }
 }
 
 /// Group, index and access of each resource.
 ///
 /// # Panics
-/// When one is no storage buffer.
+/// When one is neither a storage buffer nor a texture.
 fn bindings(module: &Module) -> Vec<(u32, u32, Access)> {
     let mut found = Vec::new();
     for (_, variable) in module.global_variables.iter() {
@@ -109,12 +145,29 @@ fn bindings(module: &Module) -> Vec<(u32, u32, Access)> {
                 Access::ReadWrite
             }
             AddressSpace::Storage { .. } => Access::Read,
-            other => panic!("binding {binding:?} is {other:?}, kernels bind storage buffers only"),
+            AddressSpace::Handle => texels(&module.types[variable.ty].inner),
+            other => panic!("binding {binding:?} is {other:?}, no kernel binds that"),
         };
         found.push((binding.group, binding.binding, access));
     }
     found.sort_by_key(|&(group, index, _)| (group, index));
     found
+}
+
+/// Access of a texture.
+fn texels(ty: &TypeInner) -> Access {
+    let &TypeInner::Image {
+        dim: ImageDimension::D2,
+        arrayed: false,
+        class: ImageClass::Sampled { kind, multi: false },
+    } = ty
+    else {
+        panic!("{ty:?} is no plain texture")
+    };
+    Access::Texels(match kind {
+        ScalarKind::Float => Texel::F32x4,
+        _ => Texel::U32x4,
+    })
 }
 
 fn workgroup_bytes(module: &Module) -> u32 {
@@ -149,23 +202,22 @@ fn has_barrier(block: &Block) -> bool {
 fn every_kernel_is_valid_baseline_wgsl_and_what_it_is_declared_to_be() {
     for op in OPS {
         assert_eq!(op.name, op.kernel.name);
-        let faults = faults(op.kernel);
-        assert!(faults.is_empty(), "{}:\n{}", op.name, faults.join("\n"));
+        for kernel in kernels(op) {
+            let faults = faults(kernel);
+            assert!(faults.is_empty(), "{}:\n{}", kernel.name, faults.join("\n"));
+        }
     }
 }
 
 #[test]
 fn every_call_gives_each_override_a_value_and_names_no_other() {
     for op in OPS {
-        let (module, _) = module(op.kernel).expect("valid");
-        let overrides: BTreeSet<_> = module
-            .overrides
-            .iter()
-            .filter_map(|(_, o)| o.name.as_deref())
-            .collect();
-        for case in (op.cases)() {
-            let given: BTreeSet<_> = case.call.constants.iter().map(|&(name, _)| name).collect();
-            assert_eq!(given, overrides, "{} {}", op.name, case.name);
+        for (case, Dispatch { kernel, call, .. }) in dispatches(op) {
+            let (module, _) = module(kernel).expect("valid");
+            let overrides = module.overrides.iter();
+            let overrides: BTreeSet<_> = overrides.filter_map(|(_, o)| o.name.as_deref()).collect();
+            let given: BTreeSet<_> = call.constants.iter().map(|&(name, _)| name).collect();
+            assert_eq!(given, overrides, "{} {case}", kernel.name);
         }
     }
 }
@@ -173,10 +225,10 @@ fn every_call_gives_each_override_a_value_and_names_no_other() {
 #[test]
 fn every_dispatch_of_a_case_is_within_the_baseline() {
     for op in OPS {
-        for case in (op.cases)() {
-            let grid = case.call.workgroups;
+        for (case, dispatch) in dispatches(op) {
+            let grid = dispatch.call.workgroups;
             let within = grid.iter().all(|groups| (1..=65_535).contains(groups));
-            assert!(within, "{} {}: {grid:?}", op.name, case.name);
+            assert!(within, "{} {case}: {grid:?}", dispatch.kernel.name);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Kernels in the languages of the backends, with the constants of real calls.
 
-use super::inspect::module;
+use super::inspect::{dispatches, module};
 use mimlet_kernels::OPS;
 use naga::back::{self, PipelineConstants};
 use naga::proc::BoundsCheckPolicies;
@@ -75,20 +75,19 @@ fn every_kernel_translates_for_every_backend() {
         ("GLSL ES", glsl),
     ];
     for op in OPS {
-        let (module, info) = module(op.kernel).expect("valid");
-        for case in (op.cases)() {
-            let constants: PipelineConstants = case
-                .call
-                .constants
-                .iter()
+        for (case, dispatch) in dispatches(op) {
+            let kernel = dispatch.kernel.name;
+            let (module, info) = module(dispatch.kernel).expect("valid");
+            let constants = dispatch.call.constants.iter();
+            let constants: PipelineConstants = constants
                 .map(|&(name, value)| (name.into(), value))
                 .collect();
             let (module, info) =
                 back::pipeline_constants::process_overrides(&module, &info, None, &constants)
-                    .unwrap_or_else(|error| panic!("{} {}: {error}", op.name, case.name));
+                    .unwrap_or_else(|error| panic!("{kernel} {case}: {error}"));
             for (name, translate) in backends {
                 if let Err(error) = translate(&module, &info) {
-                    panic!("{} {} in {name}: {error}", op.name, case.name);
+                    panic!("{kernel} {case} in {name}: {error}");
                 }
             }
         }

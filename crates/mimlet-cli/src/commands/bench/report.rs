@@ -5,6 +5,7 @@ use std::fmt;
 use mimlet_runtime::Plan;
 use serde::Serialize;
 
+use super::profile::Profile;
 use crate::backend::Choice;
 use crate::latency::Percentiles;
 use crate::output::Outcome;
@@ -26,6 +27,8 @@ pub(super) struct Report {
     pub(super) timings: Option<Timings>,
     #[serde(flatten)]
     pub(super) memory: Memory,
+    /// Only with `--profile`, and as the timings.
+    pub(super) profile: Option<Profile>,
 }
 
 /// Latencies.
@@ -121,7 +124,11 @@ impl fmt::Display for Report {
                     format!("{} of the whole process", bytes(peak))
                 }),
             );
-        facts.fmt(f)
+        facts.fmt(f)?;
+        match &self.profile {
+            Some(profile) => write!(f, "\n{profile}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding, Plan, acceptance};
 
 use super::BenchArgs;
+use super::profile::Profile;
 use super::report::{Memory, Report, Sustained, Timings};
 use crate::backend::Choice;
 use crate::error::Error;
@@ -39,9 +40,15 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
     drop(progress);
     let mut failures = verdict.failures.clone();
     let mut timings = None;
+    let mut profile = None;
     if verdict.passed() {
         match steady(args, &mut encoder, &images)? {
-            Ok(latencies) => timings = timings_of(args, load_ms, first_ms, &latencies),
+            Ok(latencies) => {
+                timings = timings_of(args, load_ms, first_ms, &latencies);
+                if args.profile {
+                    profile = Some(Profile::measure(&mut encoder)?);
+                }
+            }
             Err(failure) => failures.push(failure),
         }
     }
@@ -58,6 +65,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
         verdict: VerdictReport::new(&verdict, &model.manifest().acceptance),
         timings,
         memory: Memory::new(&plan, peak_bytes()),
+        profile,
     })
 }
 

@@ -1,0 +1,49 @@
+// Patch embedding, patches and weights read through the texture unit: 8 tokens x 8 channels an
+// invocation, 16 x 64 a workgroup. No workgroup memory.
+
+override PREFIX: u32;
+override PATCHES: u32;
+override PATCH_DIM: u32;
+override EMBED_DIM: u32;
+
+@group(0) @binding(0) var x: texture_2d<f32>;
+@group(0) @binding(1) var weight: texture_2d<f32>;
+@group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
+
+// First texel of a token's patch. Tokens without a patch read another's and drop it.
+fn row_start(token: u32) -> u32 {
+    return min(max(token, PREFIX) - PREFIX, PATCHES - 1u) * (PATCH_DIM / 4u);
+}
+
+fn store_quad(token: u32, quad: u32, product: vec4<f32>) {
+    if quad * 4u < EMBED_DIM {
+        let index = token * (EMBED_DIM / 4u) + quad;
+        out[index] = table[index] + select(vec4<f32>(), product, token >= PREFIX);
+    }
+}
+
+fn store(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
+    if token < PREFIX + PATCHES {
+        store_quad(token, pair * 2u, low);
+        store_quad(token, pair * 2u + 1u, high);
+    }
+}
+
+@compute @workgroup_size(8, 2)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let pair = id.x;
+    let row = id.y * 8u;
+    if pair * 8u >= EMBED_DIM || row >= PREFIX + PATCHES {
+        return;
+    }
+    let sums = block(row, pair, PATCH_DIM);
+    store(row, pair, sums.low0, sums.high0);
+    store(row + 1u, pair, sums.low1, sums.high1);
+    store(row + 2u, pair, sums.low2, sums.high2);
+    store(row + 3u, pair, sums.low3, sums.high3);
+    store(row + 4u, pair, sums.low4, sums.high4);
+    store(row + 5u, pair, sums.low5, sums.high5);
+    store(row + 6u, pair, sums.low6, sums.high6);
+    store(row + 7u, pair, sums.low7, sums.high7);
+}

@@ -1,0 +1,58 @@
+// Quantises one row per invocation, read through the texture unit, over the range of its values and
+// zero. No workgroup memory.
+
+requires packed_4x8_integer_dot_product;
+
+override ROWS: u32;
+override DIM: u32;
+
+@group(0) @binding(0) var x: texture_2d<f32>;
+// Rows of DIM / 4 words of four bytes, then the bits of the scale, then the zero point.
+@group(0) @binding(1) var<storage, read_write> quantized: array<u32>;
+
+// 127 / SMALLEST is just below the largest f32; rows smaller than that become zero, as on the CPU.
+const SMALLEST: f32 = 3.7323e-37;
+
+fn place(index: u32) -> vec2<u32> {
+    return vec2<u32>(index & 2047u, index >> 11u);
+}
+
+fn largest_of(values: vec4<f32>) -> f32 {
+    return max(max(values.x, values.y), max(values.z, values.w));
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if id.x >= ROWS {
+        return;
+    }
+    let words = DIM / 4u;
+    let start = id.x * words;
+
+    var highs = vec4<f32>();
+    var lows = vec4<f32>();
+    for (var i = 0u; i < words; i += 1u) {
+        let values = textureLoad(x, place(start + i), 0);
+        highs = max(highs, values);
+        lows = max(lows, -values);
+    }
+    let high = largest_of(highs);
+    let low = -largest_of(lows);
+    let half = high * 0.5 - low * 0.5;
+
+    var steps = 0.0;
+    var scale = 0.0;
+    if half >= SMALLEST {
+        steps = 127.0 / half;
+        scale = half / 127.0;
+    }
+    let zero_point = round((low * 0.5 + high * 0.5) * steps);
+    let target_start = id.x * (words + 2u);
+    for (var i = 0u; i < words; i += 1u) {
+        let whole = round(textureLoad(x, place(start + i), 0) * steps) - zero_point;
+        let bytes = clamp(whole, vec4<f32>(-127.0), vec4<f32>(127.0));
+        quantized[target_start + i] = pack4xI8(vec4<i32>(bytes));
+    }
+    quantized[target_start + words] = bitcast<u32>(scale);
+    quantized[target_start + words + 1u] = bitcast<u32>(i32(zero_point));
+}

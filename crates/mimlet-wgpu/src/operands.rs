@@ -1,0 +1,225 @@
+//! What a step's kernels bind: the plan's buffers and the model's tensors.
+
+use crate::buffers::{self, Uploader};
+use crate::error::WgpuError;
+use crate::gpu::Gpu;
+use crate::texels;
+use mimlet_format::{Model, TensorRole};
+use mimlet_kernels::Texel;
+use mimlet_runtime::{BufferId, FoldedStep, Plan, PlanError, Step};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use wgpu::{Buffer, Texture};
+
+/// What one operand of a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    Buffer(BufferId),
+    Tensor(TensorRole),
+    /// Two tensors one after the other: kernels have few bindings.
+    Pair(TensorRole, TensorRole),
+}
+
+/// The sources of a step's operands, in the order its first kernel binds them.
+fn sources(folded: &FoldedStep) -> Vec<Source> {
+    use Source::{Buffer as B, Pair, Tensor as T};
+    match folded.step {
+        Step::Patchify { image, patches, .. } => vec![B(image), B(patches)],
+        Step::PatchEmbed {
+            patches,
+            weight,
+            table,
+            out,
+            ..
+        } => {
+            vec![B(patches), T(weight), T(table), B(out)]
+        }
+        Step::LayerNorm {
+            x, weight, bias, y, ..
+        } => vec![B(x), Pair(weight, bias), B(y)],
+        Step::QuantizeRows { x, quantized, .. } => vec![B(x), B(quantized)],
+        Step::Linear {
+            x, weight, bias, y, ..
+        } => vec![B(x), T(weight), T(bias), B(folded.output.unwrap_or(y))],
+        Step::LinearQ8 {
+            x,
+            weight,
+            scale,
+            bias,
+            y,
+            ..
+        }
+        | Step::LinearQ4 {
+            x,
+            weight,
+            scale,
+            bias,
+            y,
+            ..
+        } => {
+            let y = folded.output.unwrap_or(y);
+            vec![B(x), T(weight), Pair(scale, bias), B(y)]
+        }
+        Step::Attention { qkv, out, .. } => vec![B(qkv), B(out)],
+        Step::Gelu { x, .. } => vec![B(x)],
+        Step::Residual { branch, x, .. } => vec![B(branch), B(x)],
+        Step::NearestCentroid {
+            x,
+            centroids,
+            scale,
+            tokens,
+            distances,
+            ..
+        } => {
+            let centroids = scale.map_or(T(centroids), |scale| Pair(centroids, scale));
+            vec![B(x), centroids, B(tokens), B(distances)]
+        }
+    }
+}
+
+/// An operand on the GPU.
+#[derive(Debug, Clone)]
+pub(crate) enum Held<'m> {
+    /// Read and written: as a texture it is copied first.
+    Buffer(Buffer),
+    /// Written once.
+    Tensor(Rc<Tensor<'m>>),
+}
+
+/// A tensor, copied to the GPU in the form that a kernel first asks for.
+#[derive(Debug)]
+pub(crate) struct Tensor<'m> {
+    label: String,
+    parts: Vec<&'m [u8]>,
+    buffer: RefCell<Option<Buffer>>,
+    texture: RefCell<Option<(Texel, Texture)>>,
+}
+
+/// The operands of a plan's steps.
+#[derive(Debug)]
+pub(crate) struct Operands<'m> {
+    buffers: Vec<Buffer>,
+    tensors: HashMap<Source, Rc<Tensor<'m>>>,
+}
+
+impl<'m> Operands<'m> {
+    /// Allocates a plan's buffers and finds the model's tensors.
+    pub(crate) fn new(gpu: &Gpu, model: &Model<'m>, plan: &Plan) -> Result<Self, WgpuError> {
+        let buffers = plan.buffers().iter();
+        let buffers = buffers.map(|spec| buffers::storage(gpu, spec.name, spec.bytes()));
+        let buffers = buffers.collect::<Result<_, _>>()?;
+        let mut tensors = HashMap::new();
+        for source in plan.folded().iter().flat_map(sources) {
+            let roles = match source {
+                Source::Buffer(_) => continue,
+                Source::Tensor(role) => vec![role],
+                Source::Pair(first, second) => vec![first, second],
+            };
+            tensors.insert(source, Rc::new(Tensor::find(model, &roles)?));
+        }
+        Ok(Self { buffers, tensors })
+    }
+
+    /// A buffer of the plan.
+    pub(crate) fn buffer(&self, id: BufferId) -> &Buffer {
+        &self.buffers[id.index()]
+    }
+
+    /// The operands of a step of the plan this was made for.
+    pub(crate) fn of(&self, step: &FoldedStep) -> Vec<Held<'m>> {
+        let find = |source| match source {
+            Source::Buffer(id) => Held::Buffer(self.buffer(id).clone()),
+            tensors => Held::Tensor(Rc::clone(&self.tensors[&tensors])),
+        };
+        sources(step).into_iter().map(find).collect()
+    }
+
+    /// The buffers of the plan among a step's operands, by their positions.
+    pub(crate) fn buffers_of(step: &FoldedStep) -> Vec<(usize, BufferId)> {
+        let buffer = |(index, source)| match source {
+            Source::Buffer(id) => Some((index, id)),
+            _ => None,
+        };
+        let sources = sources(step).into_iter().enumerate();
+        sources.filter_map(buffer).collect()
+    }
+
+    /// Lets go of every copy of a tensor.
+    pub(crate) fn drop_copies(&self) {
+        for tensor in self.tensors.values() {
+            tensor.buffer.take();
+            tensor.texture.take();
+        }
+    }
+
+    /// Bytes on the GPU.
+    pub(crate) fn bytes(&self) -> u64 {
+        let buffers = self.buffers.iter().map(Buffer::size);
+        let tensors = self.tensors.values().map(|tensor| tensor.bytes());
+        buffers.chain(tensors).sum()
+    }
+}
+
+impl<'m> Tensor<'m> {
+    fn find(model: &Model<'m>, roles: &[TensorRole]) -> Result<Self, WgpuError> {
+        let find = |role: &TensorRole| {
+            let tensor = model.tensor(*role).map(|tensor| tensor.bytes);
+            tensor.ok_or(WgpuError::ForeignPlan(PlanError::MissingTensor(*role)))
+        };
+        Ok(Self {
+            label: roles[0].to_string(),
+            parts: roles.iter().map(find).collect::<Result<_, _>>()?,
+            buffer: RefCell::default(),
+            texture: RefCell::default(),
+        })
+    }
+
+    /// Its parts, one after the other, as a buffer.
+    pub(crate) fn buffer(&self, uploader: &mut Uploader<'_>) -> Result<Buffer, WgpuError> {
+        let mut held = self.buffer.borrow_mut();
+        if let Some(buffer) = held.as_ref() {
+            return Ok(buffer.clone());
+        }
+        let total = self.parts.iter().map(|part| part.len() as u64).sum();
+        let buffer = buffers::storage(uploader.gpu(), &self.label, total)?;
+        let mut offset = 0;
+        for part in &self.parts {
+            uploader.write(&buffer, offset, part)?;
+            offset += part.len() as u64;
+        }
+        Ok(held.insert(buffer).clone())
+    }
+
+    /// Its parts, one after the other, as a texture.
+    pub(crate) fn texture(
+        &self,
+        texel: Texel,
+        uploader: &mut Uploader<'_>,
+    ) -> Result<Texture, WgpuError> {
+        let mut held = self.texture.borrow_mut();
+        if let Some((of, texture)) = held.as_ref()
+            && *of == texel
+        {
+            return Ok(texture.clone());
+        }
+        // Pairs are of vectors, so small.
+        let bytes = match self.parts.as_slice() {
+            [part] => Cow::Borrowed(*part),
+            parts => Cow::Owned(parts.concat()),
+        };
+        let texture = texels::texture(uploader.gpu(), &self.label, bytes.len() as u64, texel)?;
+        uploader.write_texels(&texture, texel, &bytes)?;
+        Ok(held.insert((texel, texture)).1.clone())
+    }
+
+    fn bytes(&self) -> u64 {
+        let buffer = self.buffer.borrow().as_ref().map_or(0, Buffer::size);
+        let texture = self.texture.borrow();
+        buffer
+            + texture
+                .as_ref()
+                .map_or(0, |(_, texture)| texels::bytes(texture))
+    }
+}

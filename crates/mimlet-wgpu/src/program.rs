@@ -1,0 +1,169 @@
+//! Work that is ready to record: kernels' dispatches, and copies of buffers that they read as
+//! textures.
+
+use crate::buffers::{self, Uploader};
+use crate::error::WgpuError;
+use crate::gpu::Gpu;
+use crate::operands::Held;
+use crate::pipelines::{Bound, Pipelines, Prepared};
+use crate::texels;
+use mimlet_kernels::{Access, Dispatch, Operand, Texel, Variant};
+use std::collections::{HashMap, HashSet};
+use wgpu::{Buffer, CommandEncoder, Texture};
+
+/// One thing to record.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Makes a texture hold what its buffer holds.
+    Copy {
+        buffer: Buffer,
+        texture: Texture,
+        texel: Texel,
+    },
+    Dispatch(Prepared),
+}
+
+/// Records work in order, dispatches between two copies in one pass.
+pub(crate) fn record(work: &[Work], encoder: &mut CommandEncoder) {
+    for run in work.chunk_by(|a, b| matches!((a, b), (Work::Dispatch(_), Work::Dispatch(_)))) {
+        if let [
+            Work::Copy {
+                buffer,
+                texture,
+                texel,
+            },
+        ] = run
+        {
+            texels::record_copy(encoder, buffer, texture, *texel);
+            continue;
+        }
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for work in run {
+            if let Work::Dispatch(prepared) = work {
+                prepared.record(&mut pass);
+            }
+        }
+    }
+}
+
+/// Makes variants of steps into work.
+#[derive(Debug)]
+pub(crate) struct Builder<'g> {
+    gpu: &'g Gpu,
+    pipelines: Pipelines<'g>,
+    uploader: Uploader<'g>,
+    scratch: HashMap<usize, Buffer>,
+    /// Textures of buffers, and those that hold what the buffer holds at this point of the work.
+    textures: HashMap<(Buffer, Texel), Texture>,
+    current: HashSet<(Buffer, Texel)>,
+    work: Vec<Work>,
+}
+
+impl<'g> Builder<'g> {
+    pub(crate) fn new(gpu: &'g Gpu) -> Self {
+        Self {
+            gpu,
+            pipelines: Pipelines::new(gpu),
+            uploader: Uploader::new(gpu),
+            scratch: HashMap::new(),
+            textures: HashMap::new(),
+            current: HashSet::new(),
+            work: Vec::new(),
+        }
+    }
+
+    /// Appends a variant's dispatches on the op's operands.
+    pub(crate) fn push(
+        &mut self,
+        variant: &Variant,
+        operands: &[Held<'_>],
+    ) -> Result<(), WgpuError> {
+        let scratch = match variant.scratch_words {
+            0 => None,
+            words => Some(self.scratch(words)?),
+        };
+        for dispatch in &variant.dispatches {
+            let held = |operand: &Operand| match (operand, &scratch) {
+                (Operand::Scratch, Some(scratch)) => Held::Buffer(scratch.clone()),
+                (Operand::Scratch, None) => unreachable!("a variant with scratch says how much"),
+                (Operand::Given(index), _) => operands[*index].clone(),
+            };
+            let operands: Vec<Held<'_>> = dispatch.operands.iter().map(held).collect();
+            self.dispatch(dispatch, &operands)?;
+        }
+        Ok(())
+    }
+
+    /// The work, once everything it reads has arrived, and the bytes of its scratch and textures.
+    pub(crate) fn finish(mut self) -> Result<(Vec<Work>, u64), WgpuError> {
+        self.uploader.flush()?;
+        let scratch = self.scratch.values().map(Buffer::size);
+        let textures = self.textures.values().map(texels::bytes);
+        Ok((self.work, scratch.chain(textures).sum()))
+    }
+
+    fn scratch(&mut self, words: usize) -> Result<Buffer, WgpuError> {
+        if let Some(buffer) = self.scratch.get(&words) {
+            return Ok(buffer.clone());
+        }
+        let buffer = buffers::storage(self.gpu, "scratch", words as u64 * 4)?;
+        // A word that is read before it is written shows in a trial and in every test.
+        let poison = vec![f32::NAN; words];
+        self.uploader
+            .write(&buffer, 0, bytemuck::cast_slice(&poison))?;
+        self.scratch.insert(words, buffer.clone());
+        Ok(buffer)
+    }
+
+    fn dispatch(&mut self, dispatch: &Dispatch, operands: &[Held<'_>]) -> Result<(), WgpuError> {
+        let kernel = dispatch.kernel;
+        let mut bound = Vec::with_capacity(operands.len());
+        for (held, access) in operands.iter().zip(kernel.bindings) {
+            bound.push(self.bound(held, *access)?);
+        }
+        let prepared = self.pipelines.prepare(kernel, &dispatch.call, &bound)?;
+        self.work.push(Work::Dispatch(prepared));
+        for (bound, access) in bound.iter().zip(kernel.bindings) {
+            if let (Bound::Buffer(written), Access::ReadWrite) = (bound, access) {
+                self.current.retain(|(buffer, _)| buffer != written);
+            }
+        }
+        Ok(())
+    }
+
+    fn bound(&mut self, held: &Held<'_>, access: Access) -> Result<Bound, WgpuError> {
+        Ok(match (held, access) {
+            (Held::Buffer(buffer), Access::Texels(texel)) => {
+                let texture = self.current_texture(buffer, texel)?;
+                Bound::Texture(texture.create_view(&Default::default()))
+            }
+            (Held::Tensor(tensor), Access::Texels(texel)) => {
+                let texture = tensor.texture(texel, &mut self.uploader)?;
+                Bound::Texture(texture.create_view(&Default::default()))
+            }
+            (Held::Buffer(buffer), _) => Bound::Buffer(buffer.clone()),
+            (Held::Tensor(tensor), _) => Bound::Buffer(tensor.buffer(&mut self.uploader)?),
+        })
+    }
+
+    /// A texture that holds what the buffer holds at this point of the work.
+    fn current_texture(&mut self, buffer: &Buffer, texel: Texel) -> Result<Texture, WgpuError> {
+        let key = (buffer.clone(), texel);
+        let texture = match self.textures.get(&key) {
+            Some(texture) => texture.clone(),
+            None => {
+                let texture = texels::texture(self.gpu, "texels", buffer.size(), texel)?;
+                self.textures.insert(key.clone(), texture.clone());
+                texture
+            }
+        };
+        if self.current.insert(key) {
+            self.work.push(Work::Copy {
+                buffer: buffer.clone(),
+                texture: texture.clone(),
+                texel,
+            });
+        }
+        Ok(texture)
+    }
+}

@@ -1,0 +1,266 @@
+//! One op's variants against each other: who gives the CPU's results, and who is fastest.
+
+use crate::buffers::{self, Uploader};
+use crate::error::WgpuError;
+use crate::gpu::{Fault, Gpu};
+use crate::operands::Held;
+use crate::program::{self, Builder, Work};
+use mimlet_kernels::Variant;
+use std::time::{Duration, Instant};
+use wgpu::{Buffer, MapMode};
+
+/// Timed runs of a variant; the fastest counts.
+const RUNS: u32 = 3;
+
+/// An op's operands before it runs, and what it must make of them.
+#[derive(Debug)]
+pub(crate) struct Trial<'m> {
+    pub(crate) operands: Vec<Held<'m>>,
+    /// What each buffer holds before.
+    pub(crate) before: Vec<(Buffer, Vec<u32>)>,
+    pub(crate) expected: Vec<Expected>,
+}
+
+/// What a buffer must hold afterwards.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) buffer: Buffer,
+    pub(crate) words: Vec<u32>,
+    pub(crate) kind: Kind,
+}
+
+/// How words are compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// Floats, near the expected by a share of the largest.
+    Floats,
+    /// Rows of this many words from `quantize_rows`: a step apart at most.
+    QuantizedRows(usize),
+    /// Tokens: all but near-ties, which [`Kind::Floats`] finds in their distances.
+    Tokens,
+}
+
+/// The share of the largest value by which two orders of summation may differ.
+const NEAR: f32 = 1e-4;
+
+/// The share of tokens that may be ties.
+const TIES: usize = 50;
+
+impl Kind {
+    /// Whether words are right.
+    fn is_met_by(self, expected: &[u32], words: &[u32]) -> bool {
+        let pairs = || expected.iter().zip(words);
+        match self {
+            Self::Floats => {
+                let largest = expected.iter().map(|w| f32::from_bits(*w).abs());
+                let near = NEAR * largest.fold(0.0, f32::max);
+                // NaN is near nothing.
+                pairs().all(|(e, a)| (f32::from_bits(*e) - f32::from_bits(*a)).abs() <= near)
+            }
+            Self::QuantizedRows(row) => pairs().enumerate().all(|(index, (e, a))| {
+                if index % row + 2 == row {
+                    let (e, a) = (f32::from_bits(*e), f32::from_bits(*a));
+                    return (a - e).abs() <= NEAR * e.abs();
+                }
+                if index % row + 1 == row {
+                    return e.cast_signed().abs_diff(a.cast_signed()) <= 1;
+                }
+                let mut bytes = e.to_le_bytes().into_iter().zip(a.to_le_bytes());
+                bytes.all(|(e, a)| e.cast_signed().abs_diff(a.cast_signed()) <= 1)
+            }),
+            Self::Tokens => pairs().filter(|(e, a)| e != a).count() * TIES <= words.len(),
+        }
+    }
+}
+
+impl Trial<'_> {
+    /// The position of the fastest variant among those that give the expected results; `None` when
+    /// there is none, or `limit` had come before the first was known.
+    ///
+    /// # Errors
+    /// When the GPU is lost. A variant that the driver refuses is none of the fastest.
+    pub(crate) fn fastest(
+        &self,
+        gpu: &Gpu,
+        variants: &[&Variant],
+        limit: Instant,
+    ) -> Result<Option<usize>, WgpuError> {
+        let mut best: Option<(usize, Duration)> = None;
+        for (index, variant) in variants.iter().enumerate() {
+            if Instant::now() >= limit {
+                break;
+            }
+            let bound = best.map_or(Duration::MAX, |(_, time)| time);
+            match self.time(gpu, variant, bound) {
+                Ok(Some(time)) if time < bound => best = Some((index, time)),
+                Ok(_) => {}
+                Err(lost @ WgpuError::DeviceLost { .. }) => return Err(lost),
+                Err(_refused) => {}
+            }
+        }
+        Ok(best.map(|(index, _)| index))
+    }
+
+    /// How long a variant takes; `None` when its results are wrong. Stops early when it takes more
+    /// than `bound`.
+    fn time(
+        &self,
+        gpu: &Gpu,
+        variant: &Variant,
+        bound: Duration,
+    ) -> Result<Option<Duration>, WgpuError> {
+        let mut builder = Builder::new(gpu);
+        builder.push(variant, &self.operands)?;
+        let (work, _) = builder.finish()?;
+        let failed = |fault| gpu.error(&format!("trying {}", variant.name()), fault);
+        self.prepare(gpu)?;
+        self.run(gpu, &work).map_err(failed)?;
+        for expected in &self.expected {
+            let words = read(gpu, &expected.buffer, expected.words.len())?;
+            if !expected.kind.is_met_by(&expected.words, &words) {
+                return Ok(None);
+            }
+        }
+        let mut best = Duration::MAX;
+        for _ in 0..RUNS {
+            let start = Instant::now();
+            self.run(gpu, &work).map_err(failed)?;
+            best = best.min(start.elapsed());
+            if best > 2 * bound.min(Duration::MAX / 2) {
+                break;
+            }
+        }
+        Ok(Some(best))
+    }
+
+    fn prepare(&self, gpu: &Gpu) -> Result<(), WgpuError> {
+        let mut uploader = Uploader::new(gpu);
+        for (buffer, words) in &self.before {
+            uploader.write(buffer, 0, bytemuck::cast_slice(words))?;
+        }
+        uploader.flush()
+    }
+
+    fn run(&self, gpu: &Gpu, work: &[Work]) -> Result<(), Fault> {
+        let submission = gpu.checked(|| {
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            program::record(work, &mut encoder);
+            gpu.queue.submit([encoder.finish()])
+        })?;
+        gpu.wait(submission)
+    }
+}
+
+/// The first words of a buffer.
+fn read(gpu: &Gpu, buffer: &Buffer, words: usize) -> Result<Vec<u32>, WgpuError> {
+    let bytes = words as u64 * 4;
+    let readback = buffers::readback(gpu, bytes)?;
+    let copy = || {
+        let submission = gpu.checked(|| {
+            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, bytes);
+            encoder.map_buffer_on_submit(&readback, MapMode::Read, .., |_| ());
+            gpu.queue.submit([encoder.finish()])
+        })?;
+        gpu.wait(submission)?;
+        let view = readback
+            .get_mapped_range(..)
+            .map_err(|error| Fault::refused(&error))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    };
+    copy().map_err(|fault| gpu.error("reading a trial's results", fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expected, Kind, Trial};
+    use crate::operands::Held;
+    use crate::{Choice, Gpu, Requirements, buffers};
+    use mimlet_kernels::{Variant, WgslKernel, residual};
+    use mimlet_runtime::DeviceLimits;
+    use std::time::{Duration, Instant};
+
+    /// A kernel that leaves out the last value.
+    static WRONG: WgslKernel = planted(
+        "wrong",
+        "override LEN: u32;
+        @group(0) @binding(0) var<storage, read> branch: array<f32>;
+        @group(0) @binding(1) var<storage, read_write> x: array<f32>;
+        @compute @workgroup_size(64)
+        fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+            if id.x + 1u < LEN { x[id.x] += branch[id.x]; }
+        }",
+    );
+
+    static BROKEN: WgslKernel = planted("broken", "fn main() { return 1; }");
+
+    const fn planted(name: &'static str, source: &'static str) -> WgslKernel {
+        WgslKernel {
+            name,
+            source,
+            workgroup_size: [64, 1, 1],
+            workgroup_bytes: 0,
+            bindings: residual::KERNEL.bindings,
+        }
+    }
+
+    #[test]
+    fn a_variant_that_is_wrong_or_refused_is_never_chosen() {
+        if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
+            return;
+        }
+        let within = Requirements::Within(DeviceLimits::DOWNLEVEL);
+        let gpu = Gpu::open(&Choice::Best, &within).unwrap();
+        const LEN: usize = 100;
+        let words = |value: f32| vec![value.to_bits(); LEN];
+        let [branch, x] =
+            ["branch", "x"].map(|label| buffers::storage(&gpu, label, LEN as u64 * 4).unwrap());
+        let trial = Trial {
+            operands: vec![Held::Buffer(branch.clone()), Held::Buffer(x.clone())],
+            before: vec![(branch, words(1.5)), (x.clone(), words(2.0))],
+            expected: vec![Expected {
+                buffer: x,
+                words: words(3.5),
+                kind: Kind::Floats,
+            }],
+        };
+        let of = |kernel| Variant::single(kernel, residual::call(LEN));
+        let [right, wrong, broken] = [&residual::KERNEL, &WRONG, &BROKEN].map(of);
+        let limit = Instant::now() + Duration::from_secs(600);
+        let fastest = |variants: &[&Variant]| trial.fastest(&gpu, variants, limit).unwrap();
+        assert_eq!(fastest(&[&right]), Some(0));
+        assert_eq!(fastest(&[&wrong, &broken, &right, &wrong]), Some(2));
+        assert_eq!(fastest(&[&wrong, &broken]), None);
+        // Nothing is tried when there is no time.
+        assert_eq!(
+            trial.fastest(&gpu, &[&right], Instant::now()).unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn floats_are_held_to_a_share_of_the_largest_and_never_to_nan() {
+        let words = |values: [f32; 2]| values.map(f32::to_bits);
+        let expected = words([100.0, 0.0]);
+        assert!(Kind::Floats.is_met_by(&expected, &words([100.0, 0.009])));
+        assert!(!Kind::Floats.is_met_by(&expected, &words([100.0, 0.011])));
+        assert!(!Kind::Floats.is_met_by(&expected, &words([100.0, f32::NAN])));
+    }
+
+    #[test]
+    fn quantised_rows_may_be_one_step_off_and_tokens_rarely_other() {
+        let row = |byte: u8, scale: f32, zero: i32| {
+            [u32::from(byte), scale.to_bits(), zero.cast_unsigned()]
+        };
+        let rows = Kind::QuantizedRows(3);
+        assert!(rows.is_met_by(&row(5, 1.0, 0), &row(6, 1.0, -1)));
+        for other in [row(7, 1.0, 0), row(5, 1.001, 0), row(5, 1.0, 2)] {
+            assert!(!rows.is_met_by(&row(5, 1.0, 0), &other), "{other:?}");
+        }
+        let mut tokens = [3; 100];
+        tokens[7] = 4;
+        assert!(Kind::Tokens.is_met_by(&[3; 100], &tokens));
+        tokens[..3].fill(4);
+        assert!(!Kind::Tokens.is_met_by(&[3; 100], &tokens));
+    }
+}
