@@ -248,11 +248,22 @@ fn run(
         notes,
         seconds: start.elapsed().as_secs_f64(),
     };
-    judged(bytes, report)
+    judged(bytes, report, options.min_token_agreement)
 }
 
 /// The file, if it passed.
-fn judged(bytes: AlignedBytes, report: Report) -> Result<Exported, ExportError> {
+fn judged(
+    bytes: AlignedBytes,
+    mut report: Report,
+    asked: Option<f32>,
+) -> Result<Exported, ExportError> {
+    let found = report.verdict.token_agreement;
+    if let (Some(asked), Some(found)) = (asked.map(f64::from), found)
+        && found < asked
+    {
+        let failure = format!("token agreement {found:.4} is below the {asked:.4} asked for");
+        report.verdict.failures.push(failure);
+    }
     if report.passed() {
         return Ok(Exported { bytes, report });
     }
@@ -317,7 +328,7 @@ fn measure(
 fn own_thresholds(draft: &Draft<'_>, measured: &Measured) -> Thresholds {
     let mut thresholds = thresholds::choose(draft.options.scheme, draft.codebook, measured);
     thresholds.min_token_agreement = match draft.options.min_token_agreement {
-        Some(agreement) => agreement,
+        Some(agreement) => thresholds::on_devices(agreement),
         None if draft.is_random() => thresholds::RANDOM_AGREEMENT,
         None => thresholds::min_agreement(draft.options.scheme),
     };

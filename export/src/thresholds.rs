@@ -27,6 +27,16 @@ const PIXEL_ROUNDING: f32 = 1e-4;
 /// How far above the float model's TCAS a run may be: what the tokens that may flip can add.
 const TCAS_SLACK: f64 = 0.02;
 
+/// Share of tokens, all of them near-ties, that may flip on another device beside those that flip here:
+/// the more, the nearer to its centroids' borders a model's features lie. Flips at a wide margin are
+/// counted apart, and none is allowed.
+const DEVICE_FLIPS: f32 = 0.005;
+
+/// What a device is held to when the export is held to `agreement`.
+pub(crate) fn on_devices(agreement: f32) -> f32 {
+    (agreement - DEVICE_FLIPS).max(0.0)
+}
+
 /// The lowest feature cosine of a scheme. For int8, what keeps tokens; for the others, a few times
 /// the error their rounding makes.
 fn min_cosine(scheme: Scheme) -> f32 {

@@ -109,3 +109,20 @@ fn the_same_arguments_give_the_same_bytes() {
     let other = export(&small::with_outliers(4), Some(&codebook), &options).unwrap();
     assert_ne!(once.report.hash, other.report.hash);
 }
+
+#[test]
+fn what_is_asked_of_an_export_is_not_what_is_asked_of_devices() {
+    let model = small::plain(3);
+    let codebook = random_codebook(&model, 12, 4).unwrap();
+    let mut options = options(Scheme::F32);
+    options.min_token_agreement = Some(1.0);
+    let exported = export(&model, Some(&codebook), &options).unwrap();
+    let thresholds = Model::parse(&exported.bytes).unwrap();
+    let thresholds = &thresholds.manifest().acceptance.thresholds;
+    assert_eq!(thresholds.min_token_agreement, 0.995);
+
+    options.scheme = Scheme::Int4;
+    let error = export(&model, Some(&codebook), &options).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("below the 1.0000 asked for"), "{text}");
+}
