@@ -5,6 +5,8 @@ use mimlet_benches::{RUNS_PER_TURN, Times, input, interleaved, packed, vit_tiny}
 use mimlet_format::{ModelFile, Scheme, write_atomically};
 use mimlet_kernels::Level;
 use mimlet_runtime::{CpuBackend, Encoder, Plan};
+use mimlet_session::{CpuRung, Ladder, VerdictCache, VerdictKey};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// Turns of each contestant.
@@ -33,6 +35,23 @@ fn main() {
     let verdict = if median < BUDGET_MS { "within" } else { "OVER" };
     println!("{verdict} the budget of {BUDGET_MS} ms");
     first_image(&path, &input(&float));
+    cached_verdict(&path, folder.path());
+}
+
+/// A start that believes an earlier one: how long finding the verdict takes.
+fn cached_verdict(path: &Path, folder: &Path) {
+    let file = ModelFile::open(path).expect("the file is valid");
+    let model = file.model();
+    let cache = VerdictCache::in_folder(folder.join("verdicts"));
+    let rung = CpuRung::fastest(NonZeroUsize::MIN);
+    let ladder = Ladder::new(vec![Box::new(rung)], cache.clone());
+    ladder.climb(&model).expect("the file passes its test");
+    let mut find = || {
+        let found = cache.find(&VerdictKey::new(&model, &rung));
+        assert!(found.is_some_and(|trial| trial.verdict.passed()));
+    };
+    let times = interleaved(TURNS, &mut [&mut find]);
+    print("verdict from the cache", &times[0]);
 }
 
 /// What a program does before its first image.
@@ -54,5 +73,5 @@ fn first_image(path: &Path, image: &[f32]) {
 
 fn print(name: &str, times: &Times) {
     let [p50, p90] = [0.5, 0.9].map(|share| times.quantile_ms(share));
-    println!("{name:<26} p50 {p50:7.2}  p90 {p90:7.2}");
+    println!("{name:<26} p50 {p50:7.3}  p90 {p90:7.3}");
 }

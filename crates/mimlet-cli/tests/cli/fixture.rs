@@ -40,8 +40,9 @@ pub(crate) fn mimlet_at(folder: &Path, arguments: &[&str], level: Option<&str>) 
         .env("COLUMNS", "80")
         // Without it a Vulkan layer of Mesa complains on stderr.
         .env("XDG_RUNTIME_DIR", folder)
-        // Verdicts and choices of this build stay out of the user's.
-        .env("MIMLET_CACHE", folder)
+        // Verdicts and choices of this build stay out of the user's, and out of the folders that are
+        // looked at for files left behind.
+        .env("MIMLET_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
         .output()
         .expect("the binary starts");
     Run {
