@@ -113,15 +113,16 @@ fn plan(file: &ModelFile, classes: usize) -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// Bytes of the features, tokens and margins of an image.
+/// Bytes of the features, tokens, margins and distances of an image.
 fn output_bytes(plan: &Plan) -> usize {
     let Encoding {
         class,
         patches,
         tokens,
         margins,
+        distances,
     } = Encoding::zeros(plan);
-    4 * (class.len() + patches.len() + tokens.len() + margins.len())
+    4 * (class.len() + patches.len() + tokens.len() + margins.len() + distances.len())
 }
 
 /// Bytes of the sums of each output channel's weights.
