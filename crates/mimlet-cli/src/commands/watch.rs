@@ -81,10 +81,17 @@ impl WatchArgs {
         let snapshot = destination.map(|destination| Snapshot::new(destination, self.layout));
         let file = self.signature.open(&self.file)?;
         let model = file.model();
-        self.check_reference(&model, output)?;
+        let measured = model.manifest().drift.is_some();
+        self.check_reference(measured)?;
         let stop = Stop::on_interrupt()?;
         let mut source = self.source(&model, &stop)?;
         let session = self.backend.open(&model)?;
+        if !measured {
+            let file = self.file.display();
+            output.remark(&format!(
+                "{file}: has no drift reference, so drift is not measured; {MEND}"
+            ));
+        }
         let mut watcher = Watcher::new(&model, session, source.classes(), self.every)?;
         let mut screen = Screen::new(output, snapshot, stop.clone());
         let watched = self.watch(&mut source, &mut watcher, &mut screen, &stop);
@@ -139,20 +146,14 @@ impl WatchArgs {
         Source::folder(model.manifest(), &self.input, interval, self.once, stop)
     }
 
-    /// Says it when there is nothing to measure drift against.
-    fn check_reference(&self, model: &Model<'_>, output: Output) -> Result<(), Error> {
-        if model.manifest().drift.is_some() {
+    /// A check that is asked for can be made.
+    fn check_reference(&self, measured: bool) -> Result<(), Error> {
+        if measured || !self.fail_on_drift {
             return Ok(());
         }
-        let problem = format!("has no drift reference; {MEND}");
-        if self.fail_on_drift {
-            let problem = format!("--fail-on-drift cannot be kept: it {problem}");
-            return Err(Error::file(&self.file, problem));
-        }
-        output.remark(&format!(
-            "{}: drift is not measured: it {problem}",
-            self.file.display()
-        ));
-        Ok(())
+        Err(Error::file(
+            &self.file,
+            format_args!("has no drift reference, which --fail-on-drift needs; {MEND}"),
+        ))
     }
 }

@@ -82,6 +82,7 @@ impl Screen {
         }
         if let Some(live) = &mut self.live {
             live.erase()?;
+            live.terminal.flush()?;
         }
         stderr_line(&format!("skipped: {reason}"));
         Ok(())
@@ -145,7 +146,6 @@ impl Live {
 
     fn erase(&mut self) -> Result<(), Error> {
         self.terminal.clear_last_lines(self.lines)?;
-        self.terminal.flush()?;
         self.lines = 0;
         Ok(())
     }
