@@ -159,7 +159,7 @@ fn class_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, Looked, Stop};
+    use super::{Folder, Looked, Stop, images_in};
     use mimlet_image::ImageError;
     use std::fs;
     use std::path::{Path, PathBuf};
@@ -185,7 +185,7 @@ mod tests {
     /// Takes the next image; one that holds "half" cannot be read.
     fn take(folder: &mut Folder) -> Option<Seen> {
         let read = |path: &Path, _| match fs::read(path).unwrap() == b"half" {
-            true => Err(mimlet_image::read("no such file").unwrap_err()),
+            true => Err(images_in("no such folder").unwrap_err()),
             false => Ok::<_, ImageError>(Seen::Read(path.to_path_buf())),
         };
         folder.take(read).unwrap()
