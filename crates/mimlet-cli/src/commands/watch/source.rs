@@ -4,7 +4,7 @@ use std::io::{Stdin, stdin};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mimlet_format::Manifest;
+use mimlet_format::{Manifest, Preprocess};
 use mimlet_image::{Preprocessor, RgbImage, normalize};
 
 use super::folder::{Folder, Looked};
@@ -16,7 +16,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) enum Source {
     Folder(Folder, Preprocessor),
-    Stream(Stream<Stdin>, Manifest),
+    Stream(Stream<Stdin>, Preprocess),
 }
 
 /// What came next.
@@ -47,7 +47,10 @@ impl Source {
     /// Raw frames on stdin.
     pub(super) fn stream(manifest: &Manifest) -> Self {
         let [height, width] = manifest.encoder.image_size;
-        Self::Stream(Stream::new(stdin(), [height, width]), manifest.clone())
+        Self::Stream(
+            Stream::new(stdin(), [height, width]),
+            manifest.preprocess.clone(),
+        )
     }
 
     /// Image files in a folder.
@@ -80,12 +83,12 @@ impl Source {
     /// When the stream ends within a frame, or the folder is gone.
     pub(super) fn take(&mut self) -> Result<Option<Taken>, Error> {
         match self {
-            Self::Stream(stream, manifest) => {
+            Self::Stream(stream, preprocess) => {
                 let Some(pixels) = stream.take()? else {
                     return Ok(None);
                 };
                 let start = Instant::now();
-                let input = normalized(pixels, manifest)?;
+                let input = normalized(pixels, stream.size(), preprocess)?;
                 Ok(Some(Taken::Frame(Frame {
                     file: None,
                     class: None,
@@ -115,10 +118,12 @@ impl From<Looked> for Taken {
     }
 }
 
-fn normalized(pixels: Vec<u8>, manifest: &Manifest) -> Result<Vec<f32>, Error> {
-    let [height, width] = manifest.encoder.image_size;
+fn normalized(
+    pixels: Vec<u8>,
+    [height, width]: [u32; 2],
+    preprocess: &Preprocess,
+) -> Result<Vec<f32>, Error> {
     let image = RgbImage::new(width, height, pixels)
         .ok_or_else(|| Error::new("stdin: a frame is of another size than the model's input"))?;
-    let preprocess = &manifest.preprocess;
     Ok(normalize(&image, preprocess.mean, preprocess.std))
 }

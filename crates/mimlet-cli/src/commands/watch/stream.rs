@@ -24,6 +24,11 @@ impl<R: Read> Stream<R> {
         }
     }
 
+    /// Height and width of a frame.
+    pub(super) fn size(&self) -> [u32; 2] {
+        self.size
+    }
+
     /// The next frame; `None` when the stream ends between frames.
     ///
     /// # Errors
