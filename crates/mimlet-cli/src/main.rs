@@ -19,6 +19,7 @@ mod ladder;
 mod latency;
 mod memory;
 mod output;
+mod png;
 mod progress;
 mod quantisation;
 mod scheme;

@@ -8,11 +8,12 @@ use crate::{firmware, foreign};
 use std::process::ExitCode;
 
 /// The crates that must build without the standard library.
-const NO_STD: [&str; 4] = [
+const NO_STD: [&str; 5] = [
     "mimlet-format",
     "mimlet-kernels",
     "mimlet-tcas",
     "mimlet-runtime",
+    "mimlet-display",
 ];
 
 /// `cargo xtask test`.

@@ -14,6 +14,7 @@ mod pick;
 mod sign;
 mod tcas;
 mod verify;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use mimlet_kernels::Level;
@@ -28,7 +29,7 @@ use crate::output::{Outcome, Output};
 #[derive(Debug, Parser)]
 #[command(name = "mimlet", version)]
 pub(crate) struct Cli {
-    /// Print one JSON object instead of text
+    /// Print one JSON object instead of text; watch prints one in each line
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -56,6 +57,8 @@ enum Command {
     Tcas(tcas::TcasArgs),
     /// Run the acceptance test inside a .mim file, and verify its signature
     Verify(verify::VerifyArgs),
+    /// Run a model on a folder or a stream of images as they come, and tell when they drift
+    Watch(watch::WatchArgs),
     /// Make a pair of keys to sign files with
     Keygen(keygen::KeygenArgs),
     /// Sign a .mim file
@@ -83,6 +86,7 @@ impl Cli {
             Command::Encode(args) => args.run(output),
             Command::Tcas(args) => args.run(output),
             Command::Verify(args) => args.run(output),
+            Command::Watch(args) => args.run(output),
             Command::Keygen(args) => args.run(output),
             Command::Sign(args) => args.run(output),
             Command::Bench(args) => args.run(output),

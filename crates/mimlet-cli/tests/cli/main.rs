@@ -15,3 +15,4 @@ mod sweeps;
 mod tables;
 mod tcas;
 mod verdicts;
+mod watch;

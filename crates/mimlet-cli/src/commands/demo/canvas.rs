@@ -12,6 +12,7 @@ use embedded_graphics::primitives::{Primitive, PrimitiveStyle, Rectangle, Rounde
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 
 use crate::error::Error;
+use crate::png;
 
 /// Pixels in rows from the top.
 #[derive(Debug, Clone)]
@@ -125,16 +126,7 @@ impl Canvas {
             .iter()
             .flat_map(|colour| [colour.r(), colour.g(), colour.b()])
             .collect();
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::write_buffer_with_format(
-            &mut png,
-            &bytes,
-            self.size.width,
-            self.size.height,
-            image::ExtendedColorType::Rgb8,
-            image::ImageFormat::Png,
-        )?;
-        Ok(png.into_inner())
+        png::encode(&bytes, [self.size.width, self.size.height])
     }
 
     /// Where a point lies in `pixels`, unless it is outside.
