@@ -16,6 +16,10 @@ pub enum SessionError {
     /// The file.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The signature.
+    #[cfg(feature = "signature")]
+    #[error(transparent)]
+    Signature(#[from] mimlet_format::SignatureError),
     /// No rung passes the file's acceptance test; or none is left that does.
     #[error(transparent)]
     NothingPasses(#[from] Box<NothingPasses>),
@@ -61,6 +65,21 @@ impl Session {
     /// The file is none, or nothing here runs it right.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SessionError> {
         Self::on(ModelFile::open(path)?, Ladder::of_machine())
+    }
+
+    /// As [`Session::open`], of a file that the holder of this public key has signed: any other is
+    /// refused before anything of it is run.
+    ///
+    /// # Errors
+    /// As [`Session::open`]; and the file is unsigned, or its signature is another's or does not hold.
+    #[cfg(feature = "signature")]
+    pub fn open_signed(
+        path: impl AsRef<Path>,
+        key: &mimlet_format::PublicKey,
+    ) -> Result<Self, SessionError> {
+        let file = ModelFile::open(path)?;
+        file.model().verify_signature(key)?;
+        Self::on(file, Ladder::of_machine())
     }
 
     /// A file on a ladder.
