@@ -158,17 +158,6 @@ fn destination(path: Option<&Path>) -> Result<Option<Destination>, Error> {
     path.map(Destination::new).transpose()
 }
 
-/// Adds the counts of the file at `path` to what there is.
-fn add(sum: &mut Option<CountsShard>, shard: CountsShard, path: &Path) -> Result<(), Error> {
-    match sum {
-        Some(sum) => sum.merge(&shard).map_err(|error| Error::file(path, error)),
-        None => {
-            *sum = Some(shard);
-            Ok(())
-        }
-    }
-}
-
 /// Scores the sum of several files, and writes it if asked to.
 fn score(
     sum: Option<CountsShard>,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use mimlet_parquet::{Batch, TokenTable};
 use mimlet_tcas::{CountsShard, TokenClassCounts};
 
-use super::add;
 use crate::error::Error;
 use crate::progress::Progress;
 
@@ -52,4 +51,15 @@ fn count_batch(
         tokens = rest;
     }
     Ok(())
+}
+
+/// Adds the counts of the file at `path` to what there is.
+fn add(sum: &mut Option<CountsShard>, shard: CountsShard, path: &Path) -> Result<(), Error> {
+    match sum {
+        Some(sum) => sum.merge(&shard).map_err(|error| Error::file(path, error)),
+        None => {
+            *sum = Some(shard);
+            Ok(())
+        }
+    }
 }
