@@ -162,10 +162,7 @@ fn reason(report: &Report) -> String {
     if !others.is_empty() {
         return format!("{own}; {}", others.join("; "));
     }
-    match gpu::only_software() {
-        Some(name) => format!("{own}; the only GPU is software: {name}"),
-        None => format!("{own}; no GPU found"),
-    }
+    format!("{own}; no hardware GPU found")
 }
 
 impl<'m> Session<'m> {

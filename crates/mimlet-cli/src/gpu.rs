@@ -11,14 +11,6 @@ pub(crate) fn rungs(autotune: bool) -> Vec<Box<dyn Rung>> {
     gpus.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
 }
 
-/// The name of the software GPU that stands in where there is none of hardware.
-pub(crate) fn only_software() -> Option<String> {
-    let gpus = GpuRung::all(false);
-    let hardware = gpus.iter().any(|gpu| !gpu.description().is_software());
-    let first = gpus.first().filter(|_| !hardware)?;
-    Some(first.description().name.clone())
-}
-
 /// What each GPU is and offers, in the same order.
 pub(crate) fn infos() -> Vec<AdapterInfo> {
     let info = |gpu: &GpuRung| {

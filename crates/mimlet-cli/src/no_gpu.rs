@@ -10,11 +10,6 @@ pub(crate) fn rungs(_autotune: bool) -> Vec<Box<dyn Rung>> {
 }
 
 /// None.
-pub(crate) fn only_software() -> Option<String> {
-    None
-}
-
-/// None.
 pub(crate) fn infos() -> Vec<AdapterInfo> {
     Vec::new()
 }

@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use clap::Args;
 use mimlet_export::Target;
 use mimlet_format::ModelFile;
-use mimlet_session::{CpuRung, Ladder, Rung, VerdictCache};
+use mimlet_session::Ladder;
 use serde::Serialize;
 
 use crate::adapter::AdapterInfo;
@@ -94,10 +94,7 @@ impl DevicesArgs {
 fn ladder(path: &Path) -> Result<LadderReport, Error> {
     let file = ModelFile::open(path)?;
     let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let cpu: Box<dyn Rung> = Box::new(CpuRung::fastest(threads));
-    let plainest = CpuRung::plainest(threads).map(|cpu| Box::new(cpu) as Box<dyn Rung>);
-    let rungs = gpu::rungs(true).into_iter().chain([cpu]).chain(plainest);
-    let ladder = Ladder::new(rungs.collect(), VerdictCache::of_user());
+    let ladder = Ladder::of_threads(threads, gpu::rungs(true));
     let _progress = Progress::unknown("running the acceptance test on each backend");
     let report = match ladder.asking_anew().climb(&file.model()) {
         Ok(climbed) => climbed.report,

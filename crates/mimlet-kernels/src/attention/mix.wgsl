@@ -15,10 +15,6 @@ override HEAD_DIM: u32;
 // Below any score.
 const LOWEST: f32 = -3e38;
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 fn blocks() -> u32 {
     return (TOKENS + 7u) / 8u;
 }
@@ -36,17 +32,6 @@ fn summary(record: u32) -> vec2<f32> {
 // Texel of a key's values. Keys past the last have no weight.
 fn value(key: u32, channels: u32) -> u32 {
     return min(key, TOKENS - 1u) * 3u * HEADS * (HEAD_DIM / 4u) + channels;
-}
-
-fn add_four(
-    sum: vec4<f32>,
-    w: vec4<f32>,
-    v0: vec4<f32>,
-    v1: vec4<f32>,
-    v2: vec4<f32>,
-    v3: vec4<f32>,
-) -> vec4<f32> {
-    return sum + w.x * v0 + w.y * v1 + w.z * v2 + w.w * v3;
 }
 
 fn store(head: u32, query: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {

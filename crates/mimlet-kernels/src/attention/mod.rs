@@ -60,7 +60,10 @@ pub static KERNEL: WgslKernel = WgslKernel {
 /// workgroup of 8 x 2 has 64 keys (x) and 16 queries (y) of a head (z).
 static SCORES: WgslKernel = WgslKernel {
     name: "attention_scores",
-    source: include_str!("scores.wgsl"),
+    source: concat!(
+        include_str!("scores.wgsl"),
+        include_str!("../texels/place.wgsl"),
+    ),
     workgroup_size: [8, 2, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Texels(Texel::F32x4), Access::ReadWrite],
@@ -70,7 +73,11 @@ static SCORES: WgslKernel = WgslKernel {
 /// channels (x) of 16 queries (y) of a head (z).
 static MIX: WgslKernel = WgslKernel {
     name: "attention_mix",
-    source: include_str!("mix.wgsl"),
+    source: concat!(
+        include_str!("mix.wgsl"),
+        include_str!("../texels/place.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+    ),
     workgroup_size: [8, 2, 1],
     workgroup_bytes: 0,
     bindings: &[

@@ -17,10 +17,6 @@ override SCALE: f32;
 // Below any score.
 const LOWEST: f32 = -3e38;
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 // First texel of a token's queries. Tokens past the last read the last and are dropped.
 fn token_start(token: u32) -> u32 {
     return min(token, TOKENS - 1u) * 3u * HEADS * (HEAD_DIM / 4u);

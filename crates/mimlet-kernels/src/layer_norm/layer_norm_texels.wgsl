@@ -10,10 +10,6 @@ override EPS: f32;
 @group(0) @binding(1) var affine: texture_2d<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 fn sum_of(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
 }

@@ -35,7 +35,10 @@ pub static KERNEL: WgslKernel = WgslKernel {
 /// row, eight a workgroup.
 static TEXELS: WgslKernel = WgslKernel {
     name: "layer_norm_texels",
-    source: include_str!("layer_norm_texels.wgsl"),
+    source: concat!(
+        include_str!("layer_norm_texels.wgsl"),
+        include_str!("../texels/place.wgsl"),
+    ),
     workgroup_size: [8, 1, 1],
     workgroup_bytes: 0,
     bindings: &[

@@ -53,7 +53,9 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
         name,
         source: concat!(
             include_str!("linear_texels.wgsl"),
-            include_str!("../texel_block.wgsl"),
+            include_str!("../texels/block.wgsl"),
+            include_str!("../texels/place.wgsl"),
+            include_str!("../texels/floats.wgsl"),
             include_str!("../epilogue.wgsl"),
             include_str!("../gelu/function.wgsl"),
         ),

@@ -20,10 +20,6 @@ override GROUP: u32;
 @group(0) @binding(2) var<storage, read> affine: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 // Words of four inputs in a row.
 fn quads() -> u32 {
     return (INPUTS + 3u) / 4u;
@@ -38,29 +34,9 @@ fn row_start(row: u32) -> u32 {
     return min(row, ROWS - 1u) * (quads() + 2u);
 }
 
-fn word(index: u32) -> i32 {
-    return bitcast<i32>(textureLoad(x, place(index), 0).x);
-}
-
 // The signed half of each word that is the highest once the word is shifted.
 fn half_of(words: vec4<u32>, shift: u32) -> vec4<i32> {
     return (bitcast<vec4<i32>>(words) << vec4<u32>(shift)) >> vec4<u32>(28u);
-}
-
-// Adds the products of four inputs.
-fn add_four(
-    sum: vec4<i32>,
-    x: i32,
-    w0: vec4<i32>,
-    w1: vec4<i32>,
-    w2: vec4<i32>,
-    w3: vec4<i32>,
-) -> vec4<i32> {
-    return sum
-        + ((x << 24u) >> 24u) * w0
-        + ((x << 16u) >> 24u) * w1
-        + ((x << 8u) >> 24u) * w2
-        + (x >> 24u) * w3;
 }
 
 fn store_quad(row: u32, quad: u32, sum: vec4<f32>, row_scale: f32) {

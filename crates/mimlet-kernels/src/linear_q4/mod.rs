@@ -67,6 +67,8 @@ static TEXELS: WgslKernel = WgslKernel {
     name: "linear_q4_texels",
     source: concat!(
         include_str!("linear_q4_texels.wgsl"),
+        include_str!("../texels/place.wgsl"),
+        include_str!("../texels/bytes.wgsl"),
         include_str!("../epilogue.wgsl"),
         include_str!("../gelu/function.wgsl"),
     ),

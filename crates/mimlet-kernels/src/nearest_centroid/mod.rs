@@ -71,7 +71,10 @@ static HALF_TEXELS: WgslKernel = texels("nearest_centroid_half_texels", Texel::F
 const fn texels(name: &'static str, centroids: Texel) -> WgslKernel {
     WgslKernel {
         name,
-        source: include_str!("nearest_centroid_texels.wgsl"),
+        source: concat!(
+            include_str!("nearest_centroid_texels.wgsl"),
+            include_str!("../texels/place.wgsl"),
+        ),
         workgroup_size: [8, 1, 1],
         workgroup_bytes: 0,
         bindings: match centroids {

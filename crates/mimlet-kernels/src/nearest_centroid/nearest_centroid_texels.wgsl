@@ -22,10 +22,6 @@ struct Found {
     second: f32,
 }
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 // Adds the squares of four centroids' differences from one value of the row.
 fn add_square(sum: vec4<f32>, value: f32, texel: u32) -> vec4<f32> {
     let difference = value - textureLoad(centroids, place(texel), 0);

@@ -54,7 +54,9 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
         name,
         source: concat!(
             include_str!("patch_embed_texels.wgsl"),
-            include_str!("../texel_block.wgsl"),
+            include_str!("../texels/block.wgsl"),
+            include_str!("../texels/place.wgsl"),
+            include_str!("../texels/floats.wgsl"),
         ),
         workgroup_size: [8, 2, 1],
         workgroup_bytes: 0,

@@ -49,7 +49,10 @@ pub static KERNEL: WgslKernel = WgslKernel {
 /// workgroup.
 static TEXELS: WgslKernel = WgslKernel {
     name: "quantize_rows_texels",
-    source: include_str!("quantize_rows_texels.wgsl"),
+    source: concat!(
+        include_str!("quantize_rows_texels.wgsl"),
+        include_str!("../texels/place.wgsl"),
+    ),
     workgroup_size: [8, 1, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Texels(Texel::F32x4), Access::ReadWrite],

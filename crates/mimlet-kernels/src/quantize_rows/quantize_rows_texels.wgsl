@@ -13,10 +13,6 @@ override DIM: u32;
 // 127 / SMALLEST is just below the largest f32; rows smaller than that become zero, as on the CPU.
 const SMALLEST: f32 = 3.7323e-37;
 
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
 fn largest_of(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
 }

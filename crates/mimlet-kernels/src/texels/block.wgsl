@@ -22,23 +22,6 @@ struct Block {
     high7: vec4<f32>,
 }
 
-// Where a texel of a texture lies: rows of 2,048.
-fn place(index: u32) -> vec2<u32> {
-    return vec2<u32>(index & 2047u, index >> 11u);
-}
-
-// Adds the products of four inputs, in their order.
-fn add_four(
-    sum: vec4<f32>,
-    x: vec4<f32>,
-    w0: vec4<f32>,
-    w1: vec4<f32>,
-    w2: vec4<f32>,
-    w3: vec4<f32>,
-) -> vec4<f32> {
-    return sum + x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
-}
-
 // The sums for rows `row`.. and outputs 8 * pair.., over `inputs` inputs, a multiple of four.
 // Weights are Panel16: [ceil(outputs / 16)][inputs][4] texels of four outputs.
 fn block(row: u32, pair: u32, inputs: u32) -> Block {
