@@ -110,7 +110,7 @@ pub(super) unsafe fn products<
 }
 
 #[inline(always)]
-unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: bool>(
+pub(super) unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: bool>(
     x: Rows<'_>,
     panels: FloatPanels<'_>,
     [row, panel]: [usize; 2],

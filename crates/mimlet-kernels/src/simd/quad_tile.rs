@@ -128,6 +128,12 @@ impl<'a> ByteRows<'a> {
         self.words.len() / self.stride
     }
 
+    /// Words from a row to the next.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// The bytes of a row, four a word.
     #[inline(always)]
     pub(crate) fn quads(&self, row: usize) -> &'a [u32] {
@@ -178,7 +184,7 @@ pub(super) unsafe fn products<Q: Quads, const H: usize, const P: usize>(
 }
 
 #[inline(always)]
-unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
+pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     x: ByteRows<'_>,
     row_sums: &[i32],
     panels: &[[i8; 64]],
