@@ -42,9 +42,11 @@ impl Outputs<'_> {
     /// Writes the outputs of a row for one panel's channels.
     #[inline(always)]
     pub(crate) fn write<F: Floats16>(&mut self, row: usize, panel: usize, outputs: F) {
-        let y = &mut self.y[row * self.channels..][..self.channels][panel * WIDTH..];
-        let add = self.epilogue == Epilogue::Add;
-        if let Some(y) = y.first_chunk_mut() {
+        let (first, add) = (panel * WIDTH, self.epilogue == Epilogue::Add);
+        let y = &mut self.y[row * self.channels + first..];
+        if first + WIDTH <= self.channels
+            && let Some(y) = y.first_chunk_mut()
+        {
             let outputs = if add {
                 F::load(y).add(outputs)
             } else {
@@ -55,8 +57,8 @@ impl Outputs<'_> {
         }
         let mut lanes = [0.0; WIDTH];
         outputs.store(&mut lanes);
-        for (y, output) in y.iter_mut().zip(lanes) {
-            *y = if add { *y + output } else { output };
+        for (y, output) in y.iter_mut().zip(&lanes[..self.channels - first]) {
+            *y = if add { *y + output } else { *output };
         }
     }
 

@@ -186,13 +186,18 @@ struct Scores<'a> {
 }
 
 impl FloatSink for Scores<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, _: usize, _: usize, (): ()) -> V {
         V::splat(0.0)
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         let at = row * self.stride + self.first + panel * WIDTH;
         if let Some(scores) = self.scores[at..].first_chunk_mut() {
             sums.mul(V::splat(self.scale)).store(scores)
@@ -208,14 +213,19 @@ struct Mixture<'a> {
 }
 
 impl FloatSink for Mixture<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
         let out = &self.out[row * self.dim..][self.columns.clone()];
         V::load(&of_panel(out, panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         let out = &mut self.out[row * self.dim..][self.columns.clone()][panel * WIDTH..];
         if let Some(out) = out.first_chunk_mut() {
             sums.store(out);

@@ -63,13 +63,20 @@ struct Sink<'a> {
 }
 
 impl FloatSink for Sink<'_> {
+    type Channels<V: Floats16> = V;
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, _: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, panel: usize) -> V {
         V::load(&of_panel(self.bias, self.first_panel + panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn start<V: Floats16>(&self, _: usize, _: usize, biases: V) -> V {
+        biases
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
         self.outputs.write(row, self.first_panel + panel, sums)
     }
 }

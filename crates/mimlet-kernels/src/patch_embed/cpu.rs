@@ -70,15 +70,20 @@ struct Sink<'a> {
 }
 
 impl FloatSink for Sink<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
         let dim = self.outputs.channels;
         let table = &self.table[row * dim..][..dim];
         V::load(&of_panel(table, self.first_panel + panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         self.outputs.write(row, self.first_panel + panel, sums)
     }
 }

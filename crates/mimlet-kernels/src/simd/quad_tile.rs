@@ -198,16 +198,19 @@ pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     // SAFETY: the caller promises the instructions; rows and columns are `quads` long.
     unsafe {
         let mut sums = [[Q::Sums::splat(0); P]; R];
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.iter_mut().enumerate() {
             for (p, sum) in sums.iter_mut().enumerate() {
-                let start: Q::Sums = sink.start(row + r, panel + p);
+                let start: Q::Sums = sink.start(row + r, channels[p]);
                 *sum = start.add(Q::Sums::splat(offsets[r]));
             }
         }
         Q::add_columns::<false, R, P>(rows, columns, &mut sums);
+        // Read anew: they need no registers meanwhile.
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.into_iter().enumerate() {
             for (p, sum) in sums.into_iter().enumerate() {
-                sink.write(row + r, panel + p, sum);
+                sink.write(row + r, panel + p, channels[p], sum);
             }
         }
     }

@@ -48,21 +48,32 @@ impl Kept {
 }
 
 impl FloatSink for Kept {
-    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+    type Channels<V: Floats16> = ();
+
+    #[inline(always)]
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    fn start<V: Floats16>(&self, _: usize, _: usize, (): ()) -> V {
         V::splat(1.5)
     }
 
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         sums.store(&mut self.sums[row * self.panels + panel]);
     }
 }
 
 impl IntegerSink for Kept {
-    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
-        V::splat((row * 100 + panel) as i32)
+    type Channels<V: Integers16> = V;
+
+    fn channels<V: Integers16>(&self, panel: usize) -> V {
+        V::splat(panel as i32)
     }
 
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn start<V: Integers16>(&self, row: usize, panel: V) -> V {
+        V::splat(row as i32 * 100).add(panel)
+    }
+
+    fn write<V: Integers16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
         sums.to_floats()
             .store(&mut self.sums[row * self.panels + panel]);
     }

@@ -107,7 +107,11 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
         let rest = x.count() - row;
         let (upper, lower, heights) = match rest {
             ..=SIDE => (rest, 0, 1),
-            _ => (SIDE, (rest - SIDE).min(SIDE), if rest < 2 * SIDE { 1 } else { rest / 32 }),
+            _ => (
+                SIDE,
+                (rest - SIDE).min(SIDE),
+                if rest < 2 * SIDE { 1 } else { rest / 32 },
+            ),
         };
         let sizes = Sizes::of(upper, lower);
         // SAFETY: the machine has AMX; the sizes are those of the palette.
@@ -115,6 +119,7 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
             asm!("ldtilecfg [{}]", in(reg) &sizes, options(nostack, preserves_flags, readonly));
         }
         for (pair, weights) in pairs.clone().enumerate() {
+            let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
             for first in (0..heights).map(|index| row + index * 2 * SIDE) {
                 // SAFETY: rows `first..first + upper + lower` and two panels of `quads` columns exist.
                 unsafe {
@@ -124,8 +129,9 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
                     for r in 0..height {
                         let row = first + part * SIDE + r;
                         for (p, sums) in sums.0[part].iter().enumerate() {
-                            let start: Integers = sink.start(row, 2 * pair + p);
-                            sink.write(row, 2 * pair + p, start.add(Integers::load(&sums[r])));
+                            let start: Integers = sink.start(row, channels[p]);
+                            let sums = start.add(Integers::load(&sums[r]));
+                            sink.write(row, 2 * pair + p, channels[p], sums);
                         }
                     }
                 }

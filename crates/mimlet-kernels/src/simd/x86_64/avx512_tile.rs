@@ -52,8 +52,16 @@ macro_rules! for_rows {
 macro_rules! read {
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
-            "vmovups zmm", $low, ", [{sums} + 64 * ", $low, "]\n",
-            "vmovups zmm", $high, ", [{sums} + 64 * ", $high, "]\n",
+            "vmovups zmm",
+            $low,
+            ", [{sums} + 64 * ",
+            $low,
+            "]\n",
+            "vmovups zmm",
+            $high,
+            ", [{sums} + 64 * ",
+            $high,
+            "]\n",
         )
     };
 }
@@ -62,46 +70,82 @@ macro_rules! read {
 macro_rules! write {
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
-            "vmovups [{sums} + 64 * ", $low, "], zmm", $low, "\n",
-            "vmovups [{sums} + 64 * ", $high, "], zmm", $high, "\n",
+            "vmovups [{sums} + 64 * ",
+            $low,
+            "], zmm",
+            $low,
+            "\n",
+            "vmovups [{sums} + 64 * ",
+            $high,
+            "], zmm",
+            $high,
+            "\n",
         )
     };
 }
 
 /// Products of floats, each rounded with its addition.
 macro_rules! fused {
-    (columns) => { "vmovups zmm24, [{first}]\nvmovups zmm25, [{second}]\n" };
+    (columns) => {
+        "vmovups zmm24, [{first}]\nvmovups zmm25, [{second}]\n"
+    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
-            "vbroadcastss zmm26, dword ptr ", $row, "\n",
-            "vfmadd231ps zmm", $low, ", zmm26, zmm24\n",
-            "vfmadd231ps zmm", $high, ", zmm26, zmm25\n",
+            "vbroadcastss zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vfmadd231ps zmm",
+            $low,
+            ", zmm26, zmm24\n",
+            "vfmadd231ps zmm",
+            $high,
+            ", zmm26, zmm25\n",
         )
     };
 }
 
 /// Products of floats, rounded before they are added.
 macro_rules! rounded {
-    (columns) => { fused!(columns) };
+    (columns) => {
+        fused!(columns)
+    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
-            "vbroadcastss zmm26, dword ptr ", $row, "\n",
+            "vbroadcastss zmm26, dword ptr ",
+            $row,
+            "\n",
             "vmulps zmm27, zmm26, zmm24\n",
             "vmulps zmm28, zmm26, zmm25\n",
-            "vaddps zmm", $low, ", zmm", $low, ", zmm27\n",
-            "vaddps zmm", $high, ", zmm", $high, ", zmm28\n",
+            "vaddps zmm",
+            $low,
+            ", zmm",
+            $low,
+            ", zmm27\n",
+            "vaddps zmm",
+            $high,
+            ", zmm",
+            $high,
+            ", zmm28\n",
         )
     };
 }
 
 /// Products of quads of bytes: weights are offset to unsigned bytes.
 macro_rules! quads {
-    (columns) => { "vpxord zmm24, zmm29, [{first}]\nvpxord zmm25, zmm29, [{second}]\n" };
+    (columns) => {
+        "vpxord zmm24, zmm29, [{first}]\nvpxord zmm25, zmm29, [{second}]\n"
+    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
-            "vpbroadcastd zmm26, dword ptr ", $row, "\n",
-            "vpdpbusd zmm", $low, ", zmm24, zmm26\n",
-            "vpdpbusd zmm", $high, ", zmm25, zmm26\n",
+            "vpbroadcastd zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vpdpbusd zmm",
+            $low,
+            ", zmm24, zmm26\n",
+            "vpdpbusd zmm",
+            $high,
+            ", zmm25, zmm26\n",
         )
     };
 }
@@ -211,6 +255,7 @@ pub(super) unsafe fn floats<const FUSED: bool>(
     let pairs = panels.columns.chunks_exact(2 * k);
     let last = 2 * pairs.len();
     for (pair, columns) in pairs.enumerate() {
+        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
         let (first_columns, second_columns) = columns.split_at(k);
         for (first, rows) in tiles(x.count) {
             let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
@@ -218,12 +263,15 @@ pub(super) unsafe fn floats<const FUSED: bool>(
                 row: values.as_ptr().cast(),
                 stride: x.stride * 4,
                 rows,
-                panels: [first_columns.as_ptr().cast(), second_columns.as_ptr().cast()],
+                panels: [
+                    first_columns.as_ptr().cast(),
+                    second_columns.as_ptr().cast(),
+                ],
                 columns: k,
             };
             for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    let start: Floats = sink.start(first + r, 2 * pair + p);
+                    let start: Floats = sink.start(first + r, 2 * pair + p, channels[p]);
                     start.store(sums);
                 }
             }
@@ -232,7 +280,7 @@ pub(super) unsafe fn floats<const FUSED: bool>(
             unsafe { tile.add_floats::<FUSED>(&mut sums) };
             for (r, sums) in sums.0[..rows].iter().enumerate() {
                 for (p, sums) in sums.iter().enumerate() {
-                    sink.write(first + r, 2 * pair + p, Floats::load(sums));
+                    sink.write(first + r, 2 * pair + p, channels[p], Floats::load(sums));
                 }
             }
         }
@@ -262,6 +310,7 @@ pub(super) unsafe fn quads(
     let pairs = panels.chunks_exact(2 * quads);
     let last = 2 * pairs.len();
     for (pair, columns) in pairs.enumerate() {
+        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
         let (first_columns, second_columns) = columns.split_at(quads);
         for (first, rows) in tiles(x.count()) {
             // Each row is there in full: this looks at the last one.
@@ -270,13 +319,16 @@ pub(super) unsafe fn quads(
                 row: x.quads(first).as_ptr(),
                 stride: x.stride() * 4,
                 rows,
-                panels: [first_columns.as_ptr().cast(), second_columns.as_ptr().cast()],
+                panels: [
+                    first_columns.as_ptr().cast(),
+                    second_columns.as_ptr().cast(),
+                ],
                 columns: quads,
             };
             for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
                 let offset = Integers::splat(row_sums[first + r] * -Integers::OFFSET);
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    let start: Integers = sink.start(first + r, 2 * pair + p);
+                    let start: Integers = sink.start(first + r, channels[p]);
                     start.add(offset).store(sums);
                 }
             }
@@ -285,7 +337,7 @@ pub(super) unsafe fn quads(
             unsafe { tile.add_quads(&mut sums) };
             for (r, sums) in sums.0[..rows].iter().enumerate() {
                 for (p, sums) in sums.iter().enumerate() {
-                    sink.write(first + r, 2 * pair + p, Integers::load(sums));
+                    sink.write(first + r, 2 * pair + p, channels[p], Integers::load(sums));
                 }
             }
         }
