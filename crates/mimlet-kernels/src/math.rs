@@ -37,6 +37,18 @@ pub(crate) fn erf(x: f32) -> f32 {
     f32::from_bits(value.to_bits() | (x.to_bits() & 0x8000_0000))
 }
 
+/// The square root, correctly rounded. `libm` has it as an instruction of SSE, which waits for hundreds
+/// of cycles when the upper halves of vector registers are in use.
+#[inline(always)]
+pub(crate) fn sqrt(x: f32) -> f32 {
+    #[cfg(feature = "std")]
+    {
+        x.sqrt()
+    }
+    #[cfg(not(feature = "std"))]
+    libm::sqrtf(x)
+}
+
 /// `1.5 * 2^23`: adding it leaves no bits for a fraction, so that the addition itself rounds.
 const SHIFT: f32 = 12_582_912.0;
 

@@ -37,7 +37,7 @@ impl Params {
     /// What scores are multiplied with.
     #[must_use]
     pub fn scale(&self) -> f32 {
-        1.0 / libm::sqrtf(self.head_dim as f32)
+        1.0 / crate::math::sqrt(self.head_dim as f32)
     }
 }
 

@@ -5,15 +5,15 @@
 
 use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
-use crate::linear::each_panel;
+use crate::linear::{WIDENED, each_panel};
 use crate::panel::{Panels, WIDTH, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
 
-/// Floats of scratch an embedding needs: a panel of halves, widened.
+/// Floats of scratch an embedding needs: panels of halves, widened.
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
     if params.half {
-        params.patch_dim * WIDTH
+        params.patch_dim * WIDTH * WIDENED
     } else {
         0
     }
