@@ -241,12 +241,14 @@ impl FloatSink for Mixture<'_> {
 /// Turns a row of scores into weights that sum to 1.
 #[inline(always)]
 fn weigh(params: &Params, row: &mut [f32]) {
-    // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
+    // Rows are as long as whole panels: what lies beyond the last key weighs nothing. Its exponentials
+    // are small enough to cost a hundred cycles when they are divided.
     row[params.tokens..].fill(f32::NEG_INFINITY);
     let highest = lanes::max(f32::NEG_INFINITY, row, |score| score);
     for score in row.iter_mut() {
         *score = math::exp(*score - highest);
     }
+    row[params.tokens..].fill(0.0);
     let inverse = 1.0 / lanes::sum(row, |weight| weight);
     for weight in row {
         *weight *= inverse;
