@@ -250,7 +250,7 @@ fn attention_run() -> Run {
     let mut scratch = vec![0.0; attention::whole_len(&params)];
     Box::new(move |level| {
         let out = black_box(&mut out);
-        attention::cpu::<false>(level, &params, black_box(&qkv), &mut scratch, out);
+        attention::cpu::<true>(level, &params, black_box(&qkv), &mut scratch, out);
     })
 }
 

@@ -58,9 +58,9 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
 /// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
-/// Where `FUSED`, products may be fused with their additions; otherwise every machine gives the same
-/// bits.
-pub fn attend<'p, const FUSED: bool>(
+/// Where `SHORT`, `qkv` holds [shortened](crate::Epilogue::Shorten) numbers, weights are shortened too,
+/// and every machine gives the same bits.
+pub fn attend<'p, const SHORT: bool>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -80,16 +80,16 @@ pub fn attend<'p, const FUSED: bool>(
             };
             let count = out.len() / dim;
             let scores = &mut scratch[..count * scores_stride(params)];
-            keys.score::<FUSED>(level, params, qkv, scores);
+            keys.score(level, params, qkv, scores);
             level.vectorize(
                 #[inline(always)]
                 || {
                     for row in scores.chunks_exact_mut(scores_stride(params)) {
-                        weigh(params, row);
+                        weigh::<SHORT>(params, row);
                     }
                 },
             );
-            keys.mix::<FUSED>(level, params, scores, out);
+            keys.mix(level, params, scores, out);
         }
     }
 }
@@ -117,13 +117,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
     }
 
     /// Writes `q k^T / sqrt(head_dim)`.
-    fn score<const FUSED: bool>(
-        self,
-        level: Level,
-        params: &Params,
-        qkv: &[f32],
-        scores: &mut [f32],
-    ) {
+    fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
         let stride = scores_stride(params);
         let scale = params.scale();
         let queries = Rows {
@@ -142,18 +136,12 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
                 first,
                 scale,
             };
-            float_products::<FUSED>(level, queries, panels, &mut sink);
+            float_products::<true>(level, queries, panels, &mut sink);
         }
     }
 
     /// Writes the values mixed by the weights.
-    fn mix<const FUSED: bool>(
-        self,
-        level: Level,
-        params: &Params,
-        weights: &[f32],
-        out: &mut [f32],
-    ) {
+    fn mix(self, level: Level, params: &Params, weights: &[f32], out: &mut [f32]) {
         let (dim, head_dim) = (params.dim(), params.head_dim);
         let stride = scores_stride(params);
         for row in out.chunks_exact_mut(dim) {
@@ -172,7 +160,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
             let from = self.head * head_dim;
             let columns = from..from + head_dim;
             let mut sink = Mixture { out, dim, columns };
-            float_products::<FUSED>(level, rows_of_weights, panels, &mut sink);
+            float_products::<true>(level, rows_of_weights, panels, &mut sink);
         }
     }
 }
@@ -238,9 +226,9 @@ impl FloatSink for Mixture<'_> {
     }
 }
 
-/// Turns a row of scores into weights that sum to 1.
+/// Turns a row of scores into weights that sum to 1, but for what shortening takes.
 #[inline(always)]
-fn weigh(params: &Params, row: &mut [f32]) {
+fn weigh<const SHORT: bool>(params: &Params, row: &mut [f32]) {
     // Rows are as long as whole panels: what lies beyond the last key weighs nothing. Its exponentials
     // are small enough to cost a hundred cycles when they are divided.
     row[params.tokens..].fill(f32::NEG_INFINITY);
@@ -252,6 +240,9 @@ fn weigh(params: &Params, row: &mut [f32]) {
     let inverse = 1.0 / lanes::sum(row, |weight| weight);
     for weight in row {
         *weight *= inverse;
+        if SHORT {
+            *weight = math::shorten(*weight);
+        }
     }
 }
 
@@ -263,7 +254,7 @@ pub fn whole_len(params: &Params) -> usize {
 
 /// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
 /// `out` `[tokens, dim]`, `scratch` [`whole_len`].
-pub fn cpu<const FUSED: bool>(
+pub fn cpu<const SHORT: bool>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -273,7 +264,7 @@ pub fn cpu<const FUSED: bool>(
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
     pack(params, qkv, packed);
     let block_rows = params.tokens.next_multiple_of(WIDTH);
-    attend::<FUSED>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+    attend::<SHORT>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
 }
 
 /// Rows of each block of `tokens`: `block_rows` of them, but for the last.

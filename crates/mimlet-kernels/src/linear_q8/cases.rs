@@ -70,8 +70,10 @@ fn case(
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),
         relative: 1e-6,
-    };
+    }
+    .after(epilogue);
     Case {
+        fuses: false,
         name: format!(
             "{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}, {epilogue:?}"
         ),
