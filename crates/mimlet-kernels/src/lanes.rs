@@ -1,6 +1,7 @@
 //! Sums over sixteen lanes, in one order on every machine.
 
 use core::array::from_fn;
+use core::hint::black_box;
 
 /// `sum(f(x))`: sixteen running sums, then a tree over them. The order is that of a 16-lane
 /// register whatever the machine's width, so each SIMD level gives the same bits.
@@ -14,7 +15,8 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane += f(value);
     }
-    fold(lanes, |a, b| a + b)
+    // Seen whole, the tree below would have a compiler keep the running sums in pairs.
+    fold(black_box(lanes), |a, b| a + b)
 }
 
 /// The largest value of `f(x)`, or `start` when that is larger. NaN is passed over.
@@ -29,7 +31,7 @@ pub(crate) fn max(start: f32, values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane = larger(*lane, f(value));
     }
-    fold(lanes, larger)
+    fold(black_box(lanes), larger)
 }
 
 /// Halves, quarters and so on folded onto each other. Written out: a loop over the widths would run

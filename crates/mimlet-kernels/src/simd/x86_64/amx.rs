@@ -6,6 +6,7 @@ use super::avx512::Integers;
 use crate::simd::lanes16::{IntegerSink, Integers16};
 use crate::simd::quad_tile::ByteRows;
 use core::arch::asm;
+use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
 /// Rows of a matrix register, and channels.
 const SIDE: usize = 16;
@@ -120,7 +121,12 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
         }
         for (pair, weights) in pairs.clone().enumerate() {
             let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
-            for first in (0..heights).map(|index| row + index * 2 * SIDE) {
+            let next = panels[(2 * pair + 2) * quads..]
+                .get(..2 * quads)
+                .unwrap_or_default();
+            for (index, next) in (0..heights).zip(parts(next, heights)) {
+                let first = row + index * 2 * SIDE;
+                prefetch(next);
                 // SAFETY: rows `first..first + upper + lower` and two panels of `quads` columns exist.
                 unsafe {
                     multiply(x, first, lower > 0, weights, &mut sums);
@@ -141,6 +147,21 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
     }
     // SAFETY: gives the registers back; none is in use.
     unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
+}
+
+/// `columns` in `count` parts, about as long as each other.
+fn parts(columns: &[[i8; 64]], count: usize) -> impl Iterator<Item = &[[i8; 64]]> {
+    let end = move |part: usize| columns.len() * part / count;
+    (0..count).map(move |part| &columns[end(part)..end(part + 1)])
+}
+
+/// Has weights come from memory while others are multiplied.
+#[inline(always)]
+fn prefetch(columns: &[[i8; 64]]) {
+    for column in columns {
+        // SAFETY: a hint, of an address that exists.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(column.as_ptr()) };
+    }
 }
 
 /// Writes the products of up to 32 rows from `first` on with two panels to `sums`.
