@@ -1,7 +1,8 @@
 //! Every op of [`OPS`] on the CPU at the shapes of ViT-Tiny/16 at 224 pixels, one thread, at the
-//! machine's best SIMD level.
+//! machine's best SIMD level; and how near each comes to the roofline of this machine.
 
 use criterion::Criterion;
+use mimlet_benches::{Roofline, Work, least};
 use mimlet_kernels::case::Stream;
 use mimlet_kernels::panel::{Panels, len16, len16x4, len16x8};
 use mimlet_kernels::{
@@ -9,6 +10,7 @@ use mimlet_kernels::{
     nearest_centroid, patch_embed, patchify, quantize_rows, residual,
 };
 use std::hint::black_box;
+use std::time::Duration;
 
 /// Side of the image and of a patch, pixels.
 const IMAGE: usize = 224;
@@ -27,9 +29,14 @@ const CENTROIDS: usize = 100;
 /// One op on its inputs, ready to be repeated.
 type Run = Box<dyn FnMut(Level)>;
 
+/// A shape, what the op does at it, and the op.
+type Shaped = (String, Work, Run);
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let level = Level::detect();
+    let roofline = Roofline::measure(level);
+    let mut lines = Vec::new();
     for op in OPS {
         let mut runs = runs_of(op.name);
         assert!(
@@ -38,43 +45,119 @@ fn main() {
             op.name
         );
         let mut group = criterion.benchmark_group(op.name);
-        for (shape, run) in &mut runs {
+        for (shape, work, run) in &mut runs {
             group.bench_function(shape.as_str(), |bencher| bencher.iter(|| run(level)));
+            let took = least(Duration::from_millis(50), || run(level));
+            lines.push((format!("{}/{shape}", op.name), took, roofline.least(*work)));
         }
         group.finish();
     }
     criterion.final_summary();
+    print(level, roofline, &lines);
+}
+
+/// Prints the shortest run of each op beside the least time that the roofline allows.
+fn print(level: Level, roofline: Roofline, lines: &[(String, Duration, Duration)]) {
+    let giga = 1e-9;
+    println!(
+        "\nroofline at {}: {:.1} G float and {:.1} G byte products, {:.1} GB copied a second",
+        level.name(),
+        roofline.float_products * giga,
+        roofline.byte_products * giga,
+        roofline.bytes * giga
+    );
+    println!(
+        "{:<48} {:>9} {:>9} {:>9}",
+        "shortest run", "us", "roofline", "share"
+    );
+    for (name, took, least) in lines {
+        let [took, least] = [took, least].map(|time| time.as_secs_f64() * 1e6);
+        let share = 100.0 * least / took;
+        println!("{name:<48} {took:>9.1} {least:>9.1} {share:>7.0} %");
+    }
 }
 
 /// What an op does in ViT-Tiny/16, by shape.
-fn runs_of(op: &str) -> Vec<(String, Run)> {
+fn runs_of(op: &str) -> Vec<Shaped> {
     match op {
-        "patchify" => named("224 px, patch 16", patchify_run()),
-        "patch_embed" => named("196 patches, 768 to 192", patch_embed_run()),
-        "layer_norm" => named("197 rows of 192", layer_norm_run()),
-        "quantize_rows" => named("197 rows of 192", quantize_rows_run()),
-        "linear" => layers(linear_run),
-        "linear_q8" => layers(linear_q8_run),
-        "linear_q4" => layers(linear_q4_run),
-        "attention" => named("197 tokens, 3 heads of 64", attention_run()),
-        "gelu" => named("197 x 768", gelu_run()),
-        "residual" => named("197 x 192", residual_run()),
-        "nearest_centroid" => named("196 rows of 192, 100 centroids", nearest_centroid_run()),
+        "patchify" => named("224 px, patch 16", moved(6 * IMAGE * IMAGE), patchify_run()),
+        "patch_embed" => named(
+            "196 patches, 768 to 192",
+            products(PATCHES, PATCH_DIM, DIM),
+            patch_embed_run(),
+        ),
+        "layer_norm" => named("197 rows of 192", moved(2 * TOKENS * DIM), layer_norm_run()),
+        "quantize_rows" => named(
+            "197 rows of 192",
+            moved(TOKENS * (DIM + DIM / 4)),
+            quantize_rows_run(),
+        ),
+        "linear" => layers(products, linear_run),
+        "linear_q8" => layers(products_of_bytes, linear_q8_run),
+        "linear_q4" => layers(products_of_bytes, linear_q4_run),
+        "attention" => named(
+            "197 tokens, 3 heads of 64",
+            attention_work(),
+            attention_run(),
+        ),
+        "gelu" => named("197 x 768", moved(2 * TOKENS * MLP_DIM), gelu_run()),
+        "residual" => named("197 x 192", moved(3 * TOKENS * DIM), residual_run()),
+        "nearest_centroid" => named(
+            "196 rows of 192, 100 centroids",
+            products(PATCHES, DIM, CENTROIDS),
+            nearest_centroid_run(),
+        ),
         _ => Vec::new(),
     }
 }
 
-fn named(shape: &str, run: Run) -> Vec<(String, Run)> {
-    vec![(shape.to_owned(), run)]
+fn named(shape: &str, work: Work, run: Run) -> Vec<Shaped> {
+    vec![(shape.to_owned(), work, run)]
+}
+
+/// Work that is all reading and writing words.
+fn moved(words: usize) -> Work {
+    Work {
+        bytes: 4 * words,
+        ..Work::default()
+    }
+}
+
+/// A product of matrices of floats.
+fn products(rows: usize, inputs: usize, outputs: usize) -> Work {
+    Work {
+        float_products: rows * inputs * outputs,
+        byte_products: 0,
+        bytes: 4 * (rows * inputs + inputs * outputs + rows * outputs),
+    }
+}
+
+/// A product of matrices of bytes, its outputs floats.
+fn products_of_bytes(rows: usize, inputs: usize, outputs: usize) -> Work {
+    Work {
+        float_products: 0,
+        byte_products: rows * inputs * outputs,
+        bytes: rows * inputs + inputs * outputs + 4 * rows * outputs,
+    }
+}
+
+/// Scores and mixed values; exponentials are not counted.
+fn attention_work() -> Work {
+    Work {
+        float_products: 2 * TOKENS * TOKENS * DIM,
+        byte_products: 0,
+        bytes: 4 * 4 * TOKENS * DIM,
+    }
 }
 
 /// The four linear layers of a block.
-fn layers(run: fn(usize, usize) -> Run) -> Vec<(String, Run)> {
+fn layers(work: fn(usize, usize, usize) -> Work, run: fn(usize, usize) -> Run) -> Vec<Shaped> {
     [(DIM, 3 * DIM), (DIM, DIM), (DIM, MLP_DIM), (MLP_DIM, DIM)]
         .into_iter()
         .map(|(inputs, outputs)| {
             (
                 format!("197 rows, {inputs} to {outputs}"),
+                work(TOKENS, inputs, outputs),
                 run(inputs, outputs),
             )
         })

@@ -11,6 +11,7 @@ mod commands;
 mod dequantise;
 mod destination;
 mod error;
+#[cfg(feature = "export")]
 mod exported;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
@@ -21,10 +22,13 @@ mod memory;
 mod output;
 mod png;
 mod progress;
+#[cfg(feature = "export")]
 mod quantisation;
+#[cfg(feature = "export")]
 mod scheme;
 mod signature;
 mod table;
+mod targets;
 mod terminal;
 mod units;
 mod verdict;

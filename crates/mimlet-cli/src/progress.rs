@@ -26,6 +26,7 @@ impl Progress {
     }
 
     /// A bar for work that tells its stages and how much of each is done.
+    #[cfg(feature = "export")]
     pub(crate) fn stages() -> Self {
         let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::hidden());
         Self::show(bar, "{msg} [{bar:30}] {percent} %, {elapsed}", "starting")
@@ -57,6 +58,7 @@ impl Progress {
     }
 
     /// `share` of `stage` is done, 0..1.
+    #[cfg(feature = "export")]
     pub(crate) fn stage(&self, stage: &str, share: f32) {
         self.bar.set_message(stage.to_string());
         self.at((share.clamp(0.0, 1.0) * 100.0) as u64);

@@ -20,6 +20,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 ///
 /// # Errors
 /// What to write instead.
+#[cfg(feature = "export")]
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let letters = text
@@ -99,6 +100,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "export")]
     #[test]
     fn bytes_are_read_with_units_of_both_kinds() {
         let cases = [

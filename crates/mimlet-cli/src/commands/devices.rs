@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use clap::Args;
-use mimlet_export::Target;
 use mimlet_format::ModelFile;
 use mimlet_session::Ladder;
 use serde::Serialize;
@@ -21,6 +20,7 @@ use crate::ladder::LadderReport;
 use crate::output::{Outcome, Output};
 use crate::progress::Progress;
 use crate::table::{Align, Facts, Table};
+use crate::targets;
 use crate::terminal::Canvas;
 use crate::units::{bytes, count, or_dash};
 
@@ -61,7 +61,7 @@ impl DevicesArgs {
     /// Prints the CPU, the GPUs and the targets that they stand for.
     pub(crate) fn run(self, output: Output) -> Result<Outcome, Error> {
         let ladder = self.file.as_deref().map(ladder).transpose()?;
-        let targets: Vec<Target> = Target::bundled().collect();
+        let targets = targets::known();
         let machine = Machine::here();
         let adapters = gpu::infos();
         output.print(&Report {
@@ -151,7 +151,9 @@ impl fmt::Display for Report {
                 },
             ]);
         }
-        write!(f, "\n{}", table.within(self.canvas.width))?;
+        if !self.targets.is_empty() {
+            write!(f, "\n{}", table.within(self.canvas.width))?;
+        }
         match &self.ladder {
             Some(ladder) => write!(f, "\n{ladder}"),
             None => Ok(()),

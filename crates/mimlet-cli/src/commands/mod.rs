@@ -6,10 +6,13 @@ mod demo;
 mod devices;
 mod diff;
 mod encode;
+#[cfg(feature = "export")]
 mod export;
 mod inspect;
 mod keygen;
+#[cfg(feature = "export")]
 mod new;
+#[cfg(feature = "export")]
 mod pick;
 mod sign;
 mod tcas;
@@ -42,10 +45,13 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Write a file of random weights, for latency work
+    #[cfg(feature = "export")]
     New(new::NewArgs),
     /// Turn a checkpoint into a verified .mim file
+    #[cfg(feature = "export")]
     Export(export::ExportArgs),
     /// Take from a sweep the file that meets your bounds
+    #[cfg(feature = "export")]
     Pick(pick::PickArgs),
     /// Show what is in a .mim file
     Inspect(inspect::InspectArgs),
@@ -78,8 +84,11 @@ impl Cli {
         match self.command {
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(output),
+            #[cfg(feature = "export")]
             Command::New(args) => args.run(output),
+            #[cfg(feature = "export")]
             Command::Export(args) => args.run(output),
+            #[cfg(feature = "export")]
             Command::Pick(args) => args.run(output),
             Command::Inspect(args) => args.run(output),
             Command::Diff(args) => args.run(output),

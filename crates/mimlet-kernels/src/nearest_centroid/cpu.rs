@@ -7,9 +7,13 @@ use super::{Centroids, Params};
 use crate::math::{f16_to_f32, sqrt};
 use crate::panel::WIDTH;
 use crate::simd::Level;
+use core::array::from_fn;
 
 /// Rows that share each widened panel.
 const BLOCK: usize = 32;
+
+/// Rows whose sums are added to side by side, as each sum waits for its last addition.
+const TOGETHER: usize = 4;
 
 /// Columns widened at a time: 8 KB of stack.
 const WIDENED: usize = 128;
@@ -66,8 +70,12 @@ fn nearest(params: &Params, x: &[f32], centroids: Centroids<'_>) -> [Nearest; BL
             let columns = WIDENED.min(params.dim - skip);
             let start = first * params.dim + skip * WIDTH;
             let weights = centroids.widen(first, start, &mut widened[..columns * WIDTH]);
-            for (x, squared) in x.chunks_exact(params.dim).zip(&mut squared) {
-                add_squares(&x[skip..][..columns], weights, squared);
+            let groups = x.chunks(TOGETHER * params.dim);
+            for (rows, squared) in groups.zip(squared.as_chunks_mut().0) {
+                // A last group of fewer rows takes its last one several times.
+                let last = rows.len() / params.dim - 1;
+                let row = |r: usize| &rows[r.min(last) * params.dim + skip..][..columns];
+                add_squares(from_fn(row), weights, squared);
             }
         }
         let present = WIDTH.min(params.centroids - first);
@@ -79,15 +87,22 @@ fn nearest(params: &Params, x: &[f32], centroids: Centroids<'_>) -> [Nearest; BL
     found
 }
 
-/// Adds the squared differences of a row's columns from those of sixteen centroids.
+/// Adds the squared differences of rows' columns from those of sixteen centroids.
 #[inline(always)]
-fn add_squares(x: &[f32], centroids: &[f32], squared: &mut [f32; WIDTH]) {
+fn add_squares(
+    rows: [&[f32]; TOGETHER],
+    centroids: &[f32],
+    squared: &mut [[f32; WIDTH]; TOGETHER],
+) {
     let mut sums = *squared;
-    for (&x, centroids) in x.iter().zip(centroids.chunks_exact(WIDTH)) {
-        for (sum, centroid) in sums.iter_mut().zip(centroids) {
-            let difference = x - centroid;
-            *sum += difference * difference;
-        }
+    for (column, centroids) in centroids.as_chunks::<WIDTH>().0.iter().enumerate() {
+        sums = from_fn(|r| {
+            let x = rows[r][column];
+            from_fn(|lane| {
+                let difference = x - centroids[lane];
+                sums[r][lane] + difference * difference
+            })
+        });
     }
     *squared = sums;
 }

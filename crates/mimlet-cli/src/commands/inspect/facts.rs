@@ -164,6 +164,9 @@ impl Report<'_> {
     }
 
     fn target_facts(&self, facts: &mut Facts) {
+        if self.targets.is_empty() {
+            return;
+        }
         let (fits, others): (Vec<_>, Vec<_>) = self.targets.iter().partition(|fit| fit.fits);
         let names: Vec<&str> = fits.iter().map(|fit| &*fit.name).collect();
         let names = match names.len() {

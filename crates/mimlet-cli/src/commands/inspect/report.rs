@@ -14,6 +14,7 @@ use super::View;
 use super::range::Range;
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::targets;
 use crate::units::hex;
 
 /// What is read of each tensor.
@@ -155,7 +156,8 @@ impl<'m> Report<'m> {
             memory: Memory::new(manifest, &plan),
             drift: manifest.drift.as_ref(),
             activations: manifest.ranges.iter().map(Activation::new).collect(),
-            targets: Target::bundled()
+            targets: targets::known()
+                .into_iter()
                 .map(|target| Fit::new(target, manifest, &plan, bytes))
                 .collect(),
             tensors: tensors.collect(),
