@@ -1,5 +1,11 @@
 // Bytes of whatever holds some, with progress where they come over the network.
 
+/** What to call a source in an error. */
+export function nameOf(source) {
+  if (typeof source === "string") return source;
+  return source?.name ?? source?.href ?? (source?.url || "the model");
+}
+
 /** A Uint8Array of a URL, Response, Blob, ArrayBuffer or typed array. */
 export async function bytesOf(source, { name = "source", onProgress, signal } = {}) {
   if (typeof source === "string" || source instanceof URL) {

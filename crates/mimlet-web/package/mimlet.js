@@ -1,6 +1,6 @@
 // mimlet in a browser: see README.md beside this file, and mimlet.d.ts for the types.
 import init, { Counts, Engine } from "./mimlet_web.js";
-import { bytesOf } from "./download.js";
+import { bytesOf, nameOf } from "./download.js";
 export { openInWorker } from "./remote.js";
 
 let loading;
@@ -56,7 +56,9 @@ export class Model {
 
   static async open(source, { backend = "auto", onProgress, signal, wasm } = {}) {
     const [bytes] = await Promise.all([bytesOf(source, { onProgress, signal }), load(wasm)]);
-    const model = await guarded(() => new Model(new Engine(bytes)));
+    const model = await guarded(() => new Model(new Engine(bytes))).catch((error) => {
+      throw new Error(`${nameOf(source)}: ${error.message}`, { cause: error });
+    });
     try {
       await model.use(backend);
     } catch (error) {

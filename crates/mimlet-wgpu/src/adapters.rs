@@ -151,7 +151,11 @@ impl AdapterDescription {
     pub(crate) fn of(adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         Self {
-            name: info.name,
+            // Browsers keep it to themselves.
+            name: match info.name.as_str() {
+                "" => "GPU without a name".to_owned(),
+                name => name.to_owned(),
+            },
             backend: info.backend.to_str(),
             kind: kind(info.device_type),
             driver: info.driver,
