@@ -11,7 +11,18 @@ export interface Pixels {
   readonly height: number;
 }
 
-export interface OpenOptions {
+export interface GpuOptions {
+  /**
+   * How a GPU's kernels are chosen: by trying each on the model's own shapes (`measured`, up to 1.5
+   * seconds), by what suits GPUs of its kind (`vendor`), or the one or the other by whether it is
+   * hardware (`auto`, the default).
+   */
+  tuning?: "auto" | "measured" | "vendor";
+  /** Lets a GPU that is software take part in `auto`, for tests. */
+  softwareGpu?: boolean;
+}
+
+export interface OpenOptions extends GpuOptions {
   /**
    * `auto` (the default) runs the file's acceptance test on WebGPU and on WebAssembly and keeps the
    * faster one that passes; a GPU that is software is left out. The others are taken as they are:
@@ -77,7 +88,7 @@ export interface Tried {
   /** Median of an image, only where the test passed. */
   readonly medianMs: number | null;
   /** Why it is unavailable. */
-  readonly reason?: string;
+  readonly reason: string | null;
 }
 
 /** What an image was encoded to. */
@@ -92,6 +103,8 @@ export interface Encoding {
   readonly class: Float32Array;
   /** The patch features, `[rows * columns, dim]`. */
   readonly features: Float32Array;
+  /** Where it was: with `auto`, WebAssembly takes over when the GPU is lost. */
+  readonly backend: Backend;
   /** Encoding took. */
   readonly milliseconds: number;
   /** Decoding, resizing and cropping took. */
@@ -115,7 +128,8 @@ export class Model {
   readonly info: Info;
   readonly report: readonly Tried[];
   readonly backend: Backend | undefined;
-  use(backend: "auto" | Backend): Promise<readonly Tried[]>;
+  /** Goes to another backend; when that fails, the model stays where it is. */
+  use(backend: "auto" | Backend, options?: GpuOptions): Promise<readonly Tried[]>;
   verify(): Promise<Verdict & { readonly medianMs: number | null }>;
   /**
    * PNG, JPEG and WebP files are decoded in WebAssembly, as on every other device, so that tokens are

@@ -54,13 +54,13 @@ export class Model {
     this.#info = Object.freeze(engine.info());
   }
 
-  static async open(source, { backend = "auto", onProgress, signal, wasm } = {}) {
+  static async open(source, { backend = "auto", onProgress, signal, wasm, ...options } = {}) {
     const [bytes] = await Promise.all([bytesOf(source, { onProgress, signal }), load(wasm)]);
     const model = await guarded(() => new Model(new Engine(bytes))).catch((error) => {
       throw new Error(`${nameOf(source)}: ${error.message}`, { cause: error });
     });
     try {
-      await model.use(backend);
+      await model.use(backend, options);
     } catch (error) {
       model.free();
       throw error;
@@ -84,10 +84,10 @@ export class Model {
   }
 
   /** Goes to another backend. */
-  use(backend) {
+  use(backend, { tuning = "auto", softwareGpu = false } = {}) {
     return this.#next(async (engine) => {
-      this.#report = Object.freeze(await engine.climb(backend));
-      return this.#report;
+      await engine.climb(String(backend), String(tuning), Boolean(softwareGpu));
+      return (this.#report = Object.freeze(engine.report()));
     });
   }
 
@@ -101,10 +101,19 @@ export class Model {
     if (ArrayBuffer.isView(image?.data) && image.width > 0 && image.height > 0) {
       const { data, width, height } = image;
       const rgba = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      return this.#next((engine) => engine.encode_rgba(rgba, width, height));
+      return this.#encoded((engine) => engine.encode_rgba(rgba, width, height));
     }
     const bytes = await bytesOf(image, { name });
-    return this.#next((engine) => engine.encode_file(bytes, name));
+    return this.#encoded((engine) => engine.encode_file(bytes, name));
+  }
+
+  /** An encoding; a GPU that failed on the way there has left the report by then. */
+  #encoded(call) {
+    return this.#next(async (engine) => {
+      const encoding = await call(engine);
+      if (encoding.backend !== this.backend) this.#report = Object.freeze(engine.report());
+      return encoding;
+    });
   }
 
   /** TCAS of labelled images: `[{ tokens, label }]`, labels from 0 to `classes` - 1. */

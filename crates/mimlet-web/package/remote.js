@@ -49,8 +49,8 @@ class RemoteModel {
     this.report = Object.freeze(report);
   }
 
-  async use(backend) {
-    this.report = Object.freeze(await this.#ask("use", [backend]));
+  async use(backend, options) {
+    this.report = Object.freeze(await this.#ask("use", [backend, options]));
     return this.report;
   }
 
@@ -58,9 +58,13 @@ class RemoteModel {
     return this.#ask("verify", []);
   }
 
-  encode(image, options) {
+  async encode(image, options) {
     const name = options?.name ?? image?.name;
-    return this.#ask("encode", [image, name === undefined ? {} : { name }]);
+    const encoding = await this.#ask("encode", [image, name === undefined ? {} : { name }]);
+    if (encoding.backend !== this.backend) {
+      this.report = Object.freeze(await this.#ask("report", []));
+    }
+    return encoding;
   }
 
   score(images, classes) {

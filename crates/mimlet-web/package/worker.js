@@ -9,7 +9,8 @@ const calls = {
     model = await Model.open(source, { ...options, onProgress });
     return { info: model.info, report: model.report };
   },
-  use: (_, backend) => model.use(backend),
+  use: (_, backend, options) => model.use(backend, options),
+  report: () => model.report,
   verify: () => model.verify(),
   encode: (_, image, options) => model.encode(image, options),
   score: (_, images, classes) => model.score(images, classes),

@@ -1,13 +1,14 @@
 //! A model and the backends it runs on.
 
-use crate::gpu::{self, GpuEncoder, Offered};
+use crate::gpu::{self, Choose, GpuEncoder, Offered};
 use crate::image;
 use crate::object::{array, floats, object, or_null, set, verdict};
 use crate::opened::{self, Opened};
+use crate::standing::{Backend, Tried, standing};
 use crate::trial::{self, Trial, milliseconds};
 use js_sys::{Object, Uint8Array, Uint32Array};
 use mimlet_format::AlignedBytes;
-use mimlet_runtime::Encoding;
+use mimlet_runtime::{EncodeError, Encoder, Encoding};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 use web_time::Instant;
@@ -22,6 +23,9 @@ pub struct Engine {
     opened: Opened,
     /// Where it runs when that is not WebAssembly.
     gpu: Option<GpuEncoder>,
+    report: Vec<(Backend, Tried)>,
+    /// Whether WebAssembly takes over when the GPU fails.
+    falls_back: bool,
 }
 
 #[wasm_bindgen]
@@ -37,6 +41,8 @@ impl Engine {
         Ok(Self {
             opened: opened::open(aligned)?,
             gpu: None,
+            report: Vec::new(),
+            falls_back: false,
         })
     }
 
@@ -75,47 +81,81 @@ impl Engine {
     }
 
     /// Goes to a backend: `webgpu`, `wasm`, or the fastest of the two that passes the file's acceptance
-    /// test (`auto`), which never is a GPU that is none. What each came to.
+    /// test (`auto`). `tuning` says how a GPU's kernels are chosen: `measured`, by its `vendor`, or as
+    /// suits it (`auto`). `software` lets a GPU that is software take part in `auto`.
     ///
     /// # Errors
-    /// The backend is not here, or none passes.
-    pub async fn climb(&mut self, backend: String) -> Result<JsValue, JsError> {
+    /// The backend is not here, or none passes; it then runs where it ran before.
+    pub async fn climb(
+        &mut self,
+        backend: String,
+        tuning: String,
+        software: bool,
+    ) -> Result<(), JsError> {
+        let tuning = Choose::named(&tuning)
+            .ok_or_else(|| wrong("tuning", &tuning, "\"auto\", \"measured\" or \"vendor\""))?;
         match backend.as_str() {
             "wasm" => {
-                self.gpu = None;
-                let cpu = self
-                    .opened
-                    .with_dependent_mut(|_, parsed| Ok(parsed.cpu()?.describe()));
-                let name = cpu.map_err(|reason: String| JsError::new(&reason))?;
-                Ok(array([standing("wasm", &name, "chosen", None)]))
+                let name = self.cpu(|encoder| Ok(encoder.describe()))?;
+                self.settle(None, vec![(Backend::Wasm, Tried::Unproven(name))]);
             }
             "webgpu" => {
-                let gpu = self
-                    .open_gpu()
-                    .await
-                    .map_err(|reason| JsError::new(&reason))?;
-                let name = gpu.describe();
-                self.gpu = Some(gpu);
-                self.opened
-                    .with_dependent_mut(|_, parsed| parsed.drop_cpu());
-                Ok(array([standing("webgpu", &name, "chosen", None)]))
+                let gpu = self.open_gpu(tuning).await;
+                let gpu = gpu.map_err(|reason| JsError::new(&reason))?;
+                let report = vec![(Backend::WebGpu, Tried::Unproven(gpu.describe()))];
+                self.settle(Some(gpu), report);
             }
-            "auto" => self.fastest().await,
-            other => Err(JsError::new(&format!(
-                "backend is {other:?}: it must be \"auto\", \"webgpu\" or \"wasm\""
-            ))),
+            "auto" => self.fastest(tuning, software).await?,
+            other => return Err(wrong("backend", other, "\"auto\", \"webgpu\" or \"wasm\"")),
+        }
+        self.falls_back = backend == "auto";
+        Ok(())
+    }
+
+    /// What each backend that was tried came to.
+    #[must_use]
+    pub fn report(&self) -> JsValue {
+        let chosen = self.backend();
+        let report = self.report.iter();
+        array(report.map(|(backend, tried)| standing(*backend, tried, chosen)))
+    }
+
+    fn backend(&self) -> Backend {
+        match self.gpu {
+            Some(_) => Backend::WebGpu,
+            None => Backend::Wasm,
         }
     }
 
-    async fn open_gpu(&self) -> Result<GpuEncoder, String> {
+    /// From now on it runs on this GPU, or without one on WebAssembly.
+    fn settle(&mut self, gpu: Option<GpuEncoder>, report: Vec<(Backend, Tried)>) {
+        self.gpu = gpu;
+        self.report = report;
+        if self.gpu.is_some() {
+            self.opened
+                .with_dependent_mut(|_, parsed| parsed.drop_cpu());
+        }
+    }
+
+    fn cpu<T>(
+        &mut self,
+        call: impl FnOnce(&mut Encoder<'_>) -> Result<T, EncodeError>,
+    ) -> Result<T, JsError> {
+        self.opened.with_dependent_mut(|_, parsed| {
+            let encoder = parsed.cpu().map_err(|reason| JsError::new(&reason))?;
+            Ok(call(encoder)?)
+        })
+    }
+
+    async fn open_gpu(&self, tuning: Choose) -> Result<GpuEncoder, String> {
         let parsed = self.opened.borrow_dependent();
-        let opened = GpuEncoder::new(&parsed.model, &parsed.plan).await;
+        let opened = GpuEncoder::new(&parsed.model, &parsed.plan, tuning).await;
         opened.map_err(|error| error.to_string())
     }
 
     /// The GPU's trial, and the encoder it ran on.
-    async fn try_gpu(&self) -> (Option<GpuEncoder>, Result<Trial, String>) {
-        match self.open_gpu().await {
+    async fn try_gpu(&self, tuning: Choose) -> (Option<GpuEncoder>, Result<Trial, String>) {
+        match self.open_gpu(tuning).await {
             Ok(mut encoder) => {
                 let trial = trial::on_gpu(self.opened.borrow_dependent(), &mut encoder).await;
                 (Some(encoder), trial)
@@ -125,45 +165,34 @@ impl Engine {
     }
 
     /// Tries both backends and keeps the fastest that passes.
-    async fn fastest(&mut self) -> Result<JsValue, JsError> {
-        let cpu = self
+    async fn fastest(&mut self, tuning: Choose, software: bool) -> Result<(), JsError> {
+        let on_cpu = self
             .opened
             .with_dependent_mut(|_, parsed| trial::on_cpu(parsed));
         let (gpu, on_gpu) = match gpu::offered().await {
             Offered::Nothing => (None, Err("this browser shows no GPU".to_owned())),
-            Offered::Software => {
+            Offered::Software if !software => {
                 let reason = "its GPU is software: the CPU by a longer way";
                 (None, Err(reason.to_owned()))
             }
-            Offered::Hardware => self.try_gpu().await,
+            Offered::Software | Offered::Hardware => self.try_gpu(tuning).await,
         };
-        let ms = |tried: &Result<Trial, String>| tried.as_ref().ok().and_then(|t| t.median_ms);
-        let kept_gpu = match (ms(&on_gpu), ms(&cpu)) {
+        let (on_gpu, on_cpu) = (Tried::from(on_gpu), Tried::from(on_cpu));
+        let keep_gpu = match (on_gpu.passed_ms(), on_cpu.passed_ms()) {
             (Some(gpu), Some(cpu)) => gpu < cpu,
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (None, None) => {
-                let why = |tried: &Result<Trial, String>| match tried {
-                    Ok(trial) => trial.verdict.failures.join("; "),
-                    Err(reason) => reason.clone(),
-                };
                 return Err(JsError::new(&format!(
                     "no backend of this browser runs this model right: webgpu: {}; wasm: {}",
-                    why(&on_gpu),
-                    why(&cpu)
+                    on_gpu.reason(),
+                    on_cpu.reason()
                 )));
             }
         };
-        let tried = [
-            tried("webgpu", &on_gpu, kept_gpu),
-            tried("wasm", &cpu, !kept_gpu),
-        ];
-        self.gpu = gpu.filter(|_| kept_gpu);
-        if kept_gpu {
-            self.opened
-                .with_dependent_mut(|_, parsed| parsed.drop_cpu());
-        }
-        Ok(array(tried))
+        let report = vec![(Backend::WebGpu, on_gpu), (Backend::Wasm, on_cpu)];
+        self.settle(gpu.filter(|_| keep_gpu), report);
+        Ok(())
     }
 
     /// Runs the file's acceptance test where it runs now.
@@ -212,19 +241,35 @@ impl Engine {
 
     async fn encode(&mut self, pixels: &[u8], prepare_ms: f64) -> Result<JsValue, JsError> {
         let start = Instant::now();
-        let encoded = match &mut self.gpu {
-            Some(gpu) => {
-                gpu.encode_pixels(pixels).await?;
-                encoding(&gpu.encoding)
-            }
-            None => self.opened.with_dependent_mut(|_, parsed| {
-                let encoder = parsed.cpu().map_err(|reason| JsError::new(&reason))?;
-                Ok::<_, JsError>(encoding(encoder.encode_pixels(pixels)?))
-            })?,
+        let on_gpu = match &mut self.gpu {
+            Some(gpu) => match gpu.encode_pixels(pixels).await {
+                Ok(()) => Some(encoding(&gpu.encoding)),
+                Err(error) if self.falls_back => {
+                    self.leave_gpu(error.to_string());
+                    None
+                }
+                Err(error) => return Err(error.into()),
+            },
+            None => None,
         };
+        let encoded = match on_gpu {
+            Some(encoded) => encoded,
+            None => self.cpu(|encoder| Ok(encoding(encoder.encode_pixels(pixels)?)))?,
+        };
+        set(&encoded, "backend", self.backend().name().into());
         set(&encoded, "milliseconds", milliseconds(start).into());
         set(&encoded, "prepareMilliseconds", prepare_ms.into());
         Ok(encoded.into())
+    }
+
+    /// Goes on without the GPU, which failed.
+    fn leave_gpu(&mut self, reason: String) {
+        self.gpu = None;
+        for (backend, tried) in &mut self.report {
+            if *backend == Backend::WebGpu {
+                *tried = Tried::Unavailable(reason.clone());
+            }
+        }
     }
 }
 
@@ -239,40 +284,7 @@ fn encoding(encoding: &Encoding) -> Object {
     ])
 }
 
-/// What a backend came to.
-fn tried(backend: &str, tried: &Result<Trial, String>, kept: bool) -> JsValue {
-    match tried {
-        Ok(trial) => {
-            let name = &trial.verdict.backend;
-            let standing_as = if kept { "chosen" } else { "slower" };
-            let outcome = if trial.verdict.passed() {
-                standing_as
-            } else {
-                "failed"
-            };
-            standing(backend, name, outcome, Some(trial)).into()
-        }
-        Err(reason) => {
-            let standing = standing(backend, backend, "unavailable", None);
-            set(
-                &Object::from(standing.clone()),
-                "reason",
-                reason.as_str().into(),
-            );
-            standing.into()
-        }
-    }
-}
-
-fn standing(backend: &str, name: &str, outcome: &str, trial: Option<&Trial>) -> Object {
-    object([
-        ("backend", backend.into()),
-        ("name", name.into()),
-        ("outcome", outcome.into()),
-        (
-            "verdict",
-            or_null(trial.map(|trial| verdict(&trial.verdict))),
-        ),
-        ("medianMs", or_null(trial.and_then(|trial| trial.median_ms))),
-    ])
+/// An option that means nothing.
+fn wrong(option: &str, found: &str, allowed: &str) -> JsError {
+    JsError::new(&format!("{option} is {found:?}: it must be {allowed}"))
 }

@@ -23,6 +23,27 @@ pub(crate) enum Offered {
     Hardware,
 }
 
+/// How the variants of kernels are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choose {
+    /// By trial on a GPU in hardware; a software one is known to read textures faster.
+    Auto,
+    Measured,
+    Vendor,
+}
+
+impl Choose {
+    /// By the name that a page has for it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "measured" => Some(Self::Measured),
+            "vendor" => Some(Self::Vendor),
+            _ => None,
+        }
+    }
+}
+
 /// What the browser offers.
 pub(crate) async fn offered() -> Offered {
     let adapters = Adapters::list_async().await.describe();
@@ -34,11 +55,19 @@ pub(crate) async fn offered() -> Offered {
 }
 
 impl GpuEncoder {
-    /// Copies a model to the GPU. A GPU in hardware is tried with each kernel's variants; a software
-    /// one is known to read textures faster.
-    pub(crate) async fn new(model: &Model<'_>, plan: &Plan) -> Result<Self, WgpuError> {
+    /// Copies a model to the GPU.
+    pub(crate) async fn new(
+        model: &Model<'_>,
+        plan: &Plan,
+        choose: Choose,
+    ) -> Result<Self, WgpuError> {
         let gpu = Gpu::open_async(&Choice::Best, &Requirements::Plan(plan)).await?;
-        let tuning = if gpu.description().is_software() {
+        let by_vendor = match choose {
+            Choose::Auto => gpu.description().is_software(),
+            Choose::Measured => false,
+            Choose::Vendor => true,
+        };
+        let tuning = if by_vendor {
             Tuning::VendorOrder
         } else {
             Tuning::Measured(None)

@@ -14,6 +14,7 @@ mod gpu;
 mod image;
 mod object;
 mod opened;
+mod standing;
 mod trial;
 
 pub use counts::Counts;

@@ -116,6 +116,66 @@ test("tokens are this machine's, on both backends", async (t) => {
   }
 });
 
+test("a GPU takes its place among the backends, and WebAssembly takes over when it is lost", async () => {
+  const page = await visit("/demo/icon.svg");
+  const said = await page.evaluate(async (file) => {
+    const { Model } = await import("/package/mimlet.js");
+    const devices = [];
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...values) {
+      const device = await request.apply(this, values);
+      devices.push(device);
+      return device;
+    };
+    const destroy = () => {
+      devices.at(-1).destroy();
+      return devices.at(-1).lost;
+    };
+    const image = { data: new Uint8ClampedArray(64 * 64 * 4).map((_, i) => i), width: 64, height: 64 };
+    const options = { backend: "auto", softwareGpu: true, tuning: "measured" };
+    const both = await Model.open(`/demo/${file}`, options);
+    const outcomes = both.report.map(({ outcome }) => outcome).sort();
+    const passed = both.report.map(({ verdict }) => verdict.passed);
+    both.free();
+
+    const alone = await Model.open(`/demo/${file}`, { backend: "webgpu" });
+    await alone.encode(image);
+    await destroy();
+    const lost = await alone.encode(image).catch((error) => error.message);
+    alone.free();
+
+    // By this clock a second passes at each look at it until a GPU is asked for: the GPU is the faster.
+    const now = performance.now;
+    let ahead = 0;
+    performance.now = () => now.call(performance) + (ahead += 1000);
+    const adapter = GPU.prototype.requestAdapter;
+    GPU.prototype.requestAdapter = function (...values) {
+      performance.now = now;
+      return adapter.apply(this, values);
+    };
+    const model = await Model.open(`/demo/${file}`, options);
+    const onGpu = await model.encode(image);
+    await destroy();
+    const after = await model.encode(image);
+    const left = model.report.map(({ backend, outcome }) => `${backend} ${outcome}`);
+    model.free();
+    return {
+      outcomes,
+      passed,
+      backends: [onGpu.backend, after.backend],
+      same: onGpu.tokens.join() === after.tokens.join(),
+      lost,
+      left,
+    };
+  }, MODELS[0].file);
+  assert.deepEqual(said.outcomes, ["chosen", "slower"]);
+  assert.deepEqual(said.passed, [true, true]);
+  assert.deepEqual(said.backends, ["webgpu", "wasm"]);
+  assert.match(said.lost, /was lost .*: open it again or use the CPU/);
+  assert.deepEqual(said.left, ["webgpu unavailable", "wasm chosen"]);
+  assert.ok(said.same);
+});
+
 test("what cannot be done is an error that says why", async () => {
   const page = await visit("/demo/icon.svg");
   const said = await page.evaluate(async (file) => {
