@@ -24,13 +24,13 @@ const [turns = "3"] = process.argv.slice(2);
 
 /** Name, how it runs, its file, runs after the first, and how far its features may be off. */
 const CONTESTANTS = [
-  ["mimlet wasm f32", "mimlet", "wasm", "f32.mim", 12, 1e-4],
-  ["mimlet wasm int8", "mimlet", "wasm", "int8.mim", 12, 0.2],
+  ["mimlet wasm f32", "mimlet", "wasm", "f32.mim", 40, 1e-4],
+  ["mimlet wasm int8", "mimlet", "wasm", "int8.mim", 40, 0.2],
   ["mimlet webgpu f32", "mimlet", "webgpu", "f32.mim", 3, 1e-4],
   ["mimlet webgpu int8", "mimlet", "webgpu", "int8.mim", 3, 0.2],
-  ["onnxruntime-web wasm f32", "onnxruntime", "wasm", "batch-1.onnx", 12, 1e-4],
-  ["onnxruntime-web wasm dynamic int8", "onnxruntime", "wasm", "batch-1.int8.onnx", 12, 0.2],
-  ["onnxruntime-web webgpu f32", "onnxruntime", "webgpu", "batch-1.onnx", 3, 1e-4],
+  ["onnxruntime-web wasm f32", "onnxruntime", "wasm", "batch-1.onnx", 40, 1e-4],
+  ["onnxruntime-web wasm dynamic int8", "onnxruntime", "wasm", "batch-1.int8.onnx", 40, 0.2],
+  ["onnxruntime-web webgpu f32", "onnxruntime", "webgpu", "batch-1.onnx", 2, 1e-4],
 ];
 
 /** Lays out what the page needs below target/web. */

@@ -80,7 +80,7 @@ fn build() -> Result<bool, String> {
     let line = format!("cargo build --profile web -p mimlet-web --target {TARGET}");
     let wasm = artefacts()?.join(TARGET).join("web/mimlet_web.wasm");
     let package = root().join(FOLDER).join("package");
-    let bindgen = Program::new("cargo run --quiet -p web-bindgen --")
+    let bindgen = Program::new("cargo run --quiet --profile tool -p web-bindgen --")
         .words([wasm.display().to_string(), package.display().to_string()]);
     folder::empty(&package)?;
     if !Program::new(&line).with("RUSTFLAGS", VECTORS).succeeds() || !bindgen.succeeds() {
