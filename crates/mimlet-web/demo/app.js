@@ -20,7 +20,7 @@ let catalogue;
 let model;
 let entry;
 let image;
-let passed = false;
+let verdict = null;
 /** Of what was asked for last: what comes of anything earlier is dropped. */
 let turn = 0;
 
@@ -28,6 +28,7 @@ let turn = 0;
 async function asLast(steps) {
   const mine = ++turn;
   problem(null);
+  element("score-progress").hidden = true;
   try {
     await steps(() => mine === turn);
   } catch (error) {
@@ -50,6 +51,7 @@ async function openModel(source, name, chosen, backend) {
     model?.free();
     model = opened;
     entry = chosen;
+    if (entry === undefined) element("model").selectedIndex = -1;
     showSamples();
     element("about").textContent =
       `${model.info.name}, ${model.info.scheme}, ${model.info.licence ?? "no licence stated"}.`;
@@ -62,30 +64,37 @@ async function openModel(source, name, chosen, backend) {
 
 /** All that the page shows of a model on a backend. */
 async function everything(isLast) {
-  forget();
-  await encode(isLast);
-  registerOffline();
-  const tried = model.report.find((tried) => tried.outcome === "chosen");
-  const verdict = tried?.verdict ?? (await model.verify());
-  if (!isLast()) return;
-  passed = verdict.passed;
-  showVerdict(verdict, model);
-  showBackends(model.report);
-  for (const id of ["measure", "score"]) element(id).disabled = !passed;
-  element("score").disabled ||= entry === undefined;
-  if (!passed) return;
-  await measure(isLast, 50, MEASURED_MS);
-  if (entry !== undefined && histogram.median < QUICK_MS) await score(isLast);
-}
-
-function forget() {
-  passed = false;
+  verdict = null;
   histogram.clear();
   tcas.clear();
   element("tcas-bar").hidden = true;
   showVerdict(null, model);
   showBackends(model.report);
-  for (const id of ["measure", "score"]) element(id).disabled = true;
+  allow();
+  await encode(isLast);
+  registerOffline();
+  await catchUp(isLast);
+}
+
+/** What is still to be found out, however often somebody chose something else meanwhile. */
+async function catchUp(isLast) {
+  if (verdict === null) {
+    const found = model.report.find(({ outcome }) => outcome === "chosen")?.verdict ?? (await model.verify());
+    if (!isLast()) return;
+    verdict = found;
+    showVerdict(verdict, model);
+    allow();
+  }
+  if (!verdict.passed) return;
+  if (histogram.isEmpty) await measure(isLast, 50, MEASURED_MS);
+  if (!isLast() || entry === undefined || !tcas.isEmpty || histogram.median >= QUICK_MS) return;
+  await score(isLast);
+}
+
+/** Lets be pressed what there is an answer to. */
+function allow() {
+  element("measure").disabled = !verdict?.passed;
+  element("score").disabled = !verdict?.passed || entry === undefined;
 }
 
 /** Encodes the chosen image and draws its tokens. */
@@ -109,17 +118,19 @@ async function encode(isLast) {
 /** Times runs on the chosen image, at most so many and so long. */
 async function measure(isLast, runs, limit = Infinity) {
   const start = performance.now();
-  for (let run = 0; run < runs && performance.now() - start < limit; run++) {
+  const times = [];
+  do {
     const { milliseconds } = await model.encode(image.pixels ?? image.blob, { name: image.name });
     if (!isLast()) return;
-    histogram.add(milliseconds);
-  }
-  histogram.draw();
+    times.push(milliseconds);
+  } while (times.length < runs && performance.now() - start < limit);
+  histogram.draw(times);
 }
 
 /** TCAS of the model's check set. */
 async function score(isLast) {
   const progress = element("score-progress");
+  progress.value = 0;
   progress.hidden = false;
   const { check, classes } = entry;
   const images = [];
@@ -131,8 +142,8 @@ async function score(isLast) {
     progress.value = images.length / check.length;
   }
   const score = await model.score(images, classes.length);
-  progress.hidden = true;
   if (!isLast()) return;
+  progress.hidden = true;
   tcas.show([
     ["TCAS", score.tcas.toFixed(3)],
     ["shuffled labels", score.shuffledTcas.toFixed(3)],
@@ -171,6 +182,7 @@ function showSamples() {
     button.addEventListener("click", () => asLast(async (isLast) => {
       image = await sample({ file, label });
       await encode(isLast);
+      await catchUp(isLast);
     }));
     return button;
   });
@@ -194,6 +206,7 @@ async function take(file) {
     }
     image = { blob: file, name: file.name, bitmap, pixels: DECODED.has(file.type) ? undefined : pixels(bitmap) };
     await encode(isLast);
+    await catchUp(isLast);
   });
 }
 
@@ -229,14 +242,16 @@ function listen() {
   element("choices").addEventListener("submit", (event) => event.preventDefault());
   select.addEventListener("change", () => openModel(chosen().file, chosen().label, chosen(), backend.value));
   backend.addEventListener("change", () => asLast(async (isLast) => {
-    await model.use(backend.value);
+    try {
+      await model.use(backend.value);
+    } catch (error) {
+      backend.value = model.backend;
+      throw error;
+    }
     await everything(isLast);
   }));
   element("opacity").addEventListener("input", ({ target }) => map.opacity(target.value / 100));
-  element("measure").addEventListener("click", () => asLast((isLast) => {
-    histogram.clear();
-    return measure(isLast, 50);
-  }));
+  element("measure").addEventListener("click", () => asLast((isLast) => measure(isLast, 50)));
   element("score").addEventListener("click", () => asLast(score));
   for (const kind of ["model", "image"]) {
     const input = element(`${kind}-file`);

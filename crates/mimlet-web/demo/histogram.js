@@ -15,15 +15,14 @@ export class Histogram {
     this.#figures = figures;
   }
 
-  /** Milliseconds. */
-  add(time) {
-    this.#times.push(time);
-  }
-
   clear() {
     this.#times = [];
     this.#svg.replaceChildren();
     this.#figures.clear();
+  }
+
+  get isEmpty() {
+    return this.#times.length === 0;
   }
 
   get median() {
@@ -36,8 +35,9 @@ export class Histogram {
     return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
   }
 
-  draw() {
-    const times = this.#times;
+  /** Shows times in milliseconds, at least one. */
+  draw(times) {
+    this.#times = times;
     const [p50, p95] = [0.5, 0.95].map((share) => this.#percentile(share));
     this.#figures.show([
       ["median", `${p50.toFixed(1)} ms`],

@@ -38,6 +38,10 @@ export class Figures {
     this.#list = list;
   }
 
+  get isEmpty() {
+    return this.#list.childElementCount === 0;
+  }
+
   show(pairs) {
     const figure = ([name, value]) => {
       const box = document.createElement("div");

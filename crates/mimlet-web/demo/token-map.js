@@ -41,6 +41,7 @@ export class TokenMap {
     this.#at = undefined;
     this.#canvas.height = Math.round((this.#canvas.width * height) / width);
     this.#draw();
+    this.#tell();
   }
 
   tokens(encoding, { grid, wideMargin }) {

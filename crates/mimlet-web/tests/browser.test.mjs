@@ -301,6 +301,8 @@ test("a dropped photo is encoded, and a bad file explained", async () => {
   const photo = [...await readFile(join(folder, "photo.jpg"))];
   await drop("photo.jpg", "image/jpeg", photo);
   await page.waitForFunction(() => document.querySelector("#map").ariaLabel.includes("photo.jpg"));
+  // What the photo interrupted is caught up with.
+  await scored(page);
   await drop("broken.mim", "", [1, 2, 3]);
   assert.match(await problem(), /^broken\.mim: not a \.mim file/);
   assert.equal(await page.getAttribute("#problem", "role"), "alert");
