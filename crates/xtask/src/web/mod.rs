@@ -18,7 +18,7 @@ const VECTORS: &str = "-C target-feature=+simd128";
 /// Where all of it lies.
 const FOLDER: &str = "target/web";
 /// What drives the browser in tests, of one version.
-const DRIVER: &str = "playwright-core@1.65.1";
+const DRIVER: [&str; 2] = ["playwright-core", "1.65.1"];
 
 /// `cargo xtask web`: builds the package and the page; `--serve` serves them.
 pub(crate) fn run(serve: bool) -> ExitCode {
@@ -118,18 +118,28 @@ fn tested() -> Result<bool, String> {
     if !built() {
         return Ok(false);
     }
-    let tools = root().join(FOLDER).join("tools");
-    if !tools.join("node_modules/playwright-core").is_dir() {
-        let line = "npm install --no-save --ignore-scripts --no-audit --no-fund --prefix";
-        let install = Program::new(line).words([tools.display().to_string(), DRIVER.to_owned()]);
-        folder::empty(&tools)?;
-        if !install.succeeds() {
-            return Err(format!(
-                "`{install}` failed: the browser tests need npm's registry"
-            ));
-        }
-    }
+    fetch_driver()?;
     let mimlet = firmware::mimlet()?;
     let test = Program::new("node --test-reporter=spec crates/mimlet-web/tests/browser.test.mjs");
     Ok(test.words([mimlet, FOLDER.to_owned()]).succeeds())
+}
+
+/// Makes sure of what drives the browser, in a folder of its own.
+fn fetch_driver() -> Result<(), String> {
+    let [name, version] = DRIVER;
+    let tools = root().join(FOLDER).join("tools");
+    let manifest = tools.join("node_modules").join(name).join("package.json");
+    let found = folder::read(&manifest).unwrap_or_default();
+    if String::from_utf8_lossy(&found).contains(&format!("\"version\": \"{version}\"")) {
+        return Ok(());
+    }
+    folder::empty(&tools)?;
+    let line = "npm install --no-save --ignore-scripts --no-audit --no-fund --prefix";
+    let words = [tools.display().to_string(), format!("{name}@{version}")];
+    let install = Program::new(line).words(words);
+    if install.succeeds() {
+        Ok(())
+    } else {
+        Err(format!("`{install}` failed: it needs npm's registry"))
+    }
 }
