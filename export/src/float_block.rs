@@ -243,7 +243,7 @@ impl Half {
         match &self.between {
             Between::Attention(params) => {
                 let mut scratch = vec![0.0; attention::whole_len(params)];
-                attention::cpu::<true>(self.level, params, &hidden, &mut scratch, &mut room);
+                attention::cpu::<false>(self.level, params, &hidden, &mut scratch, &mut room);
                 room
             }
             Between::Gelu => {

@@ -20,6 +20,9 @@ pub struct Case {
     pub buffers: Vec<Values>,
     /// What the operands that the op writes must hold afterwards.
     pub outputs: Vec<Output>,
+    /// Whether products that a machine cannot fuse with their additions are rounded otherwise: then
+    /// the bits of levels that fuse are not those of others.
+    pub fuses: bool,
     /// The CPU version's outputs at each SIMD level of this machine, in the order of `outputs`.
     pub cpu: Vec<(Level, Vec<Values>)>,
 }
@@ -58,6 +61,8 @@ pub enum Tolerance {
         /// Part in proportion to the value.
         relative: f32,
     },
+    /// Numbers of 12 significant bits, at most one in the last of them apart.
+    Shortened,
     /// Rows of [`crate::quantize_rows`]: bytes and zero points at most one step apart, scales to `1e-6`
     /// of themselves. The field is the number of words in a row, scale and zero point included.
     QuantizedRows(usize),
@@ -105,6 +110,9 @@ fn compare_f32(expected: &[f32], actual: &[f32], tolerance: Tolerance) -> Result
             Tolerance::Near { absolute, relative } => {
                 (a - e).abs() <= absolute + relative * e.abs()
             }
+            Tolerance::Shortened => {
+                a.to_bits() & 0xfff == 0 && (a - e).abs() <= 1e-6 + e.abs() / 2048.0
+            }
             Tolerance::QuantizedRows(_) => false,
         };
         if !near {
@@ -120,7 +128,7 @@ fn compare_u32(expected: &[u32], actual: &[u32], tolerance: Tolerance) -> Result
     for (index, (e, a)) in expected.iter().zip(actual).enumerate() {
         let near = match tolerance {
             Tolerance::Exact => e == a,
-            Tolerance::Near { .. } => false,
+            Tolerance::Near { .. } | Tolerance::Shortened => false,
             Tolerance::QuantizedRows(words) if index % words + 1 == words => {
                 e.cast_signed().abs_diff(a.cast_signed()) <= 1
             }
@@ -198,10 +206,26 @@ pub fn with_epilogue(epilogue: Epilogue, outputs: Vec<f32>) -> (Vec<f32>, Vec<f3
             crate::gelu::reference(&mut after);
             (unwritten, after)
         }
+        Epilogue::Shorten => {
+            let after = outputs.into_iter().map(crate::math::shorten).collect();
+            (unwritten, after)
+        }
         Epilogue::Add => {
             let there = Stream::new(0x1e).values(outputs.len(), 1.0);
             let sums = there.iter().zip(&outputs).map(|(x, y)| x + y).collect();
             (there, sums)
+        }
+    }
+}
+
+impl Tolerance {
+    /// `self` without an epilogue: how near outputs must be after it.
+    #[must_use]
+    pub fn after(self, epilogue: Epilogue) -> Self {
+        match epilogue {
+            // What lies between two numbers of 12 bits may go either way.
+            Epilogue::Shorten => Self::Shortened,
+            Epilogue::Store | Epilogue::Gelu | Epilogue::Add => self,
         }
     }
 }
@@ -289,6 +313,17 @@ mod tests {
         absolute: 0.1,
         relative: 0.0,
     };
+
+    #[test]
+    fn numbers_that_are_not_shortened_are_found() {
+        let expected = Values::F32(vec![1.0 + 1.0 / 2048.0]);
+        let compare = |actual: f32| {
+            let actual = Values::F32(vec![actual]);
+            expected.compare(&actual, Tolerance::Shortened).is_ok()
+        };
+        assert!(compare(1.0) && compare(1.0 + 1.0 / 2048.0) && compare(1.0 + 2.0 / 2048.0));
+        assert!(!compare(1.0 + 1.0 / 4096.0) && !compare(1.0 + 3.0 / 2048.0));
+    }
 
     #[test]
     fn a_planted_error_is_found() {

@@ -1,6 +1,7 @@
 //! What a linear layer does with its outputs.
 
 use crate::gelu;
+use crate::math::shorten;
 use crate::panel::WIDTH;
 use crate::simd::{Floats16, Level};
 
@@ -13,11 +14,15 @@ pub enum Epilogue {
     Gelu,
     /// The output is added to what is there, as [`crate::residual`] does.
     Add,
+    /// The output is rounded to 12 significant bits, and to zero below `2^-60`: products of two are
+    /// exact in f32. Attention between layers of integers multiplies such numbers, and gives the same
+    /// bits whether or not a machine fuses products with additions.
+    Shorten,
 }
 
 impl Epilogue {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Store, Self::Gelu, Self::Add];
+    pub const ALL: [Self; 4] = [Self::Store, Self::Gelu, Self::Add, Self::Shorten];
 
     /// The kernels' constant.
     pub(crate) fn constant(self) -> (&'static str, f64) {
@@ -25,6 +30,7 @@ impl Epilogue {
             Self::Store => 0.0,
             Self::Gelu => 1.0,
             Self::Add => 2.0,
+            Self::Shorten => 3.0,
         };
         ("EPILOGUE", value)
     }
@@ -42,9 +48,11 @@ impl Outputs<'_> {
     /// Writes the outputs of a row for one panel's channels.
     #[inline(always)]
     pub(crate) fn write<F: Floats16>(&mut self, row: usize, panel: usize, outputs: F) {
-        let y = &mut self.y[row * self.channels..][..self.channels][panel * WIDTH..];
-        let add = self.epilogue == Epilogue::Add;
-        if let Some(y) = y.first_chunk_mut() {
+        let (first, add) = (panel * WIDTH, self.epilogue == Epilogue::Add);
+        let y = &mut self.y[row * self.channels + first..];
+        if first + WIDTH <= self.channels
+            && let Some(y) = y.first_chunk_mut()
+        {
             let outputs = if add {
                 F::load(y).add(outputs)
             } else {
@@ -55,15 +63,24 @@ impl Outputs<'_> {
         }
         let mut lanes = [0.0; WIDTH];
         outputs.store(&mut lanes);
-        for (y, output) in y.iter_mut().zip(lanes) {
-            *y = if add { *y + output } else { output };
+        for (y, output) in y.iter_mut().zip(&lanes[..self.channels - first]) {
+            *y = if add { *y + output } else { *output };
         }
     }
 
     /// Does what is left when all outputs are written.
     pub(crate) fn finish(self, level: Level) {
-        if self.epilogue == Epilogue::Gelu {
-            gelu::cpu(level, self.y);
+        match self.epilogue {
+            Epilogue::Store | Epilogue::Add => {}
+            Epilogue::Gelu => gelu::cpu(level, self.y),
+            Epilogue::Shorten => level.vectorize(
+                #[inline(always)]
+                || {
+                    for y in self.y.iter_mut() {
+                        *y = shorten(*y);
+                    }
+                },
+            ),
         }
     }
 }

@@ -37,6 +37,28 @@ pub(crate) fn erf(x: f32) -> f32 {
     f32::from_bits(value.to_bits() | (x.to_bits() & 0x8000_0000))
 }
 
+/// The square root, correctly rounded. `libm` has it as an instruction of SSE, which waits for hundreds
+/// of cycles when the upper halves of vector registers are in use.
+#[inline(always)]
+pub(crate) fn sqrt(x: f32) -> f32 {
+    #[cfg(feature = "std")]
+    {
+        x.sqrt()
+    }
+    #[cfg(not(feature = "std"))]
+    libm::sqrtf(x)
+}
+
+/// `x` to 12 significant bits, halves away from zero; magnitudes below `2^-60` become zero. Products of
+/// two such numbers are exact in f32, so that fusing a product with its addition changes no bit.
+#[inline(always)]
+pub(crate) fn shorten(x: f32) -> f32 {
+    // 0x2180_0000 is 2^-60.
+    let bits = x.to_bits().wrapping_add(0x800) & 0xffff_f000;
+    let is_tiny = (bits & 0x7fff_ffff) < 0x2180_0000;
+    f32::from_bits(if is_tiny { 0 } else { bits })
+}
+
 /// `1.5 * 2^23`: adding it leaves no bits for a fraction, so that the addition itself rounds.
 const SHIFT: f32 = 12_582_912.0;
 
@@ -82,7 +104,29 @@ pub fn f16_to_f32(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{erf, exp, f16_to_f32, round_ties_even, whole};
+    use super::{erf, exp, f16_to_f32, round_ties_even, shorten, whole};
+    use crate::case::Stream;
+
+    #[test]
+    fn shortened_numbers_are_near_and_their_products_exact() {
+        let mut stream = Stream::new(0x12);
+        let mut number = || stream.signed() * libm::exp2f(60.0 * stream.signed());
+        for _ in 0..100_000 {
+            let [x, y] = [number(), number()];
+            let [short, other] = [x, y].map(shorten);
+            let kept = if x.abs() < libm::exp2f(-60.0) { 0.0 } else { x };
+            assert!((short - kept).abs() <= kept.abs() / 4096.0, "{x}: {short}");
+            assert_eq!(
+                f64::from(short * other),
+                f64::from(short) * f64::from(other)
+            );
+        }
+        assert_eq!(
+            [shorten(f32::INFINITY), shorten(-0.0)],
+            [f32::INFINITY, 0.0]
+        );
+        assert!(shorten(f32::NAN).is_nan());
+    }
 
     #[test]
     fn exp_is_within_two_ulp_of_the_double_precision_value() {

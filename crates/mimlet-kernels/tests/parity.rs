@@ -17,18 +17,13 @@ fn every_cpu_version_agrees_with_its_oracle() {
     }
 }
 
-/// Ops that multiply floats at the speed of the machine: levels that fuse a product with its addition
-/// round otherwise than those that do not.
-const FUSED: [&str; 2] = ["linear", "attention"];
-
 /// The promise that lets a device with other instructions give the same tokens.
 #[test]
 fn every_simd_level_gives_the_same_bits() {
     for op in OPS {
         for case in (op.cases)() {
             for (level, outputs) in &case.cpu {
-                let alike =
-                    |other: &Level| other.fuses() == level.fuses() || !FUSED.contains(&op.name);
+                let alike = |other: &Level| other.fuses() == level.fuses() || !case.fuses;
                 let first = case.cpu.iter().find(|(other, _)| alike(other));
                 let (_, first) = first.expect("a level is like itself");
                 for (first, other) in first.iter().zip(outputs) {

@@ -2,6 +2,7 @@
 
 use super::{Params, attend, pack, packed_len, reference, scratch_len, variants};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
+use crate::math::shorten;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -17,18 +18,23 @@ pub(crate) fn cases() -> Vec<Case> {
         (26, 2, 37, 20.0),
         (70, 2, 101, 1.0),
     ]
-    .map(case)
-    .into()
+    .iter()
+    .flat_map(|&shape| [case::<false>(shape), case::<true>(shape)])
+    .collect()
 }
 
-fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case {
+/// With `SHORT`, an example of shortened numbers.
+fn case<const SHORT: bool>((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case {
     let params = Params {
         tokens,
         heads,
         head_dim,
     };
     let dim = params.dim();
-    let qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
+    let mut qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
+    if SHORT {
+        qkv.iter_mut().for_each(|value| *value = shorten(*value));
+    }
     let mut expected = vec![0.0; tokens * dim];
     reference(&params, &qkv, &mut expected);
     // Scores grow with the square of the inputs, and an error in a score is one in its weight.
@@ -36,14 +42,22 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case 
         absolute: 2e-6 * largest * largest.max(4.0),
         relative: 1e-4,
     };
+    // Weights lose up to a 4096th of themselves.
+    let shortened = Tolerance::Near {
+        absolute: 2e-6 * largest * largest.max(4.0) + largest / 4096.0,
+        relative: 1e-4,
+    };
     Case {
-        name: format!("{tokens} tokens, {heads} heads of {head_dim}, up to {largest}"),
+        fuses: !SHORT,
+        name: format!(
+            "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, short {SHORT}"
+        ),
         variants: variants(&params),
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,
             expected: Values::F32(expected),
-            cpu: near,
+            cpu: if SHORT { shortened } else { near },
             gpu: near,
         }],
         cpu: at_each_level(|level| {
@@ -60,7 +74,7 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case 
             let mut scratch = vec![f32::NAN; scratch_len(&params)];
             let queries = qkv.chunks(BLOCK * 3 * dim);
             for (qkv, out) in queries.zip(out.chunks_mut(BLOCK * dim)) {
-                attend::<true>(level, &params, qkv, packed, BLOCK, &mut scratch, out);
+                attend::<SHORT>(level, &params, qkv, packed, BLOCK, &mut scratch, out);
             }
             vec![Values::F32(out)]
         }),

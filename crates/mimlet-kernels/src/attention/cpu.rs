@@ -58,9 +58,9 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
 /// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
-/// Where `FUSED`, products may be fused with their additions; otherwise every machine gives the same
-/// bits.
-pub fn attend<'p, const FUSED: bool>(
+/// Where `SHORT`, `qkv` holds [shortened](crate::Epilogue::Shorten) numbers, weights are shortened too,
+/// and every machine gives the same bits.
+pub fn attend<'p, const SHORT: bool>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -80,16 +80,16 @@ pub fn attend<'p, const FUSED: bool>(
             };
             let count = out.len() / dim;
             let scores = &mut scratch[..count * scores_stride(params)];
-            keys.score::<FUSED>(level, params, qkv, scores);
+            keys.score(level, params, qkv, scores);
             level.vectorize(
                 #[inline(always)]
                 || {
                     for row in scores.chunks_exact_mut(scores_stride(params)) {
-                        weigh(params, row);
+                        weigh::<SHORT>(params, row);
                     }
                 },
             );
-            keys.mix::<FUSED>(level, params, scores, out);
+            keys.mix(level, params, scores, out);
         }
     }
 }
@@ -117,13 +117,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
     }
 
     /// Writes `q k^T / sqrt(head_dim)`.
-    fn score<const FUSED: bool>(
-        self,
-        level: Level,
-        params: &Params,
-        qkv: &[f32],
-        scores: &mut [f32],
-    ) {
+    fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
         let stride = scores_stride(params);
         let scale = params.scale();
         let queries = Rows {
@@ -142,18 +136,12 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
                 first,
                 scale,
             };
-            float_products::<FUSED>(level, queries, panels, &mut sink);
+            float_products::<true>(level, queries, panels, &mut sink);
         }
     }
 
     /// Writes the values mixed by the weights.
-    fn mix<const FUSED: bool>(
-        self,
-        level: Level,
-        params: &Params,
-        weights: &[f32],
-        out: &mut [f32],
-    ) {
+    fn mix(self, level: Level, params: &Params, weights: &[f32], out: &mut [f32]) {
         let (dim, head_dim) = (params.dim(), params.head_dim);
         let stride = scores_stride(params);
         for row in out.chunks_exact_mut(dim) {
@@ -172,7 +160,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
             let from = self.head * head_dim;
             let columns = from..from + head_dim;
             let mut sink = Mixture { out, dim, columns };
-            float_products::<FUSED>(level, rows_of_weights, panels, &mut sink);
+            float_products::<true>(level, rows_of_weights, panels, &mut sink);
         }
     }
 }
@@ -186,13 +174,18 @@ struct Scores<'a> {
 }
 
 impl FloatSink for Scores<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, _: usize, _: usize, (): ()) -> V {
         V::splat(0.0)
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         let at = row * self.stride + self.first + panel * WIDTH;
         if let Some(scores) = self.scores[at..].first_chunk_mut() {
             sums.mul(V::splat(self.scale)).store(scores)
@@ -208,14 +201,19 @@ struct Mixture<'a> {
 }
 
 impl FloatSink for Mixture<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
         let out = &self.out[row * self.dim..][self.columns.clone()];
         V::load(&of_panel(out, panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         let out = &mut self.out[row * self.dim..][self.columns.clone()][panel * WIDTH..];
         if let Some(out) = out.first_chunk_mut() {
             sums.store(out);
@@ -228,18 +226,23 @@ impl FloatSink for Mixture<'_> {
     }
 }
 
-/// Turns a row of scores into weights that sum to 1.
+/// Turns a row of scores into weights that sum to 1, but for what shortening takes.
 #[inline(always)]
-fn weigh(params: &Params, row: &mut [f32]) {
-    // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
+fn weigh<const SHORT: bool>(params: &Params, row: &mut [f32]) {
+    // Rows are as long as whole panels: what lies beyond the last key weighs nothing. Its exponentials
+    // are small enough to cost a hundred cycles when they are divided.
     row[params.tokens..].fill(f32::NEG_INFINITY);
     let highest = lanes::max(f32::NEG_INFINITY, row, |score| score);
     for score in row.iter_mut() {
         *score = math::exp(*score - highest);
     }
+    row[params.tokens..].fill(0.0);
     let inverse = 1.0 / lanes::sum(row, |weight| weight);
     for weight in row {
         *weight *= inverse;
+        if SHORT {
+            *weight = math::shorten(*weight);
+        }
     }
 }
 
@@ -251,7 +254,7 @@ pub fn whole_len(params: &Params) -> usize {
 
 /// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
 /// `out` `[tokens, dim]`, `scratch` [`whole_len`].
-pub fn cpu<const FUSED: bool>(
+pub fn cpu<const SHORT: bool>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -261,7 +264,7 @@ pub fn cpu<const FUSED: bool>(
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
     pack(params, qkv, packed);
     let block_rows = params.tokens.next_multiple_of(WIDTH);
-    attend::<FUSED>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+    attend::<SHORT>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
 }
 
 /// Rows of each block of `tokens`: `block_rows` of them, but for the last.

@@ -1,6 +1,10 @@
 //! Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, equation 1):
 //! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
 //!
+//! Between layers of integers the queries, keys and values are [shortened](crate::Epilogue::Shorten)
+//! where they are written, and on the CPU the softmax's weights too: their products are exact, so that
+//! machines may fuse them with additions and still give the same bits.
+//!
 //! The CPU version takes keys and values packed block by block of rows, so that whoever computes a
 //! block's rows also packs them, and then every block of queries meets all blocks of keys.
 
@@ -37,7 +41,7 @@ impl Params {
     /// What scores are multiplied with.
     #[must_use]
     pub fn scale(&self) -> f32 {
-        1.0 / libm::sqrtf(self.head_dim as f32)
+        1.0 / crate::math::sqrt(self.head_dim as f32)
     }
 }
 

@@ -26,6 +26,7 @@ fn case(name: &str, x: &[f32]) -> Case {
         relative: 1e-6,
     };
     Case {
+        fuses: false,
         name: name.into(),
         variants: vec![Variant::single(&KERNEL, call(x.len()))],
         buffers: vec![Values::F32(x.to_vec())],

@@ -48,6 +48,7 @@ fn case(name: &str, dim: usize, x: &[f32], stream: &mut Stream) -> Case {
         relative: 1e-5,
     };
     Case {
+        fuses: false,
         name: name.into(),
         variants: variants(&params, (x.len() / dim) as u32),
         buffers: vec![

@@ -2,6 +2,7 @@
 
 use super::Params;
 use crate::lanes;
+use crate::math::sqrt;
 use crate::simd::Level;
 
 /// Writes the layer norm of each row of `x` to `y`, both `[rows, dim]`; `weight` and `bias` are
@@ -25,7 +26,7 @@ fn row(params: &Params, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) 
     let n = params.dim as f32;
     let mean = lanes::sum(x, |v| v) / n;
     let variance = lanes::sum(x, |v| (v - mean) * (v - mean)) / n;
-    let inverse = 1.0 / libm::sqrtf(variance + params.eps);
+    let inverse = 1.0 / sqrt(variance + params.eps);
     for (((y, &x), &weight), &bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
         *y = (x - mean) * inverse * weight + bias;
     }

@@ -47,8 +47,10 @@ fn case((rows, inputs, outputs): (usize, usize, usize), half: bool, epilogue: Ep
     let near = Tolerance::Near {
         absolute: 2e-6 * inputs as f32,
         relative: 1e-5,
-    };
+    }
+    .after(epilogue);
     Case {
+        fuses: true,
         name: format!("{rows} rows, {inputs} to {outputs}, half {half}, {epilogue:?}"),
         variants: variants(&params, rows as u32, epilogue),
         buffers: vec![

@@ -6,11 +6,14 @@ use crate::halves;
 use crate::panel::{Panels, WIDTH, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
 
-/// Floats of scratch a layer needs: a panel of halves, widened.
+/// Panels of halves that are widened at a time: as many as the widest tile takes.
+pub(crate) const WIDENED: usize = 2;
+
+/// Floats of scratch a layer needs: panels of halves, widened.
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
     if params.half {
-        params.inputs * WIDTH
+        params.inputs * WIDTH * WIDENED
     } else {
         0
     }
@@ -63,19 +66,26 @@ struct Sink<'a> {
 }
 
 impl FloatSink for Sink<'_> {
+    type Channels<V: Floats16> = V;
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, _: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, panel: usize) -> V {
         V::load(&of_panel(self.bias, self.first_panel + panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn start<V: Floats16>(&self, _: usize, _: usize, biases: V) -> V {
+        biases
+    }
+
+    #[inline(always)]
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
         self.outputs.write(row, self.first_panel + panel, sums)
     }
 }
 
-/// Calls `f(first_panel, columns)` with panels of floats: all of them, or those of halves widened to
-/// `scratch` one by one.
+/// Calls `f(first_panel, columns)` with panels of floats: all of them, or those of halves, [`WIDENED`]
+/// at a time to `scratch`.
 #[inline(always)]
 pub(crate) fn each_panel(
     weight: Panels<'_>,
@@ -87,10 +97,10 @@ pub(crate) fn each_panel(
     match weight {
         Panels::F32(values) => f(0, values.as_chunks().0),
         Panels::F16(bits) => {
-            let scratch = &mut scratch[..k * WIDTH];
-            for (panel, bits) in bits.chunks_exact(k * WIDTH).enumerate() {
+            for (index, bits) in bits.chunks(k * WIDTH * WIDENED).enumerate() {
+                let scratch = &mut scratch[..bits.len()];
                 halves::widen(level, bits, scratch);
-                f(panel, scratch.as_chunks().0);
+                f(index * WIDENED, scratch.as_chunks().0);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::op::{Access, Call, Texel, Variant, WgslKernel};
 use alloc::vec;
 use alloc::vec::Vec;
 
-pub(crate) use cpu::each_panel;
+pub(crate) use cpu::{WIDENED, each_panel};
 pub use cpu::{cpu, scratch_len};
 pub use reference::reference;
 

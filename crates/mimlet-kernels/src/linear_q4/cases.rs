@@ -152,8 +152,10 @@ fn case(layer: &Layer, epilogue: Epilogue) -> Case {
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),
         relative: 1e-6,
-    };
+    }
+    .after(epilogue);
     Case {
+        fuses: false,
         name: format!("{}, {epilogue:?}", layer.name),
         variants: variants(&params, rows as u32, epilogue),
         buffers: vec![

@@ -121,8 +121,16 @@ struct Layer<'a> {
 }
 
 impl FloatSink for Layer<'_> {
+    /// Sums of the weights, and biases.
+    type Channels<V: Floats16> = [V; 2];
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, _: usize) -> V {
+    fn channels<V: Floats16>(&self, panel: usize) -> [V; 2] {
+        [self.weights.sums, self.weights.bias].map(|values| V::load(&of_panel(values, panel)))
+    }
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, _: usize, _: [V; 2]) -> V {
         if self.is_first {
             V::splat(0.0)
         } else {
@@ -133,14 +141,12 @@ impl FloatSink for Layer<'_> {
     /// In the end zero point times the sum of the weights is added, the row's scale applied, and the
     /// bias added.
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, totals: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, [sums, biases]: [V; 2], totals: V) {
         if !self.is_last {
             totals.store(&mut self.totals[row]);
             return;
         }
         let zero_point = V::splat(self.x.zero_point(row) as f32);
-        let sums = V::load(&of_panel(self.weights.sums, panel));
-        let biases = V::load(&of_panel(self.weights.bias, panel));
         let scaled = totals
             .add(sums.mul(zero_point))
             .mul(V::splat(self.x.scale(row)));

@@ -17,13 +17,14 @@ pub(crate) fn cases() -> Vec<Case> {
         (197, 192, 192),
         (7, 768, 20),
         (2, 130, 16),
+        (31, 64, 32),
     ];
     let mut cases: Vec<Case> = shapes
         .map(|shape| case(shape, None, Epilogue::Store))
         .into();
     // The largest sums of either sign, each product the same.
     for extremes in [[127, 127], [-127, 127], [-128, 127], [-128, -127]] {
-        cases.push(case((2, 3072, 16), Some(extremes), Epilogue::Store));
+        cases.push(case((2, 3072, 32), Some(extremes), Epilogue::Store));
     }
     cases.extend(Epilogue::ALL.map(|epilogue| case((13, 40, 52), None, epilogue)));
     cases
@@ -69,8 +70,10 @@ fn case(
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),
         relative: 1e-6,
-    };
+    }
+    .after(epilogue);
     Case {
+        fuses: false,
         name: format!(
             "{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}, {epilogue:?}"
         ),

@@ -92,26 +92,39 @@ struct Layer<'a> {
     outputs: Outputs<'a>,
 }
 
+/// A panel's channels.
+#[derive(Clone, Copy)]
+struct Channels<V: Integers16> {
+    sums: V,
+    scales: V::Floats,
+    biases: V::Floats,
+}
+
 /// Sums begin with the zero point's share; in the end they are scaled and the bias is added.
 impl IntegerSink for Layer<'_> {
+    type Channels<V: Integers16> = Channels<V>;
+
     #[inline(always)]
-    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
-        let sums = of_panel(self.weights.sums, self.first_panel + panel);
-        V::load(&sums).mul(V::splat(self.x.zero_point(row)))
+    fn channels<V: Integers16>(&self, panel: usize) -> Channels<V> {
+        let panel = self.first_panel + panel;
+        Channels {
+            sums: V::load(&of_panel(self.weights.sums, panel)),
+            scales: V::Floats::load(&of_panel(self.weights.scale, panel)),
+            biases: V::Floats::load(&of_panel(self.weights.bias, panel)),
+        }
     }
 
     #[inline(always)]
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
-        let panel = self.first_panel + panel;
-        let scales = of_panel(self.weights.scale, panel);
-        let biases = of_panel(self.weights.bias, panel);
+    fn start<V: Integers16>(&self, row: usize, channels: Channels<V>) -> V {
+        channels.sums.mul(V::splat(self.x.zero_point(row)))
+    }
+
+    #[inline(always)]
+    fn write<V: Integers16>(&mut self, row: usize, panel: usize, channels: Channels<V>, sums: V) {
         let row_scale = V::Floats::splat(self.x.scale(row));
-        let scaled = sums
-            .to_floats()
-            .mul(row_scale)
-            .mul(V::Floats::load(&scales));
-        let outputs = scaled.add(V::Floats::load(&biases));
-        self.outputs.write(row, panel, outputs);
+        let scaled = sums.to_floats().mul(row_scale).mul(channels.scales);
+        let outputs = scaled.add(channels.biases);
+        self.outputs.write(row, self.first_panel + panel, outputs);
     }
 }
 

@@ -112,6 +112,7 @@ fn case(
     };
     let exact = Tolerance::Exact;
     Case {
+        fuses: false,
         name: name.to_owned(),
         variants: variants(&params, storage, 2, rows as u32),
         buffers: vec![

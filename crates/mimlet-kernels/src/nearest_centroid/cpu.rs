@@ -4,7 +4,7 @@
 //! its digits when a row lies close to its centroid, which is where near-ties are.
 
 use super::{Centroids, Params};
-use crate::math::f16_to_f32;
+use crate::math::{f16_to_f32, sqrt};
 use crate::panel::WIDTH;
 use crate::simd::Level;
 
@@ -35,8 +35,8 @@ pub fn cpu(
                 let outputs = tokens.iter_mut().zip(distances.chunks_exact_mut(2));
                 for ((token, distances), found) in outputs.zip(found) {
                     *token = found.token;
-                    distances[0] = libm::sqrtf(found.best);
-                    distances[1] = libm::sqrtf(found.second);
+                    distances[0] = sqrt(found.best);
+                    distances[1] = sqrt(found.second);
                 }
             }
         },

@@ -41,6 +41,7 @@ fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usi
         relative: 1e-5,
     };
     Case {
+        fuses: false,
         name: format!("{prefix}+{patches} tokens, {patch_dim} to {embed_dim}, half {half}"),
         variants: variants(&params),
         buffers: vec![

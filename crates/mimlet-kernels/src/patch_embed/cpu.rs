@@ -5,15 +5,15 @@
 
 use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
-use crate::linear::each_panel;
+use crate::linear::{WIDENED, each_panel};
 use crate::panel::{Panels, WIDTH, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
 
-/// Floats of scratch an embedding needs: a panel of halves, widened.
+/// Floats of scratch an embedding needs: panels of halves, widened.
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
     if params.half {
-        params.patch_dim * WIDTH
+        params.patch_dim * WIDTH * WIDENED
     } else {
         0
     }
@@ -70,15 +70,20 @@ struct Sink<'a> {
 }
 
 impl FloatSink for Sink<'_> {
+    type Channels<V: Floats16> = ();
+
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V {
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    #[inline(always)]
+    fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
         let dim = self.outputs.channels;
         let table = &self.table[row * dim..][..dim];
         V::load(&of_panel(table, self.first_panel + panel))
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         self.outputs.write(row, self.first_panel + panel, sums)
     }
 }

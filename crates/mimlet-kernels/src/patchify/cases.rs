@@ -31,6 +31,7 @@ fn case((height, width, patch): (usize, usize, usize)) -> Case {
     let mut expected = vec![f32::NAN; image.len()];
     reference(&params, &image, &mut expected);
     Case {
+        fuses: false,
         name: format!("{height}x{width} by {patch}"),
         variants: vec![Variant::single(&KERNEL, call(&params))],
         buffers: vec![Values::F32(image.clone()), unwritten_f32(image.len())],

@@ -43,6 +43,7 @@ fn case(name: &str, dim: usize, x: &[f32]) -> Case {
     let mut expected = vec![0; len];
     reference(&params, x, &mut expected);
     Case {
+        fuses: false,
         name: name.into(),
         variants: variants(&params, rows as u32),
         buffers: vec![Values::F32(x.to_vec()), unwritten_u32(len)],

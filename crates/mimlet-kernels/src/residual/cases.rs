@@ -19,6 +19,7 @@ fn case(len: usize) -> Case {
     let mut expected = x.clone();
     reference(&branch, &mut expected);
     Case {
+        fuses: false,
         name: format!("{len} values"),
         variants: vec![Variant::single(&KERNEL, call(len))],
         buffers: vec![Values::F32(branch.clone()), Values::F32(x.clone())],

@@ -110,7 +110,7 @@ pub(super) unsafe fn products<
 }
 
 #[inline(always)]
-unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: bool>(
+pub(super) unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: bool>(
     x: Rows<'_>,
     panels: FloatPanels<'_>,
     [row, panel]: [usize; 2],
@@ -122,15 +122,18 @@ unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, const FUSED: b
     // SAFETY: the caller promises the instructions; rows and columns are `k` long.
     unsafe {
         let mut sums = [[V::splat(0.0); P]; R];
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.iter_mut().enumerate() {
             for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = sink.start(row + r, panel + p);
+                *sum = sink.start(row + r, panel + p, channels[p]);
             }
         }
         V::add_columns::<R, P, FUSED>(rows, columns, &mut sums);
+        // Read anew: they need no registers meanwhile.
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.into_iter().enumerate() {
             for (p, sum) in sums.into_iter().enumerate() {
-                sink.write(row + r, panel + p, sum);
+                sink.write(row + r, panel + p, channels[p], sum);
             }
         }
     }

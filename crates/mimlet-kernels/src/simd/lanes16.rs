@@ -31,16 +31,36 @@ pub(crate) trait Integers16: Copy {
 
 /// Where a tile's sums of floats begin and go.
 pub(crate) trait FloatSink {
+    /// What all rows of a panel have in common, read once for a tile.
+    type Channels<V: Floats16>: Copy;
+    /// That of a panel.
+    fn channels<V: Floats16>(&self, panel: usize) -> Self::Channels<V>;
     /// What the products of a row with a panel are added to.
-    fn start<V: Floats16>(&self, row: usize, panel: usize) -> V;
+    fn start<V: Floats16>(&self, row: usize, panel: usize, channels: Self::Channels<V>) -> V;
     /// Takes the sums.
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V);
+    fn write<V: Floats16>(
+        &mut self,
+        row: usize,
+        panel: usize,
+        channels: Self::Channels<V>,
+        sums: V,
+    );
 }
 
 /// Where a tile's sums of integers begin and go.
 pub(crate) trait IntegerSink {
+    /// What all rows of a panel have in common, read once for a tile.
+    type Channels<V: Integers16>: Copy;
+    /// That of a panel.
+    fn channels<V: Integers16>(&self, panel: usize) -> Self::Channels<V>;
     /// What the products of a row with a panel are added to.
-    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V;
+    fn start<V: Integers16>(&self, row: usize, channels: Self::Channels<V>) -> V;
     /// Takes the sums.
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V);
+    fn write<V: Integers16>(
+        &mut self,
+        row: usize,
+        panel: usize,
+        channels: Self::Channels<V>,
+        sums: V,
+    );
 }

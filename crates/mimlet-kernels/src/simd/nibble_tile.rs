@@ -87,8 +87,9 @@ unsafe fn tile<N: Nibbles, const R: usize>(
     unsafe {
         type F<N> = <<N as Nibbles>::Sums as Integers16>::Floats;
         let mut totals = [F::<N>::splat(0.0); R];
+        let channels = sink.channels(panel);
         for (r, total) in totals.iter_mut().enumerate() {
-            *total = sink.start(row + r, panel);
+            *total = sink.start(row + r, panel, channels);
         }
         for (index, (weights, scales)) in groups.enumerate() {
             let mut dots = [N::Sums::splat(0); R];
@@ -103,8 +104,10 @@ unsafe fn tile<N: Nibbles, const R: usize>(
                 rows[r] = rows[r].add(weights.len());
             }
         }
+        // Read anew: they need no registers meanwhile.
+        let channels = sink.channels(panel);
         for (r, total) in totals.into_iter().enumerate() {
-            sink.write(row + r, panel, total);
+            sink.write(row + r, panel, channels, total);
         }
     }
 }

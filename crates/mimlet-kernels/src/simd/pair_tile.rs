@@ -57,8 +57,9 @@ unsafe fn tile<V: Pairs16, const R: usize>(
     // SAFETY: the caller promises the instructions; each row is as long as `columns`.
     unsafe {
         let mut sums = [V::splat(0); R];
+        let channels = sink.channels(panel);
         for (r, sum) in sums.iter_mut().enumerate() {
-            *sum = sink.start(row + r, panel);
+            *sum = sink.start(row + r, channels);
         }
         for (index, weights) in columns.iter().enumerate() {
             let weights = V::weights(weights);
@@ -66,8 +67,10 @@ unsafe fn tile<V: Pairs16, const R: usize>(
                 sums[r] = sums[r].add_products(*rows[r].add(index), weights);
             }
         }
+        // Read anew: they need no registers meanwhile.
+        let channels = sink.channels(panel);
         for (r, sum) in sums.into_iter().enumerate() {
-            sink.write(row + r, panel, sum);
+            sink.write(row + r, panel, channels, sum);
         }
     }
 }

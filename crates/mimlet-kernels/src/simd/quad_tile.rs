@@ -128,6 +128,12 @@ impl<'a> ByteRows<'a> {
         self.words.len() / self.stride
     }
 
+    /// Words from a row to the next.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
     /// The bytes of a row, four a word.
     #[inline(always)]
     pub(crate) fn quads(&self, row: usize) -> &'a [u32] {
@@ -178,7 +184,7 @@ pub(super) unsafe fn products<Q: Quads, const H: usize, const P: usize>(
 }
 
 #[inline(always)]
-unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
+pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     x: ByteRows<'_>,
     row_sums: &[i32],
     panels: &[[i8; 64]],
@@ -192,16 +198,19 @@ unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     // SAFETY: the caller promises the instructions; rows and columns are `quads` long.
     unsafe {
         let mut sums = [[Q::Sums::splat(0); P]; R];
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.iter_mut().enumerate() {
             for (p, sum) in sums.iter_mut().enumerate() {
-                let start: Q::Sums = sink.start(row + r, panel + p);
+                let start: Q::Sums = sink.start(row + r, channels[p]);
                 *sum = start.add(Q::Sums::splat(offsets[r]));
             }
         }
         Q::add_columns::<false, R, P>(rows, columns, &mut sums);
+        // Read anew: they need no registers meanwhile.
+        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.into_iter().enumerate() {
             for (p, sum) in sums.into_iter().enumerate() {
-                sink.write(row + r, panel + p, sum);
+                sink.write(row + r, panel + p, channels[p], sum);
             }
         }
     }

@@ -1,10 +1,11 @@
-//! Tiles of every height and width that an instruction set uses, on numbers in plain Rust: what a
-//! machine without those instructions can tell about them.
+//! Tiles of every height and width that an instruction set uses: on numbers in plain Rust, which a
+//! machine without those instructions can tell about, and at each level of this machine.
 
 use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
 use super::portable::{Floats, Integers};
 use super::quad_tile::{self, ByteRows, Quads};
+use super::{Bytes, Level, byte_products, float_products};
 use crate::case::Stream;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -48,21 +49,32 @@ impl Kept {
 }
 
 impl FloatSink for Kept {
-    fn start<V: Floats16>(&self, _: usize, _: usize) -> V {
+    type Channels<V: Floats16> = ();
+
+    #[inline(always)]
+    fn channels<V: Floats16>(&self, _: usize) {}
+
+    fn start<V: Floats16>(&self, _: usize, _: usize, (): ()) -> V {
         V::splat(1.5)
     }
 
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
         sums.store(&mut self.sums[row * self.panels + panel]);
     }
 }
 
 impl IntegerSink for Kept {
-    fn start<V: Integers16>(&self, row: usize, panel: usize) -> V {
-        V::splat((row * 100 + panel) as i32)
+    type Channels<V: Integers16> = V;
+
+    fn channels<V: Integers16>(&self, panel: usize) -> V {
+        V::splat(panel as i32)
     }
 
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, sums: V) {
+    fn start<V: Integers16>(&self, row: usize, panel: V) -> V {
+        V::splat(row as i32 * 100).add(panel)
+    }
+
+    fn write<V: Integers16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
         sums.to_floats()
             .store(&mut self.sums[row * self.panels + panel]);
     }
@@ -97,44 +109,90 @@ fn float_tiles_of_every_shape_give_the_same_bits() {
         assert_eq!(low.sums, even.sums);
         assert_eq!(low.sums, middle.sums);
         assert_eq!(low.sums, high.sums);
+        for level in Level::available() {
+            let mut kept = Kept::new(rows, PANELS);
+            float_products::<false>(level, x, panels, &mut kept);
+            assert_eq!(low.sums, kept.sums, "{}", level.name());
+        }
     }
 }
 
 #[test]
 fn quad_tiles_of_every_shape_are_exact() {
-    let quads = 7;
-    for rows in 1..30 {
-        let mut stream = Stream::new(rows as u64);
-        let words: Vec<u32> = (0..rows * (quads + 2))
-            .map(|_| stream.bits() as u32)
-            .collect();
-        let weights: Vec<[i8; 64]> = (0..PANELS * quads)
-            .map(|_| [(); 64].map(|()| stream.bits() as i8))
-            .collect();
-        let x = ByteRows::new(&words, quads + 2);
-        let byte = |row: usize, k: usize| {
-            i32::from(x.quads(row)[k / 4].to_le_bytes()[k % 4].cast_signed())
-        };
-        let row_sum = |row: usize| (0..4 * quads).map(|k| byte(row, k)).sum();
-        let row_sums: Vec<i32> = (0..rows).map(row_sum).collect();
-        let [mut low, mut high] = [(); 2].map(|()| Kept::new(rows, PANELS));
-        // SAFETY: plain Rust runs everywhere.
-        unsafe {
-            quad_tile::products::<OffsetQuads, 6, 1>(x, &row_sums, &weights, &mut low);
-            quad_tile::products::<OffsetQuads, 12, 2>(x, &row_sums, &weights, &mut high);
-        }
-        for row in 0..rows {
-            for panel in 0..PANELS {
-                for channel in 0..16 {
-                    let weight =
-                        |k: usize| i32::from(weights[panel * quads + k / 4][channel * 4 + k % 4]);
-                    let exact: i32 = (0..4 * quads).map(|k| byte(row, k) * weight(k)).sum();
-                    let exact = (exact + (row * 100 + panel) as i32) as f32;
-                    let place = row * PANELS + panel;
-                    assert_eq!(low.sums[place][channel], exact, "{row} {panel} {channel}");
-                    assert_eq!(high.sums[place][channel], exact, "{row} {panel} {channel}");
-                }
+    // Whole registers of AMX are 16 quads long and take two panels.
+    for (quads, count) in [(7, PANELS), (16, 2), (32, 4)] {
+        for rows in 1..70 {
+            let example = Bytewise::new(rows, quads, count);
+            let exact = example.exact();
+            let (x, row_sums) = (example.rows(), &example.row_sums());
+            let [mut low, mut high] = [(); 2].map(|()| Kept::new(rows, count));
+            // SAFETY: plain Rust runs everywhere.
+            unsafe {
+                quad_tile::products::<OffsetQuads, 6, 1>(x, row_sums, &example.weights, &mut low);
+                quad_tile::products::<OffsetQuads, 12, 2>(x, row_sums, &example.weights, &mut high);
+            }
+            assert_eq!(low.sums, exact, "{rows} rows of {quads}");
+            assert_eq!(high.sums, exact, "{rows} rows of {quads}");
+            for level in Level::available().filter(|level| level.bytes() == Bytes::Quads) {
+                let mut kept = Kept::new(rows, count);
+                byte_products(level, x, row_sums, &example.weights, &mut kept);
+                assert_eq!(kept.sums, exact, "{}: {rows} rows of {quads}", level.name());
             }
         }
+    }
+}
+
+/// Random rows of bytes, and panels of them.
+struct Bytewise {
+    quads: usize,
+    words: Vec<u32>,
+    weights: Vec<[i8; 64]>,
+}
+
+impl Bytewise {
+    fn new(rows: usize, quads: usize, panels: usize) -> Self {
+        let mut stream = Stream::new(rows as u64);
+        let words = (0..rows * (quads + 2)).map(|_| stream.bits() as u32);
+        let words = words.collect();
+        let weights = (0..panels * quads)
+            .map(|_| [(); 64].map(|()| stream.bits() as i8))
+            .collect();
+        Self {
+            quads,
+            words,
+            weights,
+        }
+    }
+
+    fn rows(&self) -> ByteRows<'_> {
+        ByteRows::new(&self.words, self.quads + 2)
+    }
+
+    fn row(&self, row: usize) -> &[i8] {
+        bytemuck::cast_slice(self.rows().quads(row))
+    }
+
+    fn row_sums(&self) -> Vec<i32> {
+        let sum = |row| self.row(row).iter().map(|&byte| i32::from(byte)).sum();
+        (0..self.rows().count()).map(sum).collect()
+    }
+
+    /// What [`Kept`] must hold.
+    fn exact(&self) -> Vec<[f32; 16]> {
+        let mut sums = Vec::new();
+        for row in 0..self.rows().count() {
+            for (panel, weights) in self.weights.chunks_exact(self.quads).enumerate() {
+                let mut lanes = [(row * 100 + panel) as i32; 16];
+                for (bytes, weights) in self.row(row).as_chunks::<4>().0.iter().zip(weights) {
+                    for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks::<4>().0) {
+                        let products = bytes.iter().zip(weights);
+                        let products = products.map(|(&x, &w)| i32::from(x) * i32::from(w));
+                        *lane += products.sum::<i32>();
+                    }
+                }
+                sums.push(lanes.map(|lane| lane as f32));
+            }
+        }
+        sums
     }
 }

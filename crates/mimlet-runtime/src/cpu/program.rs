@@ -15,9 +15,8 @@ pub(super) struct Op<'m> {
     pub(super) epilogue: Epilogue,
     /// Where a linear layer's outputs go: its own buffer, or the residual stream.
     pub(super) output: Option<BufferId>,
-    /// Whether attention's products may be fused with their additions: not between linear layers of
-    /// integers, whose bits then depend on no machine.
-    pub(super) fused: bool,
+    /// Whether attention's inputs are shortened.
+    pub(super) short: bool,
 }
 
 /// Steps that a block of rows runs through on its own. All blocks finish a segment before any starts
@@ -57,7 +56,7 @@ pub(super) fn segments<'m>(
             weights: Weights::of(model, &step, level)?,
             epilogue,
             output,
-            fused: !is_of_integers(segments.last().and_then(|segment| segment.ops.last())),
+            short: shortens(segments.last().and_then(|segment| segment.ops.last())),
         };
         if let Step::Attention { params, qkv, .. } = step {
             if let Some(last) = segments.last_mut() {
@@ -75,8 +74,7 @@ pub(super) fn segments<'m>(
     Ok(segments)
 }
 
-/// Whether a step is a linear layer of integers.
-fn is_of_integers(op: Option<&Op<'_>>) -> bool {
-    let step = op.map(|op| &op.step);
-    matches!(step, Some(Step::LinearQ8 { .. } | Step::LinearQ4 { .. }))
+/// Whether a step shortens its outputs.
+fn shortens(op: Option<&Op<'_>>) -> bool {
+    op.is_some_and(|op| op.epilogue == Epilogue::Shorten)
 }

@@ -18,6 +18,7 @@ pub struct FoldedStep {
 
 impl Plan {
     /// The steps in order, GELU and residual connections folded into the linear layers before them.
+    /// Layers of integers before an attention shorten their outputs, so that no machine's bits differ.
     #[must_use]
     pub fn folded(&self) -> Vec<FoldedStep> {
         let mut folded = Vec::new();
@@ -25,24 +26,22 @@ impl Plan {
         while let Some(&step) = steps.next() {
             let own = step.linear_output();
             let (epilogue, output) = match (steps.peek(), own) {
-                (Some(Step::Gelu { x, .. }), Some(own)) if *x == own => (Epilogue::Gelu, own),
+                (Some(Step::Gelu { x, .. }), Some(own)) if *x == own => (Epilogue::Gelu, Some(own)),
                 (Some(Step::Residual { branch, x, .. }), Some(own)) if *branch == own => {
-                    (Epilogue::Add, *x)
+                    (Epilogue::Add, Some(*x))
                 }
-                _ => {
-                    folded.push(FoldedStep {
-                        step,
-                        epilogue: Epilogue::Store,
-                        output: own,
-                    });
-                    continue;
+                (Some(Step::Attention { .. }), _) if step.is_of_integers() => {
+                    (Epilogue::Shorten, own)
                 }
+                _ => (Epilogue::Store, own),
             };
-            steps.next();
+            if matches!(epilogue, Epilogue::Gelu | Epilogue::Add) {
+                steps.next();
+            }
             folded.push(FoldedStep {
                 step,
                 epilogue,
-                output: Some(output),
+                output,
             });
         }
         folded

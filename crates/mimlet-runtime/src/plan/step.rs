@@ -201,6 +201,11 @@ impl Step {
         }
     }
 
+    /// Whether this is a linear layer of integers.
+    pub(super) fn is_of_integers(&self) -> bool {
+        matches!(self, Self::LinearQ8 { .. } | Self::LinearQ4 { .. })
+    }
+
     /// Where a linear layer writes.
     pub(super) fn linear_output(&self) -> Option<BufferId> {
         match *self {

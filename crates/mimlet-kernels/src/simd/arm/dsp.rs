@@ -74,14 +74,15 @@ pub(super) unsafe fn pairs(
     columns: &[[i16; 32]],
     sink: &mut impl IntegerSink,
 ) {
+    let channels = sink.channels(panel);
     for index in 0..x.count {
         let row = &x.words[index * x.stride..][..columns.len()];
-        let mut sums: Integers = sink.start(index, panel);
+        let mut sums: Integers = sink.start(index, channels);
         for (half, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             // SAFETY: the row is as long as `columns`, of whose sixteen channels these are eight.
             unsafe { add_columns(row, columns, half * 8, sums) };
         }
-        sink.write(index, panel, sums);
+        sink.write(index, panel, channels, sums);
     }
 }
 

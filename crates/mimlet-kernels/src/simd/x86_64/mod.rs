@@ -1,7 +1,9 @@
-//! x86-64: AVX2, AVX-VNNI, AVX-512.
+//! x86-64: AVX2, AVX-VNNI, AVX-512, AMX.
 
+mod amx;
 mod avx2;
 mod avx512;
+mod avx512_tile;
 mod avx_vnni;
 
 use super::float_tile::{self, FloatPanels, Rows};
@@ -18,6 +20,7 @@ pub(super) enum Kind {
     Avx2,
     AvxVnni,
     Avx512,
+    Amx,
 }
 
 mod on_avx2 {
@@ -36,10 +39,8 @@ mod on_avx_vnni {
 }
 
 mod on_avx512 {
-    use super::avx512::{Floats, HEIGHT, Integers};
+    use super::avx512::{HEIGHT, Integers};
     use super::*;
-    tiles!(for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl": floats Floats, HEIGHT, 2);
-    tiles!(for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni": quads Integers, HEIGHT, 2);
     tiles!(
         for "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni": nibbles
         ByQuads<Integers>, HEIGHT
@@ -47,7 +48,7 @@ mod on_avx512 {
 }
 
 impl Machine for Kind {
-    const ALL: &'static [Self] = &[Self::Avx2, Self::AvxVnni, Self::Avx512];
+    const ALL: &'static [Self] = &[Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Amx];
     const FUSES: bool = true;
 
     fn name(self) -> &'static str {
@@ -55,6 +56,7 @@ impl Machine for Kind {
             Self::Avx2 => "avx2",
             Self::AvxVnni => "avxvnni",
             Self::Avx512 => "avx512",
+            Self::Amx => "amx",
         }
     }
 
@@ -63,13 +65,14 @@ impl Machine for Kind {
             Self::Avx2 => avx2::is_present(),
             Self::AvxVnni => avx_vnni::is_present(),
             Self::Avx512 => avx512::is_present(),
+            Self::Amx => amx::is_present(),
         }
     }
 
     fn bytes(self) -> Bytes {
         match self {
             Self::Avx2 => Bytes::Pairs,
-            Self::AvxVnni | Self::Avx512 => Bytes::Quads,
+            Self::AvxVnni | Self::Avx512 | Self::Amx => Bytes::Quads,
         }
     }
 
@@ -79,7 +82,7 @@ impl Machine for Kind {
         unsafe {
             match self {
                 Self::Avx2 | Self::AvxVnni => avx2::vectorize(f),
-                Self::Avx512 => avx512::vectorize(f),
+                Self::Avx512 | Self::Amx => avx512::vectorize(f),
             }
         }
     }
@@ -95,7 +98,7 @@ impl Machine for Kind {
         unsafe {
             match self {
                 Self::Avx2 | Self::AvxVnni => on_avx2::floats::<FUSED>(x, panels, sink),
-                Self::Avx512 => on_avx512::floats::<FUSED>(x, panels, sink),
+                Self::Avx512 | Self::Amx => avx512_tile::floats::<FUSED>(x, panels, sink),
             }
         }
     }
@@ -112,7 +115,7 @@ impl Machine for Kind {
         unsafe {
             match self {
                 Self::Avx2 => on_avx2::pairs(x, panel, columns, sink),
-                Self::AvxVnni | Self::Avx512 => unreachable!("VNNI multiplies quads"),
+                Self::AvxVnni | Self::Avx512 | Self::Amx => unreachable!("VNNI multiplies quads"),
             }
         }
     }
@@ -130,7 +133,8 @@ impl Machine for Kind {
             match self {
                 Self::Avx2 => unreachable!("AVX2 multiplies pairs"),
                 Self::AvxVnni => on_avx_vnni::quads(x, row_sums, panels, sink),
-                Self::Avx512 => on_avx512::quads(x, row_sums, panels, sink),
+                Self::Amx if amx::fits(x, panels) => amx::products(x, panels, sink),
+                Self::Avx512 | Self::Amx => avx512_tile::quads(x, row_sums, panels, sink),
             }
         }
     }
@@ -149,7 +153,7 @@ impl Machine for Kind {
             match self {
                 Self::Avx2 => on_avx2::nibbles(x, panel, columns, offsets, sink),
                 Self::AvxVnni => on_avx_vnni::nibbles(x, panel, columns, offsets, sink),
-                Self::Avx512 => on_avx512::nibbles(x, panel, columns, offsets, sink),
+                Self::Avx512 | Self::Amx => on_avx512::nibbles(x, panel, columns, offsets, sink),
             }
         }
     }

@@ -1,0 +1,351 @@
+//! Tiles of AVX-512: up to 12 rows by two panels, 24 registers of sums. They are written in assembly
+//! because a compiler does not keep 24 sums of an array in registers: it copies them through memory at
+//! every column, which costs two thirds of the speed.
+
+use super::avx512::{Floats, Integers};
+use crate::simd::float_tile::{self, FloatPanels, Rows};
+use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+use crate::simd::quad_tile::{self, ByteRows, Quads};
+use crate::simd::tile::by_height;
+use core::arch::asm;
+
+/// Most rows of a tile.
+const HEIGHT: usize = 12;
+
+/// Sums of a tile, `[rows][panels][channels]`: before its products, and after.
+#[repr(C, align(64))]
+struct Sums<T>([[[T; 16]; 2]; HEIGHT]);
+
+/// Where a tile's numbers lie.
+struct Tile {
+    /// The first row.
+    row: *const u32,
+    /// Bytes from a row to the next.
+    stride: usize,
+    /// Rows of the tile.
+    rows: usize,
+    /// Columns of two panels, 64 bytes each.
+    panels: [*const u8; 2],
+    /// How many columns, at least one.
+    columns: usize,
+}
+
+/// A step for each row: what `$step` makes of the row's address and its two registers of sums. Three
+/// rows share a base register.
+macro_rules! for_rows {
+    ($step:ident 0) => { "" };
+    ($step:ident 1) => { concat!(for_rows!($step 0), $step!("[{a}]", "0", "1")) };
+    ($step:ident 2) => { concat!(for_rows!($step 1), $step!("[{a} + {stride}]", "2", "3")) };
+    ($step:ident 3) => { concat!(for_rows!($step 2), $step!("[{a} + 2 * {stride}]", "4", "5")) };
+    ($step:ident 4) => { concat!(for_rows!($step 3), $step!("[{b}]", "6", "7")) };
+    ($step:ident 5) => { concat!(for_rows!($step 4), $step!("[{b} + {stride}]", "8", "9")) };
+    ($step:ident 6) => { concat!(for_rows!($step 5), $step!("[{b} + 2 * {stride}]", "10", "11")) };
+    ($step:ident 7) => { concat!(for_rows!($step 6), $step!("[{c}]", "12", "13")) };
+    ($step:ident 8) => { concat!(for_rows!($step 7), $step!("[{c} + {stride}]", "14", "15")) };
+    ($step:ident 9) => { concat!(for_rows!($step 8), $step!("[{c} + 2 * {stride}]", "16", "17")) };
+    ($step:ident 10) => { concat!(for_rows!($step 9), $step!("[{d}]", "18", "19")) };
+    ($step:ident 11) => { concat!(for_rows!($step 10), $step!("[{d} + {stride}]", "20", "21")) };
+    ($step:ident 12) => { concat!(for_rows!($step 11), $step!("[{d} + 2 * {stride}]", "22", "23")) };
+}
+
+/// Reads a row's sums.
+macro_rules! read {
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vmovups zmm",
+            $low,
+            ", [{sums} + 64 * ",
+            $low,
+            "]\n",
+            "vmovups zmm",
+            $high,
+            ", [{sums} + 64 * ",
+            $high,
+            "]\n",
+        )
+    };
+}
+
+/// Writes a row's sums.
+macro_rules! write {
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vmovups [{sums} + 64 * ",
+            $low,
+            "], zmm",
+            $low,
+            "\n",
+            "vmovups [{sums} + 64 * ",
+            $high,
+            "], zmm",
+            $high,
+            "\n",
+        )
+    };
+}
+
+/// Products of floats, each rounded with its addition.
+macro_rules! fused {
+    (columns) => {
+        "vmovups zmm24, [{first}]\nvmovups zmm25, [{second}]\n"
+    };
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vbroadcastss zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vfmadd231ps zmm",
+            $low,
+            ", zmm26, zmm24\n",
+            "vfmadd231ps zmm",
+            $high,
+            ", zmm26, zmm25\n",
+        )
+    };
+}
+
+/// Products of floats, rounded before they are added.
+macro_rules! rounded {
+    (columns) => {
+        fused!(columns)
+    };
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vbroadcastss zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vmulps zmm27, zmm26, zmm24\n",
+            "vmulps zmm28, zmm26, zmm25\n",
+            "vaddps zmm",
+            $low,
+            ", zmm",
+            $low,
+            ", zmm27\n",
+            "vaddps zmm",
+            $high,
+            ", zmm",
+            $high,
+            ", zmm28\n",
+        )
+    };
+}
+
+/// Products of quads of bytes: weights are offset to unsigned bytes.
+macro_rules! quads {
+    (columns) => {
+        "vpxord zmm24, zmm29, [{first}]\nvpxord zmm25, zmm29, [{second}]\n"
+    };
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vpbroadcastd zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vpdpbusd zmm",
+            $low,
+            ", zmm24, zmm26\n",
+            "vpdpbusd zmm",
+            $high,
+            ", zmm25, zmm26\n",
+        )
+    };
+}
+
+/// Adds a tile's products to its sums, for a tile of so many rows.
+macro_rules! multiply {
+    ($step:ident $rows:tt, $tile:ident, $sums:ident) => {
+        asm!(
+            "/* {a} {b} {c} {d} {stride} */",
+            "vpbroadcastd zmm29, {offset:e}",
+            for_rows!(read $rows),
+            "2:",
+            $step!(columns),
+            for_rows!($step $rows),
+            "add {a}, 4",
+            "add {b}, 4",
+            "add {c}, 4",
+            "add {d}, 4",
+            "add {first}, 64",
+            "add {second}, 64",
+            "dec {columns}",
+            "jnz 2b",
+            for_rows!(write $rows),
+            a = inout(reg) $tile.row => _,
+            b = inout(reg) $tile.row.wrapping_byte_add(3 * $tile.stride) => _,
+            c = inout(reg) $tile.row.wrapping_byte_add(6 * $tile.stride) => _,
+            d = inout(reg) $tile.row.wrapping_byte_add(9 * $tile.stride) => _,
+            stride = in(reg) $tile.stride,
+            first = inout(reg) $tile.panels[0] => _,
+            second = inout(reg) $tile.panels[1] => _,
+            columns = inout(reg) $tile.columns => _,
+            sums = in(reg) $sums,
+            offset = in(reg) 0x8080_8080_u32,
+            out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _,
+            out("zmm5") _, out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _,
+            out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _, out("zmm14") _,
+            out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
+            out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _,
+            out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _,
+            options(nostack)
+        )
+    };
+}
+
+/// [`multiply!`] for the tile's number of rows.
+macro_rules! multiply_rows {
+    ($step:ident, $tile:ident, $sums:ident: $($rows:tt)*) => {
+        match $tile.rows {
+            $($rows => multiply!($step $rows, $tile, $sums),)*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+impl Tile {
+    /// Adds the products of floats to `sums`.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512, and rows and panels must lie where the tile says.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn add_floats<const FUSED: bool>(&self, sums: &mut Sums<f32>) {
+        let sums = &raw mut *sums;
+        // SAFETY: the caller's promise; `sums` has room for 12 rows, of which those of the tile are read
+        // and written.
+        unsafe {
+            if FUSED {
+                multiply_rows!(fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+            } else {
+                multiply_rows!(rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+            }
+        }
+    }
+
+    /// Adds the products of quads with weights offset by 128 to `sums`.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512 and its VNNI, and rows and panels must lie where the tile says.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    unsafe fn add_quads(&self, sums: &mut Sums<i32>) {
+        let sums = &raw mut *sums;
+        // SAFETY: as above.
+        unsafe { multiply_rows!(quads, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
+    }
+}
+
+/// The first row of each of as few tiles as cover `rows` rows, all about as high, and their heights.
+fn tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = rows.div_ceil(HEIGHT);
+    (0..count).map(move |tile| {
+        let first = rows * tile / count;
+        (first, rows * (tile + 1) / count - first)
+    })
+}
+
+/// Gives `sink` the products of each row with each panel.
+///
+/// # Safety
+/// The machine must have AVX-512.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) unsafe fn floats<const FUSED: bool>(
+    x: Rows<'_>,
+    panels: FloatPanels<'_>,
+    sink: &mut impl FloatSink,
+) {
+    let k = panels.k;
+    let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
+    let pairs = panels.columns.chunks_exact(2 * k);
+    let last = 2 * pairs.len();
+    for (pair, columns) in pairs.enumerate() {
+        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
+        let (first_columns, second_columns) = columns.split_at(k);
+        for (first, rows) in tiles(x.count) {
+            let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
+            let tile = Tile {
+                row: values.as_ptr().cast(),
+                stride: x.stride * 4,
+                rows,
+                panels: [
+                    first_columns.as_ptr().cast(),
+                    second_columns.as_ptr().cast(),
+                ],
+                columns: k,
+            };
+            for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let start: Floats = sink.start(first + r, 2 * pair + p, channels[p]);
+                    start.store(sums);
+                }
+            }
+            // SAFETY: the caller promises AVX-512; `values` holds the rows, and each half of `columns`
+            // a panel.
+            unsafe { tile.add_floats::<FUSED>(&mut sums) };
+            for (r, sums) in sums.0[..rows].iter().enumerate() {
+                for (p, sums) in sums.iter().enumerate() {
+                    sink.write(first + r, 2 * pair + p, channels[p], Floats::load(sums));
+                }
+            }
+        }
+    }
+    if last * k < panels.columns.len() {
+        // SAFETY: the caller's promise.
+        by_height!(HEIGHT, x.count, |row, R| unsafe {
+            float_tile::tile::<Floats, R, 1, FUSED>(x, panels, [row, last], sink)
+        });
+    }
+}
+
+/// Gives `sink` the products of each row with each panel `[quads][16][4]`; `row_sums` holds the sum of
+/// each row's bytes.
+///
+/// # Safety
+/// The machine must have AVX-512 and its VNNI.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn quads(
+    x: ByteRows<'_>,
+    row_sums: &[i32],
+    panels: &[[i8; 64]],
+    sink: &mut impl IntegerSink,
+) {
+    let quads = x.quads(0).len();
+    let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
+    let pairs = panels.chunks_exact(2 * quads);
+    let last = 2 * pairs.len();
+    for (pair, columns) in pairs.enumerate() {
+        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
+        let (first_columns, second_columns) = columns.split_at(quads);
+        for (first, rows) in tiles(x.count()) {
+            // Each row is there in full: this looks at the last one.
+            let _ = x.quads(first + rows - 1);
+            let tile = Tile {
+                row: x.quads(first).as_ptr(),
+                stride: x.stride() * 4,
+                rows,
+                panels: [
+                    first_columns.as_ptr().cast(),
+                    second_columns.as_ptr().cast(),
+                ],
+                columns: quads,
+            };
+            for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
+                let offset = Integers::splat(row_sums[first + r] * -Integers::OFFSET);
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    let start: Integers = sink.start(first + r, channels[p]);
+                    start.add(offset).store(sums);
+                }
+            }
+            // SAFETY: the caller promises the instructions; the rows exist, and each half of `columns`
+            // is a panel.
+            unsafe { tile.add_quads(&mut sums) };
+            for (r, sums) in sums.0[..rows].iter().enumerate() {
+                for (p, sums) in sums.iter().enumerate() {
+                    sink.write(first + r, 2 * pair + p, channels[p], Integers::load(sums));
+                }
+            }
+        }
+    }
+    if last * quads < panels.len() {
+        // SAFETY: the caller's promise.
+        by_height!(HEIGHT, x.count(), |row, R| unsafe {
+            quad_tile::tile::<Integers, R, 1>(x, row_sums, panels, [row, last], sink)
+        });
+    }
+}
