@@ -36,13 +36,20 @@ export class Native {
   }
 }
 
-/** Holds a GPU's tokens to a CPU's: they may differ only where the second-best centroid was as near. */
-export function sameButForTies(found, expected, tie) {
+/**
+ * Holds a GPU's tokens to a CPU's: rarely others, and those where the second-best centroid was about as
+ * near, by the margin that the file itself calls wide.
+ */
+export function sameButForTies(found, expected, wide) {
+  let [all, others] = [0, 0];
   for (const [image, { tokens, margins }] of found.entries()) {
     for (const [patch, token] of tokens.entries()) {
+      all += 1;
       if (token === expected[image][patch]) continue;
+      others += 1;
       const where = `image ${image}, patch ${patch}: token ${token} instead of ${expected[image][patch]}`;
-      assert.ok(margins[patch] < tie, `${where} at a margin of ${margins[patch]}`);
+      assert.ok(margins[patch] < wide, `${where} at a margin of ${margins[patch]}`);
     }
   }
+  assert.ok(others * 200 <= all, `${others} of ${all} tokens are others`);
 }
