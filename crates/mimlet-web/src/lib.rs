@@ -1,6 +1,6 @@
 //! mimlet in a browser: a `.mim` file on WebGPU, else on WebAssembly with 128-bit vectors.
 //!
-//! What is here is the inside of an ES module: [`Engine`] is a model and its encoders, [`Counts`] a
+//! What is here is the inside of an ES module: `Engine` is a model and its encoders, `Counts` a
 //! count matrix for TCAS. `package/mimlet.js` beside this crate makes of it what a page sees: it loads
 //! the wasm file, takes images one at a time, and throws errors that say what to do.
 //!
