@@ -23,6 +23,8 @@ let image;
 let verdict = null;
 /** Of what was asked for last: what comes of anything earlier is dropped. */
 let turn = 0;
+let modelTurn = 0;
+let opening;
 
 /** Runs a chain of steps that a later one replaces, and shows what goes wrong. */
 async function asLast(steps) {
@@ -33,18 +35,27 @@ async function asLast(steps) {
     await steps(() => mine === turn);
   } catch (error) {
     if (mine === turn) problem(error.message);
-  } finally {
-    if (mine === turn) downloaded(null);
   }
 }
 
-async function openModel(source, name, chosen, backend) {
-  await asLast(async (isLast) => {
-    const opened = await openInWorker(source, {
-      backend,
-      onProgress: (progress) => isLast() && downloaded(name, progress),
-    });
-    if (!isLast()) {
+/** Opens a model. An image that is chosen meanwhile waits for it; another model replaces it. */
+function openModel(source, name, chosen, backend) {
+  const mine = ++modelTurn;
+  const isWanted = () => mine === modelTurn;
+  opening = asLast(async (isLast) => {
+    let opened;
+    try {
+      opened = await openInWorker(source, {
+        backend,
+        onProgress: (progress) => isWanted() && downloaded(name, progress),
+      });
+    } catch (error) {
+      if (isWanted()) problem(error.message);
+      return;
+    } finally {
+      if (isWanted()) downloaded(null);
+    }
+    if (!isWanted()) {
       opened.free();
       return;
     }
@@ -55,15 +66,14 @@ async function openModel(source, name, chosen, backend) {
     showSamples();
     element("about").textContent =
       `${model.info.name}, ${model.info.scheme}, ${model.info.licence ?? "no licence stated"}.`;
-    if (entry !== undefined && (image === undefined || image.sample)) {
-      image = await sample(entry.check[0]);
-    }
-    await everything(isLast);
+    forget();
+    if (isLast()) await show(isLast);
   });
+  return opening;
 }
 
-/** All that the page shows of a model on a backend. */
-async function everything(isLast) {
+/** Takes away what was found about a model on a backend. */
+function forget() {
   verdict = null;
   histogram.clear();
   tcas.clear();
@@ -71,6 +81,14 @@ async function everything(isLast) {
   showVerdict(null, model);
   showBackends(model.report);
   allow();
+}
+
+/** Shows the chosen image's tokens, and all that is not known yet of the model. */
+async function show(isLast) {
+  const isOurs = ({ file }) => entry.check.some((check) => check.file === file);
+  if (entry !== undefined && (image === undefined || (image.sample && !isOurs(image)))) {
+    image = await sample(entry.check[0]);
+  }
   await encode(isLast);
   registerOffline();
   await catchUp(isLast);
@@ -85,7 +103,7 @@ async function catchUp(isLast) {
     showVerdict(verdict, model);
     allow();
   }
-  if (!verdict.passed) return;
+  if (!verdict.passed || image === undefined) return;
   if (histogram.isEmpty) await measure(isLast, 50, MEASURED_MS);
   if (!isLast() || entry === undefined || !tcas.isEmpty || histogram.median >= QUICK_MS) return;
   await score(isLast);
@@ -181,8 +199,7 @@ function showSamples() {
     button.append(picture);
     button.addEventListener("click", () => asLast(async (isLast) => {
       image = await sample({ file, label });
-      await encode(isLast);
-      await catchUp(isLast);
+      await show(isLast);
     }));
     return button;
   });
@@ -196,6 +213,9 @@ async function take(file) {
     return;
   }
   await asLast(async (isLast) => {
+    await opening;
+    // Why there is no model is on the page already.
+    if (model === undefined || !isLast()) return;
     let bitmap;
     try {
       bitmap = await createImageBitmap(file);
@@ -205,8 +225,7 @@ async function take(file) {
       throw new Error(`${file.name} is no image that this browser shows: choose a PNG, JPEG or WebP file`);
     }
     image = { blob: file, name: file.name, bitmap, pixels: DECODED.has(file.type) ? undefined : pixels(bitmap) };
-    await encode(isLast);
-    await catchUp(isLast);
+    await show(isLast);
   });
 }
 
@@ -242,13 +261,16 @@ function listen() {
   element("choices").addEventListener("submit", (event) => event.preventDefault());
   select.addEventListener("change", () => openModel(chosen().file, chosen().label, chosen(), backend.value));
   backend.addEventListener("change", () => asLast(async (isLast) => {
+    await opening;
+    if (model === undefined) return;
     try {
       await model.use(backend.value);
     } catch (error) {
       backend.value = model.backend;
       throw error;
     }
-    await everything(isLast);
+    forget();
+    await show(isLast);
   }));
   element("opacity").addEventListener("input", ({ target }) => map.opacity(target.value / 100));
   element("measure").addEventListener("click", () => asLast((isLast) => measure(isLast, 50)));

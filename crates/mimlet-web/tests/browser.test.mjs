@@ -289,7 +289,8 @@ test("the page shows tokens, verdict, times and TCAS, and is worked by keys", as
 
 test("a dropped photo is encoded, and a bad file explained", async () => {
   const page = await visit("/demo/?backend=wasm");
-  await verdict(page);
+  // While the model is still on its way.
+  await page.waitForSelector("#model option", { state: "attached" });
   const drop = (name, type, bytes) => page.evaluate(({ name, type, bytes }) => {
     const files = new DataTransfer();
     files.items.add(new File([Uint8Array.from(bytes)], name, { type }));
@@ -301,6 +302,7 @@ test("a dropped photo is encoded, and a bad file explained", async () => {
   await drop("photo.jpg", "image/jpeg", photo);
   await page.waitForFunction(() => document.querySelector("#map").ariaLabel.includes("photo.jpg"));
   // What the photo interrupted is caught up with.
+  assert.equal(await verdict(page), "PASSED");
   await scored(page);
   await drop("broken.mim", "", [1, 2, 3]);
   assert.match(await problem(), /^broken\.mim: not a \.mim file/);
