@@ -52,6 +52,11 @@ export async function serve(folder, port = 0) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [folder, port = "8080"] = process.argv.slice(2);
-  const { address } = await serve(folder, Number(port));
-  console.log(`${address}/demo/`);
+  try {
+    const { address } = await serve(folder, Number(port));
+    console.log(`${address}/demo/`);
+  } catch (error) {
+    console.error(`port ${port} cannot be served (${error.code}): node serve.mjs ${folder} OTHER-PORT`);
+    process.exitCode = 2;
+  }
 }
