@@ -69,34 +69,76 @@ pub fn run_seen(
     encoder: &mut Encoder<'_>,
     mut see: impl FnMut(&Encoding),
 ) -> Result<Verdict, EncodeError> {
-    let golden = Golden::of(model);
-    let test = &model.manifest().acceptance;
-    let mut tally = Tally::new(model);
-    let mut mean = MeanFeature::new(model.manifest().encoder.embed_dim as usize);
-    for image in 0..test.images as usize {
-        let encoding = encoder.encode_pixels(part(golden.images, test, image))?;
+    let mut examination = Examination::new(model);
+    for image in golden_images(model) {
+        let encoding = encoder.encode_pixels(image)?;
         see(encoding);
-        let patches = part(golden.patches, test, image).iter();
-        mean.add(&encoding.patches, patches.map(|&bits| f16_to_f32(bits)));
-        tally.features(
-            part(golden.class, test, image),
-            part(golden.patches, test, image),
-            encoding,
-        );
-        tally.tokens(
+        examination.add(encoding);
+    }
+    Ok(examination.verdict(encoder.describe()))
+}
+
+/// The acceptance test under way, for who encodes its images otherwise than with an [`Encoder`]: a
+/// browser's GPU answers later.
+#[derive(Debug)]
+pub struct Examination<'a, 'm> {
+    model: &'a Model<'m>,
+    golden: Golden<'m>,
+    tally: Tally,
+    mean: MeanFeature,
+    seen: usize,
+}
+
+impl<'a, 'm> Examination<'a, 'm> {
+    /// With nothing seen yet.
+    #[must_use]
+    pub fn new(model: &'a Model<'m>) -> Self {
+        Self {
+            model,
+            golden: Golden::of(model),
+            tally: Tally::new(model),
+            mean: MeanFeature::new(model.manifest().encoder.embed_dim as usize),
+            seen: 0,
+        }
+    }
+
+    /// Looks at the encoding of the next of the [`golden_images`].
+    ///
+    /// # Panics
+    /// When all have been seen, or the encoding is another model's.
+    pub fn add(&mut self, encoding: &Encoding) {
+        let (golden, image) = (&self.golden, self.seen);
+        let test = &self.model.manifest().acceptance;
+        let class = part(golden.class, test, image);
+        let patches = part(golden.patches, test, image);
+        let values = patches.iter().map(|&bits| f16_to_f32(bits));
+        self.mean.add(&encoding.patches, values);
+        self.tally.features(class, patches, encoding);
+        self.tally.tokens(
             part(golden.tokens, test, image),
             part(golden.margins, test, image),
             encoding,
         );
-        if let (Some(counts), Some(&label)) = (&mut tally.counts, test.labels.get(image)) {
+        if let (Some(counts), Some(&label)) = (&mut self.tally.counts, test.labels.get(image)) {
             // A token past the codebook is a flip already; it has no row to be counted in.
             let _ = counts.add_tokens(&encoding.tokens, label);
         }
+        self.seen += 1;
     }
-    let own = model.tensor(TensorRole::Golden(GoldenTensor::OwnMeanFeature));
-    let own = own.and_then(|own| own.f32());
-    let deviation = own.map(|own| mean.deviation(own));
-    Ok(tally.verdict(encoder.describe(), deviation, test))
+
+    /// What was found, of a backend of that name, once all images have been seen.
+    ///
+    /// # Panics
+    /// When an image is missing: a test that was not finished has no verdict.
+    #[must_use]
+    pub fn verdict(self, backend: String) -> Verdict {
+        let test = &self.model.manifest().acceptance;
+        assert_eq!(self.seen, test.images as usize, "an image is missing");
+        let own = TensorRole::Golden(GoldenTensor::OwnMeanFeature);
+        let own = self.model.tensor(own).and_then(|own| own.f32());
+        let deviation = own.map(|own| self.mean.deviation(own));
+        self.tally.verdict(backend, deviation, test)
+    }
 }
 
 /// The acceptance test's images, u8 `[height, width, 3]` each.
@@ -115,6 +157,7 @@ fn part<'a, T>(values: &'a [T], test: &AcceptanceTest, image: usize) -> &'a [T] 
 }
 
 /// The golden arrays; those of tokens are empty without a codebook.
+#[derive(Debug)]
 struct Golden<'m> {
     images: &'m [u8],
     class: &'m [f32],
@@ -147,6 +190,7 @@ impl<'m> Golden<'m> {
 }
 
 /// What has been seen so far.
+#[derive(Debug)]
 struct Tally {
     thresholds: Thresholds,
     min_cosine: f64,

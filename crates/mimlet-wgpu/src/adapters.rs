@@ -48,26 +48,38 @@ impl Adapters {
     /// The GPUs that show themselves through Vulkan, Metal or Direct3D 12; when there is none, those
     /// of OpenGL, which would be the same devices with fewer abilities. `WGPU_BACKEND` narrows the
     /// search, as with any program that uses wgpu.
+    #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
     pub fn list() -> Self {
+        pollster::block_on(Self::list_async())
+    }
+
+    /// As `Adapters::list`, where nothing may wait: in a browser, which shows the one GPU that it
+    /// likes best, if any, through WebGPU.
+    pub async fn list_async() -> Self {
         let backends = Backends::from_env().unwrap_or(Backends::all());
-        let found = Self::on(backends & Backends::PRIMARY);
+        let found = Self::on_async(backends & Backends::PRIMARY).await;
         if found.adapters.is_empty() {
             return Self {
                 searched: backends,
-                ..Self::on(backends & Backends::SECONDARY)
+                ..Self::on_async(backends & Backends::SECONDARY).await
             };
         }
         found
     }
 
     /// The GPUs of these backends.
+    #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
     pub fn on(backends: Backends) -> Self {
+        pollster::block_on(Self::on_async(backends))
+    }
+
+    async fn on_async(backends: Backends) -> Self {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = backends;
         let instance = wgpu::Instance::new(descriptor);
-        let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
+        let mut adapters = instance.enumerate_adapters(backends).await;
         adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
         Self {
             adapters,
@@ -85,8 +97,21 @@ impl Adapters {
     ///
     /// # Errors
     /// [`WgpuError`]: there is none, it has less than required, or its driver refuses.
-    pub fn open(&self, choice: &Choice, requirements: &Requirements) -> Result<Gpu, WgpuError> {
-        Gpu::on(self.choose(choice)?, requirements)
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(&self, choice: &Choice, requirements: &Requirements<'_>) -> Result<Gpu, WgpuError> {
+        pollster::block_on(self.open_async(choice, requirements))
+    }
+
+    /// As `Adapters::open`, where nothing may wait: in a browser.
+    ///
+    /// # Errors
+    /// As `Adapters::open`.
+    pub async fn open_async(
+        &self,
+        choice: &Choice,
+        requirements: &Requirements<'_>,
+    ) -> Result<Gpu, WgpuError> {
+        Gpu::on(self.choose(choice)?, requirements).await
     }
 
     fn choose(&self, choice: &Choice) -> Result<&wgpu::Adapter, WgpuError> {
@@ -126,7 +151,11 @@ impl AdapterDescription {
     pub(crate) fn of(adapter: &wgpu::Adapter) -> Self {
         let info = adapter.get_info();
         Self {
-            name: info.name,
+            // Browsers keep it to themselves.
+            name: match info.name.as_str() {
+                "" => "GPU without a name".to_owned(),
+                name => name.to_owned(),
+            },
             backend: info.backend.to_str(),
             kind: kind(info.device_type),
             driver: info.driver,

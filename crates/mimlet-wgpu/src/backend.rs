@@ -3,14 +3,16 @@
 use crate::buffers;
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
+use crate::maker::{Made, Maker};
 use crate::operands::Operands;
 use crate::profile;
 use crate::program::{self, Builder, Work};
+use crate::signal::{Signal, signal};
 use crate::tuning::{self, Tuning};
 use mimlet_format::Model;
-use mimlet_runtime::{Backend, BackendError, BufferId, Encoding, Plan, WorkCost};
+use mimlet_runtime::{BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
-use wgpu::{Buffer, MapMode};
+use wgpu::{Buffer, BufferAsyncError, MapMode};
 
 /// Runs a plan on a GPU: one submission an image, in which the image goes up, every step runs, and
 /// the results come down. Buffers, pipelines and bindings are made once; afterwards only the
@@ -29,6 +31,9 @@ pub struct WgpuBackend {
     tokens: Option<(Output, Output)>,
 }
 
+/// Says when a buffer is mapped.
+type Mapped = Signal<Result<(), BufferAsyncError>>;
+
 /// A buffer that is read back, and where.
 #[derive(Debug, Clone)]
 struct Output {
@@ -42,7 +47,21 @@ impl WgpuBackend {
     /// # Errors
     /// [`WgpuError`] when the plan does not fit the limits the GPU was opened with, is another
     /// model's, or the GPU fails.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new(
+        gpu: &Gpu,
+        model: &Model<'_>,
+        plan: &Plan,
+        tuning: Tuning<'_>,
+    ) -> Result<Self, WgpuError> {
+        pollster::block_on(Self::new_async(gpu, model, plan, tuning))
+    }
+
+    /// As `WgpuBackend::new`, where nothing may wait: in a browser.
+    ///
+    /// # Errors
+    /// As `WgpuBackend::new`.
+    pub async fn new_async(
         gpu: &Gpu,
         model: &Model<'_>,
         plan: &Plan,
@@ -53,13 +72,14 @@ impl WgpuBackend {
                 adapter: gpu.description().name.clone(),
                 reason,
             })?;
-        let operands = Operands::new(gpu, model, plan)?;
-        let variants = tuning::choose(gpu, model, plan, &operands, tuning)?;
-        let mut builder = Builder::new(gpu);
+        let maker = Maker::new(gpu);
+        let operands = Operands::new(&maker, model, plan)?;
+        let variants = tuning::choose(gpu, model, plan, &operands, tuning).await?;
+        let mut builder = Builder::new(&maker);
         for (step, variant) in plan.folded().iter().zip(&variants) {
             builder.push(variant, &operands.of(step))?;
         }
-        let (work, bytes) = builder.finish()?;
+        let (work, bytes) = builder.finish().await?;
         let mut end = 0;
         let mut output = |buffer: BufferId| {
             let start = end;
@@ -74,11 +94,14 @@ impl WgpuBackend {
             .tokens()
             .map(|(tokens, distances)| (output(tokens), output(distances)));
         let image = plan.image();
+        let upload = buffers::upload(&maker, plan.buffers()[image.index()].bytes());
+        let readback = buffers::readback(&maker, end);
+        maker.settle().await?;
         Ok(Self {
             image: operands.buffer(image).clone(),
             bytes: bytes + operands.bytes(),
-            upload: buffers::upload(gpu, plan.buffers()[image.index()].bytes())?,
-            readback: buffers::readback(gpu, end)?,
+            upload,
+            readback,
             gpu: gpu.clone(),
             work,
             features,
@@ -92,6 +115,46 @@ impl WgpuBackend {
         self.bytes + self.upload.size() + self.readback.size()
     }
 
+    /// What runs the steps, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("wgpu {}", self.gpu.description())
+    }
+
+    /// As [`Backend::run`](mimlet_runtime::Backend::run), where nothing may wait: in a browser.
+    ///
+    /// # Errors
+    /// [`BackendError`] when the GPU fails.
+    ///
+    /// # Panics
+    /// When `image` or `encoding` has not the plan's shape.
+    pub async fn run_async(
+        &mut self,
+        image: &[f32],
+        encoding: &mut Encoding,
+    ) -> Result<(), BackendError> {
+        let encoded = self.encode(image, encoding).await;
+        encoded.map_err(|fault| self.failed(fault))
+    }
+
+    /// As [`Backend::profile`](mimlet_runtime::Backend::profile), where nothing may wait: in a
+    /// browser.
+    ///
+    /// # Errors
+    /// As [`WgpuBackend::run_async`].
+    pub async fn profile_async(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
+        let run = async {
+            let maker = Maker::new(&self.gpu);
+            maker.make(Made::Object("the image".into()), |_| {
+                let bytes = bytemuck::cast_slice(image);
+                self.gpu.queue.write_buffer(&self.image, 0, bytes);
+            });
+            maker.fault().await.map_err(|(_, fault)| fault)?;
+            profile::profile(&self.gpu, &self.work).await
+        };
+        run.await.map_err(|fault| self.failed(fault))
+    }
+
     fn failed(&self, fault: Fault) -> BackendError {
         BackendError {
             backend: self.describe(),
@@ -99,14 +162,14 @@ impl WgpuBackend {
         }
     }
 
-    fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
+    async fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
         let refused = |error: wgpu::MapRangeError| Fault::refused(&error);
         let mut view = self.upload.get_mapped_range_mut(..).map_err(refused)?;
         view.copy_from_slice(bytemuck::cast_slice(image));
         drop(view);
         self.upload.unmap();
-        let submission = self.submit();
-        self.gpu.wait(submission)?;
+        let (submission, mapped) = self.submit();
+        self.gpu.mapped(submission, mapped).await?;
         let view = self.readback.get_mapped_range(..).map_err(refused)?;
         let filled = self.fill(&view, encoding);
         drop(view);
@@ -115,7 +178,7 @@ impl WgpuBackend {
     }
 
     /// Records and submits one image's work.
-    fn submit(&self) -> wgpu::SubmissionIndex {
+    fn submit(&self) -> (wgpu::SubmissionIndex, [Mapped; 2]) {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.upload, 0, &self.image, 0, self.upload.size());
         program::record(&self.work, &mut encoder);
@@ -123,11 +186,11 @@ impl WgpuBackend {
             let Range { start, end } = *bytes;
             encoder.copy_buffer_to_buffer(buffer, 0, &self.readback, start, end - start);
         }
-        // Asking for the mapped range tells whether mapping worked; the upload buffer is asked when
-        // the next image comes.
-        encoder.map_buffer_on_submit(&self.readback, MapMode::Read, .., |_| ());
-        encoder.map_buffer_on_submit(&self.upload, MapMode::Write, .., |_| ());
-        self.gpu.queue.submit([encoder.finish()])
+        let (notify_read, read) = signal();
+        let (notify_write, write) = signal();
+        encoder.map_buffer_on_submit(&self.readback, MapMode::Read, .., notify_read);
+        encoder.map_buffer_on_submit(&self.upload, MapMode::Write, .., notify_write);
+        (self.gpu.queue.submit([encoder.finish()]), [read, write])
     }
 
     fn outputs(&self) -> impl Iterator<Item = &Output> {
@@ -162,26 +225,18 @@ fn words<'v, T: bytemuck::AnyBitPattern>(
         .map_err(|error| Fault::refused(&error))
 }
 
-impl Backend for WgpuBackend {
+#[cfg(not(target_arch = "wasm32"))]
+impl mimlet_runtime::Backend for WgpuBackend {
     fn describe(&self) -> String {
-        format!("wgpu {}", self.gpu.description())
+        self.describe()
     }
 
     /// As every backend; `image` has the plan's length, or this panics.
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
-        self.encode(image, encoding)
-            .map_err(|fault| self.failed(fault))
+        pollster::block_on(self.run_async(image, encoding))
     }
 
     fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
-        let run = || {
-            let write = || {
-                let bytes = bytemuck::cast_slice(image);
-                self.gpu.queue.write_buffer(&self.image, 0, bytes);
-            };
-            self.gpu.checked(write)?;
-            profile::profile(&self.gpu, &self.work)
-        };
-        run().map_err(|fault| self.failed(fault))
+        pollster::block_on(self.profile_async(image))
     }
 }

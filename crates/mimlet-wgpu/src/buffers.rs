@@ -1,13 +1,17 @@
 //! GPU buffers: creation, and filling them without a second copy of a model.
 
 use crate::error::WgpuError;
-use crate::gpu::{Fault, Gpu};
+use crate::gpu::Fault;
+use crate::maker::{Made, Maker};
 use crate::texels;
 use mimlet_kernels::Texel;
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, Extent3d, Texture};
 
 /// Bytes of staging memory that may wait for the GPU at once.
 const STAGED: u64 = 16 << 20;
+
+/// What an error while writing befell.
+const COPYING: &str = "copying weights";
 
 /// Bytes of one write.
 const CHUNK: usize = 4 << 20;
@@ -19,15 +23,15 @@ pub(crate) fn padded(bytes: u64) -> u64 {
 }
 
 /// A buffer that kernels bind, at least `bytes` long.
-pub(crate) fn storage(gpu: &Gpu, label: &str, bytes: u64) -> Result<Buffer, WgpuError> {
+pub(crate) fn storage(maker: &Maker, label: &str, bytes: u64) -> Buffer {
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-    create(gpu, label, padded(bytes), usage, false)
+    create(maker, label, padded(bytes), usage, false)
 }
 
 /// A buffer that the host reads, `bytes` long.
-pub(crate) fn readback(gpu: &Gpu, bytes: u64) -> Result<Buffer, WgpuError> {
+pub(crate) fn readback(maker: &Maker, bytes: u64) -> Buffer {
     create(
-        gpu,
+        maker,
         "readback",
         bytes,
         BufferUsages::MAP_READ | BufferUsages::COPY_DST,
@@ -36,9 +40,9 @@ pub(crate) fn readback(gpu: &Gpu, bytes: u64) -> Result<Buffer, WgpuError> {
 }
 
 /// A buffer that the host writes, `bytes` long, mapped to begin with.
-pub(crate) fn upload(gpu: &Gpu, bytes: u64) -> Result<Buffer, WgpuError> {
+pub(crate) fn upload(maker: &Maker, bytes: u64) -> Buffer {
     create(
-        gpu,
+        maker,
         "upload",
         bytes,
         BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC,
@@ -47,37 +51,37 @@ pub(crate) fn upload(gpu: &Gpu, bytes: u64) -> Result<Buffer, WgpuError> {
 }
 
 fn create(
-    gpu: &Gpu,
+    maker: &Maker,
     label: &str,
     size: u64,
     usage: BufferUsages,
     mapped_at_creation: bool,
-) -> Result<Buffer, WgpuError> {
+) -> Buffer {
     let descriptor = BufferDescriptor {
         label: Some(label),
         size,
         usage,
         mapped_at_creation,
     };
-    gpu.checked(|| gpu.device.create_buffer(&descriptor))
-        .map_err(|fault| gpu.error(&format!("buffer {label} of {size} bytes"), fault))
+    let made = Made::Object(format!("buffer {label} of {size} bytes"));
+    maker.make(made, |device| device.create_buffer(&descriptor))
 }
 
 /// Copies host memory to buffers. At most [`STAGED`] bytes are held twice, whatever is written.
 #[derive(Debug)]
-pub(crate) struct Uploader<'g> {
-    gpu: &'g Gpu,
+pub(crate) struct Uploader<'k> {
+    maker: &'k Maker,
     staged: u64,
 }
 
-impl<'g> Uploader<'g> {
-    pub(crate) fn new(gpu: &'g Gpu) -> Self {
-        Self { gpu, staged: 0 }
+impl<'k> Uploader<'k> {
+    pub(crate) fn new(maker: &'k Maker) -> Self {
+        Self { maker, staged: 0 }
     }
 
-    /// Where it copies to.
-    pub(crate) fn gpu(&self) -> &'g Gpu {
-        self.gpu
+    /// What makes where it copies to.
+    pub(crate) fn maker(&self) -> &'k Maker {
+        self.maker
     }
 
     /// Writes `bytes`, a multiple of four long, from byte `start` of a buffer on.
@@ -89,8 +93,10 @@ impl<'g> Uploader<'g> {
     ) -> Result<(), WgpuError> {
         let mut offset = start;
         for chunk in bytes.chunks(CHUNK) {
-            let write = || self.gpu.queue.write_buffer(buffer, offset, chunk);
-            self.gpu.checked(write).map_err(|fault| self.error(fault))?;
+            let queue = &self.maker.gpu().queue;
+            self.maker.make(Made::Object(COPYING.into()), |_| {
+                queue.write_buffer(buffer, offset, chunk);
+            });
             offset += chunk.len() as u64;
             self.count(chunk)?;
         }
@@ -114,12 +120,10 @@ impl<'g> Uploader<'g> {
                     ..part.size
                 };
                 let target = texels::target(texture, row);
-                let write = || {
-                    self.gpu
-                        .queue
-                        .write_texture(target, chunk, part.layout, size)
-                };
-                self.gpu.checked(write).map_err(|fault| self.error(fault))?;
+                let queue = &self.maker.gpu().queue;
+                self.maker.make(Made::Object(COPYING.into()), |_| {
+                    queue.write_texture(target, chunk, part.layout, size);
+                });
                 row += size.height;
                 self.count(chunk)?;
             }
@@ -136,14 +140,11 @@ impl<'g> Uploader<'g> {
         Ok(())
     }
 
-    /// Waits until everything written has arrived.
+    /// Waits until everything written has arrived; a browser keeps what it needs of it and goes on.
     pub(crate) fn flush(&mut self) -> Result<(), WgpuError> {
         self.staged = 0;
-        let submission = self.gpu.queue.submit([]);
-        self.gpu.wait(submission).map_err(|fault| self.error(fault))
-    }
-
-    fn error(&self, fault: Fault) -> WgpuError {
-        self.gpu.error("copying weights", fault)
+        let gpu = self.maker.gpu();
+        let arrived = gpu.wait(gpu.queue.submit([]));
+        arrived.map_err(|fault: Fault| gpu.error(COPYING, fault))
     }
 }

@@ -3,8 +3,10 @@
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
+use crate::maker::{Made, Maker};
 use crate::operands::Held;
 use crate::program::{self, Builder, Work};
+use crate::signal::signal;
 use mimlet_kernels::Variant;
 use wgpu::{Buffer, MapMode};
 
@@ -36,29 +38,40 @@ pub fn dispatch_once(
     variant: &Variant,
     contents: &[&[u8]],
 ) -> Result<Vec<Vec<u8>>, WgpuError> {
+    pollster::block_on(dispatch(gpu, variant, contents))
+}
+
+async fn dispatch(
+    gpu: &Gpu,
+    variant: &Variant,
+    contents: &[&[u8]],
+) -> Result<Vec<Vec<u8>>, WgpuError> {
     assert!(
         contents.iter().all(|bytes| bytes.len() % 4 == 0),
         "whole words"
     );
     let mut bound = Vec::new();
-    let mut uploader = Uploader::new(gpu);
+    let maker = Maker::new(gpu);
+    let mut uploader = Uploader::new(&maker);
     for bytes in contents {
-        let buffer = buffers::storage(gpu, variant.name(), bytes.len() as u64)?;
+        let buffer = buffers::storage(&maker, variant.name(), bytes.len() as u64);
         uploader.write(&buffer, 0, bytes)?;
         bound.push(buffer);
     }
+    maker.settle().await?;
     uploader.flush()?;
     let held: Vec<Held<'_>> = bound.iter().cloned().map(Held::Buffer).collect();
-    let mut builder = Builder::new(gpu);
+    let mut builder = Builder::new(&maker);
     builder.push(variant, &held)?;
-    let (work, _) = builder.finish()?;
+    let (work, _) = builder.finish().await?;
     let lengths = contents
         .iter()
         .map(|bytes| bytes.len() as u64)
         .collect::<Vec<_>>();
     let total: u64 = lengths.iter().sum();
-    let readback = buffers::readback(gpu, buffers::padded(total))?;
-    let all = run(gpu, &work, &bound, &lengths, &readback)
+    let readback = buffers::readback(&maker, buffers::padded(total));
+    let all = run(&maker, &work, &bound, &lengths, &readback)
+        .await
         .map_err(|fault| gpu.error(&format!("running {}", variant.name()), fault))?;
     let mut rest = all.as_slice();
     let split = |bytes: &&[u8]| {
@@ -70,26 +83,28 @@ pub fn dispatch_once(
 }
 
 /// The bound buffers' contents after the work, one after the other.
-fn run(
-    gpu: &Gpu,
+async fn run(
+    maker: &Maker,
     work: &[Work],
     bound: &[Buffer],
     lengths: &[u64],
     readback: &Buffer,
 ) -> Result<Vec<u8>, Fault> {
-    let submission = gpu.checked(|| {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    let gpu = maker.gpu();
+    let (notify, mapped) = signal();
+    let submission = maker.make(Made::Object("a dispatch".into()), |device| {
+        let mut encoder = device.create_command_encoder(&Default::default());
         program::record(work, &mut encoder);
         let mut offset = 0;
         for (buffer, length) in bound.iter().zip(lengths) {
             encoder.copy_buffer_to_buffer(buffer, 0, readback, offset, *length);
             offset += length;
         }
-        // A failed mapping shows when the range is asked for.
-        encoder.map_buffer_on_submit(readback, MapMode::Read, .., |_| ());
+        encoder.map_buffer_on_submit(readback, MapMode::Read, .., notify);
         gpu.queue.submit([encoder.finish()])
-    })?;
-    gpu.wait(submission)?;
+    });
+    maker.fault().await.map_err(|(_, fault)| fault)?;
+    gpu.mapped(submission, [mapped]).await?;
     let view = readback
         .get_mapped_range(..)
         .map_err(|error| Fault::refused(&error))?;

@@ -92,7 +92,8 @@ pub enum WgpuError {
     ForeignPlan(PlanError),
 }
 
-/// A message of several lines as one.
+/// A message of several lines as one, without the calls that led to it, which browsers add.
 pub(crate) fn one_line(message: &str) -> String {
+    let message = message.split("\n    at ").next().unwrap_or_default();
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -3,11 +3,12 @@
 use crate::adapters::{AdapterDescription, Adapters, Choice, device_limits};
 use crate::error::{WgpuError, one_line};
 use crate::requirements::{Requirements, required_limits};
+use crate::signal::Signal;
 use mimlet_runtime::DeviceLimits;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use wgpu::{ErrorFilter, PollType};
+use wgpu::{BufferAsyncError, PollType};
 
 /// An open GPU. Clones share it.
 #[derive(Clone)]
@@ -51,11 +52,27 @@ impl Gpu {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn open(choice: &Choice, requirements: &Requirements) -> Result<Self, WgpuError> {
-        Adapters::list().open(choice, requirements)
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn open(choice: &Choice, requirements: &Requirements<'_>) -> Result<Self, WgpuError> {
+        pollster::block_on(Self::open_async(choice, requirements))
     }
 
-    pub(crate) fn on(adapter: &wgpu::Adapter, wanted: &Requirements) -> Result<Self, WgpuError> {
+    /// As `Gpu::open`, where nothing may wait: in a browser.
+    ///
+    /// # Errors
+    /// As `Gpu::open`.
+    pub async fn open_async(
+        choice: &Choice,
+        requirements: &Requirements<'_>,
+    ) -> Result<Self, WgpuError> {
+        let adapters = Adapters::list_async().await;
+        adapters.open_async(choice, requirements).await
+    }
+
+    pub(crate) async fn on(
+        adapter: &wgpu::Adapter,
+        wanted: &Requirements<'_>,
+    ) -> Result<Self, WgpuError> {
         let description = AdapterDescription::of(adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mimlet"),
@@ -65,7 +82,7 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
-        let opened = pollster::block_on(adapter.request_device(&descriptor));
+        let opened = adapter.request_device(&descriptor).await;
         let (device, queue) = opened.map_err(|error| WgpuError::DeviceRefused {
             adapter: description.name.clone(),
             reason: one_line(&error.to_string()),
@@ -109,36 +126,42 @@ impl Gpu {
         self.device.destroy();
     }
 
-    /// Makes a GPU object with every error of wgpu caught.
-    pub(crate) fn checked<T>(&self, make: impl FnOnce() -> T) -> Result<T, Fault> {
-        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
-        let internal = self.device.push_error_scope(ErrorFilter::Internal);
-        let validation = self.device.push_error_scope(ErrorFilter::Validation);
-        let made = make();
-        let caught = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
-        match caught.into_iter().flatten().next() {
-            Some(error) => Err(Fault::of(error)),
-            None => Ok(made),
-        }
-    }
-
-    /// Waits until a submission is done and its buffers are mapped.
+    /// Waits until a submission is done. A browser waits for nothing: there it is the callbacks that
+    /// tell.
     pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), Fault> {
         let waited = self.poll(PollType::Wait {
             submission_index: Some(submission),
             timeout: None,
         });
-        let mut uncaptured = self
+        match (waited, self.uncaptured()) {
+            (Ok(()), Ok(())) => Ok(()),
+            (_, Err(fault)) => Err(fault),
+            // A submission to a lost device never counts as made.
+            (Err(reason), Ok(())) => Err(Fault::Lost(reason)),
+        }
+    }
+
+    /// Waits until a submission is done and its buffers are mapped.
+    pub(crate) async fn mapped(
+        &self,
+        submission: wgpu::SubmissionIndex,
+        buffers: impl IntoIterator<Item = Signal<Result<(), BufferAsyncError>>>,
+    ) -> Result<(), Fault> {
+        self.wait(submission)?;
+        for buffer in buffers {
+            buffer.given().await.map_err(|e| Fault::refused(&e))?;
+        }
+        self.uncaptured()
+    }
+
+    /// The first error that came outside any call of ours since this was last asked.
+    fn uncaptured(&self) -> Result<(), Fault> {
+        let mut first = self
             .faults
             .uncaptured
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        match (waited, uncaptured.take()) {
-            (Ok(()), None) => Ok(()),
-            (_, Some(fault)) => Err(fault),
-            // A submission to a lost device never counts as made.
-            (Err(reason), None) => Err(Fault::Lost(reason)),
-        }
+        first.take().map_or(Ok(()), Err)
     }
 
     /// wgpu's poll, which panics when a device turns out lost while it waits.
@@ -177,7 +200,7 @@ impl fmt::Debug for Gpu {
 }
 
 impl Fault {
-    fn of(error: wgpu::Error) -> Self {
+    pub(crate) fn of(error: wgpu::Error) -> Self {
         match error {
             wgpu::Error::OutOfMemory { .. } => Self::OutOfMemory,
             wgpu::Error::Validation { description, .. }

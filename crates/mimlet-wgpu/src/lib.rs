@@ -4,6 +4,9 @@
 //! [`Plan`](mimlet_runtime::Plan) on it. [`dispatch_once`] runs a single op, for tests and
 //! benches.
 //!
+//! Everything is asynchronous underneath, as a browser wants it; what is named without `_async` waits
+//! for the same.
+//!
 //! An op has several variants, and [`Tuning`] says how one is chosen. Kernels need no wgpu feature and
 //! the limits of the smallest GPUs, so a software Vulkan driver such as lavapipe is enough. Nothing
 //! here panics over a device: a GPU that is missing, too small, out of memory or lost is a
@@ -18,20 +21,24 @@ mod adapters;
 mod backend;
 mod buffers;
 mod choices;
+#[cfg(not(target_arch = "wasm32"))]
 mod dispatch;
 mod error;
 mod gpu;
+mod maker;
 mod operands;
 mod pipelines;
 mod profile;
 mod program;
 mod requirements;
+mod signal;
 mod texels;
 mod trial;
 mod tuning;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
+#[cfg(not(target_arch = "wasm32"))]
 pub use dispatch::dispatch_once;
 pub use error::WgpuError;
 pub use gpu::Gpu;

@@ -2,7 +2,7 @@
 
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
-use crate::gpu::Gpu;
+use crate::maker::Maker;
 use crate::texels;
 use mimlet_format::{Model, TensorRole};
 use mimlet_kernels::Texel;
@@ -106,10 +106,10 @@ pub(crate) struct Operands<'m> {
 
 impl<'m> Operands<'m> {
     /// Allocates a plan's buffers and finds the model's tensors.
-    pub(crate) fn new(gpu: &Gpu, model: &Model<'m>, plan: &Plan) -> Result<Self, WgpuError> {
+    pub(crate) fn new(maker: &Maker, model: &Model<'m>, plan: &Plan) -> Result<Self, WgpuError> {
         let buffers = plan.buffers().iter();
-        let buffers = buffers.map(|spec| buffers::storage(gpu, spec.name, spec.bytes()));
-        let buffers = buffers.collect::<Result<_, _>>()?;
+        let buffers = buffers.map(|spec| buffers::storage(maker, spec.name, spec.bytes()));
+        let buffers = buffers.collect();
         let mut tensors = HashMap::new();
         for source in plan.folded().iter().flat_map(sources) {
             let roles = match source {
@@ -183,7 +183,7 @@ impl<'m> Tensor<'m> {
             return Ok(buffer.clone());
         }
         let total = self.parts.iter().map(|part| part.len() as u64).sum();
-        let buffer = buffers::storage(uploader.gpu(), &self.label, total)?;
+        let buffer = buffers::storage(uploader.maker(), &self.label, total);
         let mut offset = 0;
         for part in &self.parts {
             uploader.write(&buffer, offset, part)?;
@@ -209,7 +209,7 @@ impl<'m> Tensor<'m> {
             [part] => Cow::Borrowed(*part),
             parts => Cow::Owned(parts.concat()),
         };
-        let texture = texels::texture(uploader.gpu(), &self.label, bytes.len() as u64, texel)?;
+        let texture = texels::texture(uploader.maker(), &self.label, bytes.len() as u64, texel);
         uploader.write_texels(&texture, texel, &bytes)?;
         Ok(held.insert((texel, texture)).1.clone())
     }

@@ -1,7 +1,6 @@
 //! Compiled kernels: one module a kernel, one pipeline for each set of constants.
 
-use crate::error::WgpuError;
-use crate::gpu::{Fault, Gpu};
+use crate::maker::{Made, Maker};
 use crate::texels;
 use mimlet_kernels::{Access, Call, WgslKernel};
 use std::collections::HashMap;
@@ -15,8 +14,8 @@ use wgpu::{
 
 /// Compiles kernels, each with each set of constants once.
 #[derive(Debug)]
-pub(crate) struct Pipelines<'g> {
-    gpu: &'g Gpu,
+pub(crate) struct Pipelines<'k> {
+    maker: &'k Maker,
     modules: HashMap<&'static str, Module>,
     compiled: HashMap<Key, ComputePipeline>,
 }
@@ -70,10 +69,10 @@ impl Prepared {
     }
 }
 
-impl<'g> Pipelines<'g> {
-    pub(crate) fn new(gpu: &'g Gpu) -> Self {
+impl<'k> Pipelines<'k> {
+    pub(crate) fn new(maker: &'k Maker) -> Self {
         Self {
-            gpu,
+            maker,
             modules: HashMap::new(),
             compiled: HashMap::new(),
         }
@@ -85,8 +84,8 @@ impl<'g> Pipelines<'g> {
         kernel: &'static WgslKernel,
         call: &Call,
         bound: &[Bound],
-    ) -> Result<Prepared, WgpuError> {
-        let pipeline = self.pipeline(kernel, call)?;
+    ) -> Prepared {
+        let pipeline = self.pipeline(kernel, call);
         let entries: Vec<BindGroupEntry<'_>> = (0..)
             .zip(bound)
             .map(|(binding, bound)| BindGroupEntry {
@@ -102,28 +101,21 @@ impl<'g> Pipelines<'g> {
             layout: &self.modules[kernel.name].bindings,
             entries: &entries,
         };
+        let made = Made::Object(format!("the bindings of {}", kernel.name));
         let bindings = self
-            .gpu
-            .checked(|| self.gpu.device.create_bind_group(&descriptor))
-            .map_err(|fault| {
-                self.gpu
-                    .error(&format!("the bindings of {}", kernel.name), fault)
-            })?;
-        Ok(Prepared {
+            .maker
+            .make(made, |device| device.create_bind_group(&descriptor));
+        Prepared {
             pipeline,
             bindings,
             workgroups: call.workgroups,
             name: kernel.name,
             shape: shape(call),
             bytes: bound.iter().map(Bound::bytes).sum(),
-        })
+        }
     }
 
-    fn pipeline(
-        &mut self,
-        kernel: &'static WgslKernel,
-        call: &Call,
-    ) -> Result<ComputePipeline, WgpuError> {
+    fn pipeline(&mut self, kernel: &'static WgslKernel, call: &Call) -> ComputePipeline {
         let bits = call
             .constants
             .iter()
@@ -131,16 +123,13 @@ impl<'g> Pipelines<'g> {
             .collect();
         let key = (kernel.name, bits);
         if let Some(pipeline) = self.compiled.get(&key) {
-            return Ok(pipeline.clone());
+            return pipeline.clone();
         }
-        let gpu = self.gpu;
-        if !self.modules.contains_key(kernel.name) {
-            let module = gpu
-                .checked(|| module(gpu, kernel))
-                .map_err(|fault| rejected(gpu, kernel, fault))?;
-            self.modules.insert(kernel.name, module);
-        }
-        let module = &self.modules[kernel.name];
+        let make = || {
+            self.maker
+                .make(Made::Kernel(kernel.name), |device| module(device, kernel))
+        };
+        let module = self.modules.entry(kernel.name).or_insert_with(make);
         let descriptor = ComputePipelineDescriptor {
             label: Some(kernel.name),
             layout: Some(&module.layout),
@@ -152,11 +141,11 @@ impl<'g> Pipelines<'g> {
             },
             cache: None,
         };
-        let pipeline = gpu
-            .checked(|| gpu.device.create_compute_pipeline(&descriptor))
-            .map_err(|fault| rejected(gpu, kernel, fault))?;
+        let pipeline = self.maker.make(Made::Kernel(kernel.name), |device| {
+            device.create_compute_pipeline(&descriptor)
+        });
         self.compiled.insert(key, pipeline.clone());
-        Ok(pipeline)
+        pipeline
     }
 }
 
@@ -167,8 +156,8 @@ fn shape(call: &Call) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
-    let module = gpu.device.create_shader_module(ShaderModuleDescriptor {
+fn module(device: &wgpu::Device, kernel: &WgslKernel) -> Module {
+    let module = device.create_shader_module(ShaderModuleDescriptor {
         label: Some(kernel.name),
         source: ShaderSource::Wgsl(kernel.source.into()),
     });
@@ -181,19 +170,15 @@ fn module(gpu: &Gpu, kernel: &WgslKernel) -> Module {
             count: None,
         })
         .collect();
-    let bindings = gpu
-        .device
-        .create_bind_group_layout(&BindGroupLayoutDescriptor {
-            label: Some(kernel.name),
-            entries: &entries,
-        });
-    let layout = gpu
-        .device
-        .create_pipeline_layout(&PipelineLayoutDescriptor {
-            label: Some(kernel.name),
-            bind_group_layouts: &[Some(&bindings)],
-            ..Default::default()
-        });
+    let bindings = device.create_bind_group_layout(&BindGroupLayoutDescriptor {
+        label: Some(kernel.name),
+        entries: &entries,
+    });
+    let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+        label: Some(kernel.name),
+        bind_group_layouts: &[Some(&bindings)],
+        ..Default::default()
+    });
     Module {
         module,
         bindings,
@@ -215,16 +200,5 @@ fn binding_type(access: Access) -> BindingType {
             has_dynamic_offset: false,
             min_binding_size: None,
         },
-    }
-}
-
-fn rejected(gpu: &Gpu, kernel: &WgslKernel, fault: Fault) -> WgpuError {
-    match gpu.cause(fault) {
-        Fault::Refused(reason) => WgpuError::ShaderRejected {
-            adapter: gpu.description().name.clone(),
-            kernel: kernel.name,
-            reason,
-        },
-        fault => gpu.error(&format!("kernel {}", kernel.name), fault),
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::buffers;
 use crate::gpu::{Fault, Gpu};
+use crate::maker::{Made, Maker};
 use crate::program::Work;
+use crate::signal::signal;
 use crate::texels;
 use mimlet_runtime::WorkCost;
 use wgpu::{
@@ -11,11 +13,11 @@ use wgpu::{
 };
 
 /// Runs the work once, a pass for each dispatch.
-pub(crate) fn profile(gpu: &Gpu, work: &[Work]) -> Result<Vec<WorkCost>, Fault> {
+pub(crate) async fn profile(gpu: &Gpu, work: &[Work]) -> Result<Vec<WorkCost>, Fault> {
     let mut costs: Vec<WorkCost> = work.iter().map(cost).collect();
     let timed = gpu.device.features().contains(Features::TIMESTAMP_QUERY);
     if timed && !work.is_empty() {
-        let ticks = ticks(gpu, work)?;
+        let ticks = ticks(gpu, work).await?;
         let ms = |from: u64, to: u64| {
             let ticks = to.saturating_sub(from) as f64;
             ticks * f64::from(gpu.queue.get_timestamp_period()) / 1e6
@@ -55,34 +57,37 @@ fn cost(work: &Work) -> WorkCost {
 }
 
 /// The clock at the beginning and the end of each dispatch.
-fn ticks(gpu: &Gpu, work: &[Work]) -> Result<Vec<u64>, Fault> {
+async fn ticks(gpu: &Gpu, work: &[Work]) -> Result<Vec<u64>, Fault> {
     let dispatches = work.iter().filter(|w| matches!(w, Work::Dispatch(_)));
     let count = 2 * dispatches.count() as u32;
     let bytes = u64::from(count) * 8;
-    let (queries, resolved, readback) = gpu.checked(|| {
-        let queries = gpu.device.create_query_set(&QuerySetDescriptor {
+    let maker = Maker::new(gpu);
+    let readback = buffers::readback(&maker, bytes);
+    let (queries, resolved) = maker.make(Made::Object("a clock".into()), |device| {
+        let queries = device.create_query_set(&QuerySetDescriptor {
             label: Some("clock"),
             ty: QueryType::Timestamp,
             count,
         });
-        let resolved = gpu.device.create_buffer(&BufferDescriptor {
+        let resolved = device.create_buffer(&BufferDescriptor {
             label: Some("clock"),
             size: bytes,
             usage: BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
-        (queries, resolved, buffers::readback(gpu, bytes))
-    })?;
-    let readback = readback.map_err(|error| Fault::refused(&error))?;
-    let submission = gpu.checked(|| {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        (queries, resolved)
+    });
+    let (notify, mapped) = signal();
+    let submission = maker.make(Made::Object("a timed run".into()), |device| {
+        let mut encoder = device.create_command_encoder(&Default::default());
         record_timed(work, &queries, &mut encoder);
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &readback, 0, bytes);
-        encoder.map_buffer_on_submit(&readback, MapMode::Read, .., |_| ());
+        encoder.map_buffer_on_submit(&readback, MapMode::Read, .., notify);
         gpu.queue.submit([encoder.finish()])
-    })?;
-    gpu.wait(submission)?;
+    });
+    maker.fault().await.map_err(|(_, fault)| fault)?;
+    gpu.mapped(submission, [mapped]).await?;
     let view = readback
         .get_mapped_range(..)
         .map_err(|error| Fault::refused(&error))?;

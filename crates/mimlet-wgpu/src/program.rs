@@ -3,7 +3,7 @@
 
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
-use crate::gpu::Gpu;
+use crate::maker::Maker;
 use crate::operands::Held;
 use crate::pipelines::{Bound, Pipelines, Prepared};
 use crate::texels;
@@ -48,10 +48,10 @@ pub(crate) fn record(work: &[Work], encoder: &mut CommandEncoder) {
 
 /// Makes variants of steps into work.
 #[derive(Debug)]
-pub(crate) struct Builder<'g> {
-    gpu: &'g Gpu,
-    pipelines: Pipelines<'g>,
-    uploader: Uploader<'g>,
+pub(crate) struct Builder<'k> {
+    maker: &'k Maker,
+    pipelines: Pipelines<'k>,
+    uploader: Uploader<'k>,
     scratch: HashMap<usize, Buffer>,
     /// Textures of buffers, and those that hold what the buffer holds at this point of the work.
     textures: HashMap<(Buffer, Texel), Texture>,
@@ -59,12 +59,12 @@ pub(crate) struct Builder<'g> {
     work: Vec<Work>,
 }
 
-impl<'g> Builder<'g> {
-    pub(crate) fn new(gpu: &'g Gpu) -> Self {
+impl<'k> Builder<'k> {
+    pub(crate) fn new(maker: &'k Maker) -> Self {
         Self {
-            gpu,
-            pipelines: Pipelines::new(gpu),
-            uploader: Uploader::new(gpu),
+            maker,
+            pipelines: Pipelines::new(maker),
+            uploader: Uploader::new(maker),
             scratch: HashMap::new(),
             textures: HashMap::new(),
             current: HashSet::new(),
@@ -94,8 +94,11 @@ impl<'g> Builder<'g> {
         Ok(())
     }
 
-    /// The work, once everything it reads has arrived, and the bytes of its scratch and textures.
-    pub(crate) fn finish(mut self) -> Result<(Vec<Work>, u64), WgpuError> {
+    /// The work, once everything it reads has arrived and all of it is known to be good, and the bytes
+    /// of its scratch and textures.
+    pub(crate) async fn finish(mut self) -> Result<(Vec<Work>, u64), WgpuError> {
+        // What could not be made is told before what could not be written to it.
+        self.maker.settle().await?;
         self.uploader.flush()?;
         let scratch = self.scratch.values().map(Buffer::size);
         let textures = self.textures.values().map(texels::bytes);
@@ -106,7 +109,7 @@ impl<'g> Builder<'g> {
         if let Some(buffer) = self.scratch.get(&words) {
             return Ok(buffer.clone());
         }
-        let buffer = buffers::storage(self.gpu, "scratch", words as u64 * 4)?;
+        let buffer = buffers::storage(self.maker, "scratch", words as u64 * 4);
         // A word that is read before it is written shows in a trial and in every test.
         let poison = vec![f32::NAN; words];
         self.uploader
@@ -121,7 +124,7 @@ impl<'g> Builder<'g> {
         for (held, access) in operands.iter().zip(kernel.bindings) {
             bound.push(self.bound(held, *access)?);
         }
-        let prepared = self.pipelines.prepare(kernel, &dispatch.call, &bound)?;
+        let prepared = self.pipelines.prepare(kernel, &dispatch.call, &bound);
         self.work.push(Work::Dispatch(prepared));
         for (bound, access) in bound.iter().zip(kernel.bindings) {
             if let (Bound::Buffer(written), Access::ReadWrite) = (bound, access) {
@@ -134,7 +137,7 @@ impl<'g> Builder<'g> {
     fn bound(&mut self, held: &Held<'_>, access: Access) -> Result<Bound, WgpuError> {
         Ok(match (held, access) {
             (Held::Buffer(buffer), Access::Texels(texel)) => {
-                let texture = self.current_texture(buffer, texel)?;
+                let texture = self.current_texture(buffer, texel);
                 Bound::Texture(texture.create_view(&Default::default()))
             }
             (Held::Tensor(tensor), Access::Texels(texel)) => {
@@ -147,12 +150,12 @@ impl<'g> Builder<'g> {
     }
 
     /// A texture that holds what the buffer holds at this point of the work.
-    fn current_texture(&mut self, buffer: &Buffer, texel: Texel) -> Result<Texture, WgpuError> {
+    fn current_texture(&mut self, buffer: &Buffer, texel: Texel) -> Texture {
         let key = (buffer.clone(), texel);
         let texture = match self.textures.get(&key) {
             Some(texture) => texture.clone(),
             None => {
-                let texture = texels::texture(self.gpu, "texels", buffer.size(), texel)?;
+                let texture = texels::texture(self.maker, "texels", buffer.size(), texel);
                 self.textures.insert(key.clone(), texture.clone());
                 texture
             }
@@ -164,6 +167,6 @@ impl<'g> Builder<'g> {
                 texel,
             });
         }
-        Ok(texture)
+        texture
     }
 }

@@ -1,8 +1,7 @@
 //! Buffers as textures: their words in rows of [`TEXELS_ACROSS`] texels. Reading through the texture
 //! unit is what Adreno and software drivers are fast at.
 
-use crate::error::WgpuError;
-use crate::gpu::Gpu;
+use crate::maker::{Made, Maker};
 use mimlet_kernels::{TEXELS_ACROSS, Texel};
 use wgpu::{
     Buffer, CommandEncoder, Extent3d, Origin3d, TexelCopyBufferInfo, TexelCopyBufferLayout,
@@ -44,12 +43,7 @@ pub(crate) fn bytes(texture: &Texture) -> u64 {
 }
 
 /// A texture for that many bytes.
-pub(crate) fn texture(
-    gpu: &Gpu,
-    label: &str,
-    bytes: u64,
-    texel: Texel,
-) -> Result<Texture, WgpuError> {
+pub(crate) fn texture(maker: &Maker, label: &str, bytes: u64, texel: Texel) -> Texture {
     let descriptor = TextureDescriptor {
         label: Some(label),
         size: Extent3d {
@@ -64,8 +58,8 @@ pub(crate) fn texture(
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
     };
-    gpu.checked(|| gpu.device.create_texture(&descriptor))
-        .map_err(|fault| gpu.error(&format!("texture {label} of {bytes} bytes"), fault))
+    let made = Made::Object(format!("texture {label} of {bytes} bytes"));
+    maker.make(made, |device| device.create_texture(&descriptor))
 }
 
 /// A rectangle of texels and where its bytes begin.

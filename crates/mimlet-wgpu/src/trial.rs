@@ -3,10 +3,13 @@
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
+use crate::maker::{Made, Maker};
 use crate::operands::Held;
 use crate::program::{self, Builder, Work};
+use crate::signal::signal;
 use mimlet_kernels::Variant;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 use wgpu::{Buffer, MapMode};
 
 /// Timed runs of a variant; the fastest counts.
@@ -79,7 +82,7 @@ impl Trial<'_> {
     ///
     /// # Errors
     /// When the GPU is lost. A variant that the driver refuses is none of the fastest.
-    pub(crate) fn fastest(
+    pub(crate) async fn fastest(
         &self,
         gpu: &Gpu,
         variants: &[&Variant],
@@ -91,7 +94,7 @@ impl Trial<'_> {
                 break;
             }
             let bound = best.map_or(Duration::MAX, |(_, time)| time);
-            match self.time(gpu, variant, bound) {
+            match self.time(gpu, variant, bound).await {
                 Ok(Some(time)) if time < bound => best = Some((index, time)),
                 Ok(_) => {}
                 Err(lost @ WgpuError::DeviceLost { .. }) => return Err(lost),
@@ -103,20 +106,21 @@ impl Trial<'_> {
 
     /// How long a variant takes; `None` when its results are wrong. Stops early when it takes more
     /// than `bound`.
-    fn time(
+    async fn time(
         &self,
         gpu: &Gpu,
         variant: &Variant,
         bound: Duration,
     ) -> Result<Option<Duration>, WgpuError> {
-        let mut builder = Builder::new(gpu);
+        let maker = Maker::new(gpu);
+        let mut builder = Builder::new(&maker);
         builder.push(variant, &self.operands)?;
-        let (work, _) = builder.finish()?;
+        let (work, _) = builder.finish().await?;
         let failed = |fault| gpu.error(&format!("trying {}", variant.name()), fault);
-        self.prepare(gpu)?;
-        self.run(gpu, &work).map_err(failed)?;
+        self.prepare(&maker).await?;
+        self.run(&maker, &work).await.map_err(failed)?;
         for expected in &self.expected {
-            let words = read(gpu, &expected.buffer, expected.words.len())?;
+            let words = read(&maker, &expected.buffer, expected.words.len()).await?;
             if !expected.kind.is_met_by(&expected.words, &words) {
                 return Ok(None);
             }
@@ -124,7 +128,7 @@ impl Trial<'_> {
         let mut best = Duration::MAX;
         for _ in 0..RUNS {
             let start = Instant::now();
-            self.run(gpu, &work).map_err(failed)?;
+            self.run(&maker, &work).await.map_err(failed)?;
             best = best.min(start.elapsed());
             if best > 2 * bound.min(Duration::MAX / 2) {
                 break;
@@ -133,52 +137,61 @@ impl Trial<'_> {
         Ok(Some(best))
     }
 
-    fn prepare(&self, gpu: &Gpu) -> Result<(), WgpuError> {
-        let mut uploader = Uploader::new(gpu);
+    async fn prepare(&self, maker: &Maker) -> Result<(), WgpuError> {
+        let mut uploader = Uploader::new(maker);
         for (buffer, words) in &self.before {
             uploader.write(buffer, 0, bytemuck::cast_slice(words))?;
         }
+        maker.settle().await?;
         uploader.flush()
     }
 
-    fn run(&self, gpu: &Gpu, work: &[Work]) -> Result<(), Fault> {
-        let submission = gpu.checked(|| {
-            let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    async fn run(&self, maker: &Maker, work: &[Work]) -> Result<(), Fault> {
+        let gpu = maker.gpu();
+        let (notify, done) = signal();
+        let submission = maker.make(Made::Object("a trial".into()), |device| {
+            let mut encoder = device.create_command_encoder(&Default::default());
             program::record(work, &mut encoder);
+            encoder.on_submitted_work_done(move || notify(()));
             gpu.queue.submit([encoder.finish()])
-        })?;
-        gpu.wait(submission)
+        });
+        maker.fault().await.map_err(|(_, fault)| fault)?;
+        gpu.wait(submission)?;
+        done.given().await;
+        Ok(())
     }
 }
 
 /// The first words of a buffer.
-fn read(gpu: &Gpu, buffer: &Buffer, words: usize) -> Result<Vec<u32>, WgpuError> {
+async fn read(maker: &Maker, buffer: &Buffer, words: usize) -> Result<Vec<u32>, WgpuError> {
     let bytes = words as u64 * 4;
-    let readback = buffers::readback(gpu, bytes)?;
-    let copy = || {
-        let submission = gpu.checked(|| {
-            let mut encoder = gpu.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, bytes);
-            encoder.map_buffer_on_submit(&readback, MapMode::Read, .., |_| ());
-            gpu.queue.submit([encoder.finish()])
-        })?;
-        gpu.wait(submission)?;
-        let view = readback
-            .get_mapped_range(..)
-            .map_err(|error| Fault::refused(&error))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
-    };
-    copy().map_err(|fault| gpu.error("reading a trial's results", fault))
+    let gpu = maker.gpu();
+    let readback = buffers::readback(maker, bytes);
+    let (notify, mapped) = signal();
+    let submission = maker.make(Made::Object("reading a trial's results".into()), |device| {
+        let mut encoder = device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, bytes);
+        encoder.map_buffer_on_submit(&readback, MapMode::Read, .., notify);
+        gpu.queue.submit([encoder.finish()])
+    });
+    maker.settle().await?;
+    let failed = |fault| gpu.error("reading a trial's results", fault);
+    gpu.mapped(submission, [mapped]).await.map_err(failed)?;
+    let view = readback.get_mapped_range(..);
+    let view = view.map_err(|error| failed(Fault::refused(&error)))?;
+    Ok(bytemuck::pod_collect_to_vec(&view))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Expected, Kind, Trial};
+    use crate::maker::Maker;
     use crate::operands::Held;
     use crate::{Choice, Gpu, Requirements, buffers};
     use mimlet_kernels::{Variant, WgslKernel, residual};
     use mimlet_runtime::DeviceLimits;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
+    use web_time::Instant;
 
     /// A kernel that leaves out the last value.
     static WRONG: WgslKernel = planted(
@@ -213,8 +226,9 @@ mod tests {
         let gpu = Gpu::open(&Choice::Best, &within).unwrap();
         const LEN: usize = 100;
         let words = |value: f32| vec![value.to_bits(); LEN];
+        let maker = Maker::new(&gpu);
         let [branch, x] =
-            ["branch", "x"].map(|label| buffers::storage(&gpu, label, LEN as u64 * 4).unwrap());
+            ["branch", "x"].map(|label| buffers::storage(&maker, label, LEN as u64 * 4));
         let trial = Trial {
             operands: vec![Held::Buffer(branch.clone()), Held::Buffer(x.clone())],
             before: vec![(branch, words(1.5)), (x.clone(), words(2.0))],
@@ -227,15 +241,15 @@ mod tests {
         let of = |kernel| Variant::single(kernel, residual::call(LEN));
         let [right, wrong, broken] = [&residual::KERNEL, &WRONG, &BROKEN].map(of);
         let limit = Instant::now() + Duration::from_secs(600);
-        let fastest = |variants: &[&Variant]| trial.fastest(&gpu, variants, limit).unwrap();
+        let by = |variants: &[&Variant], limit| {
+            pollster::block_on(trial.fastest(&gpu, variants, limit)).unwrap()
+        };
+        let fastest = |variants: &[&Variant]| by(variants, limit);
         assert_eq!(fastest(&[&right]), Some(0));
         assert_eq!(fastest(&[&wrong, &broken, &right, &wrong]), Some(2));
         assert_eq!(fastest(&[&wrong, &broken]), None);
         // Nothing is tried when there is no time.
-        assert_eq!(
-            trial.fastest(&gpu, &[&right], Instant::now()).unwrap(),
-            None
-        );
+        assert_eq!(by(&[&right], Instant::now()), None);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use mimlet_format::Model;
 use mimlet_kernels::{Access, Epilogue, Operand, Variant, quantize_rows};
 use mimlet_runtime::{BufferId, CpuStepper, FoldedStep, Plan, Step};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use web_time::Instant;
 
 /// How the variant of each step is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Tuning<'p> {
 const BUDGET: Duration = Duration::from_millis(1500);
 
 /// The variant of each step.
-pub(crate) fn choose(
+pub(crate) async fn choose(
     gpu: &Gpu,
     model: &Model<'_>,
     plan: &Plan,
@@ -40,7 +41,7 @@ pub(crate) fn choose(
     };
     let mut choices = Choices::load(gpu.description(), folder);
     if offered.iter().any(|o| o.len() > 1 && !choices.know(o)) {
-        measure(gpu, model, plan, operands, &offered, &mut choices)?;
+        measure(gpu, model, plan, operands, &offered, &mut choices).await?;
         operands.drop_copies();
         choices.save();
     }
@@ -94,7 +95,7 @@ fn textures_fit(gpu: &Gpu, plan: &Plan, step: &FoldedStep, variant: &Variant) ->
 }
 
 /// Runs the plan on the CPU, and each step that is not known yet on the GPU beside it.
-fn measure(
+async fn measure(
     gpu: &Gpu,
     model: &Model<'_>,
     plan: &Plan,
@@ -140,7 +141,7 @@ fn measure(
             expected: written.iter().map(expected).collect(),
         };
         let candidates: Vec<&Variant> = offered.iter().collect();
-        if let Some(index) = trial.fastest(gpu, &candidates, limit)? {
+        if let Some(index) = trial.fastest(gpu, &candidates, limit).await? {
             choices.add(offered, index);
         }
     }

@@ -142,7 +142,7 @@ fn host(device: &Answers) -> Result<Answers, String> {
 
 /// The `mimlet` of this build. It is built along with the packages that tests build, whose features it
 /// then shares: after the tests there is nothing to do.
-fn mimlet() -> Result<String, String> {
+pub(crate) fn mimlet() -> Result<String, String> {
     let line =
         "cargo build --workspace --exclude mimlet-train --exclude mimlet-sql-tests --bin mimlet";
     if !Program::new(line).succeeds() {

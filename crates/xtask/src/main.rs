@@ -1,8 +1,8 @@
 //! Repository chores: set-up, tests, tidiness, fixtures.
 //!
 //! `cargo xtask test` is what a developer runs before a commit, `cargo xtask ci` what the CI runs.
-//! Neither needs anything outside the repository but cargo, MPI, Node, an emulator of Cortex-M and, on
-//! Linux, a Vulkan driver and an emulator of aarch64, which [`setup`] finds or installs.
+//! Neither needs anything outside the repository but cargo, MPI, Node and npm, Chromium, an emulator of
+//! Cortex-M and, on Linux, a Vulkan driver and an emulator of aarch64, which [`setup`] finds or installs.
 #![warn(clippy::unwrap_used)]
 
 mod firmware;
@@ -14,6 +14,7 @@ mod steps;
 mod suite;
 mod tally;
 mod tidy;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,13 +27,20 @@ usage: cargo xtask COMMAND
   firmware  run the firmware of targets/cortex-m7 in QEMU and compare it with this machine
   tidy      the rules of the house that no compiler checks
   setup     find or install what tests need: a Vulkan driver, MPI and libclang, an emulator of
-            aarch64, Node, an emulator of Cortex-M
+            aarch64, Node, an emulator of Cortex-M, Chromium and npm
+  web       build the browser package and the demo page into target/web; with --serve, serve them
+  web-test  run both in a headless Chromium and compare tokens with this machine's
   fixtures  write the fixtures that the project makes itself, where they are missing
 ";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments = arguments.into_iter();
     let command = arguments.next();
+    let serve = command.as_deref() == Some("web") && arguments.as_slice() == ["--serve"];
+    if serve {
+        arguments.next();
+    }
     if let Some(extra) = arguments.next() {
         eprintln!("xtask: unexpected argument `{extra}`\n\n{USAGE}");
         return ExitCode::from(2);
@@ -41,6 +49,8 @@ fn main() -> ExitCode {
         Some("test") => suite::test(),
         Some("ci") => suite::ci(),
         Some("firmware") => firmware::run(),
+        Some("web") => web::run(serve),
+        Some("web-test") => web::test(),
         Some("tidy") => tidy::run(),
         Some("setup") => setup::run(),
         Some("fixtures") => fixtures::run(),

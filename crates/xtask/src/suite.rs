@@ -4,7 +4,7 @@ use crate::program::Program;
 use crate::setup;
 use crate::steps::{Step, take};
 use crate::tidy;
-use crate::{firmware, foreign};
+use crate::{firmware, foreign, web};
 use std::process::ExitCode;
 
 /// The crates that must build without the standard library.
@@ -51,6 +51,7 @@ fn everything() -> Vec<Step> {
         ),
         foreign::lints_on_aarch64(),
         foreign::lints_on_wasm(),
+        web::lints(),
         test(
             "tests",
             "cargo test --workspace --exclude mimlet-train --exclude mimlet-sql-tests --no-fail-fast",
@@ -61,6 +62,7 @@ fn everything() -> Vec<Step> {
         firmware::format(),
         firmware::lints(),
         firmware::runs(),
+        web::runs(),
         Step::run(
             "documentation",
             Program::new(

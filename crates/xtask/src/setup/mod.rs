@@ -1,7 +1,9 @@
 //! Finds or installs what tests need from outside the repository: Vulkan for GPU tests, MPI for
-//! tests of training over several processes, emulators and Node for tests on other instruction sets.
+//! tests of training over several processes, emulators and Node for tests on other instruction sets,
+//! Chromium for those in a browser.
 
 mod aarch64;
+mod chromium;
 mod cortex_m;
 mod mpi;
 mod node;
@@ -92,6 +94,17 @@ pub(crate) const FIRMWARE: Need = Need {
     find: cortex_m::find,
 };
 
+/// What compiles for browsers, and a browser.
+pub(crate) const WEB: Need = Need {
+    tests: "the tests in a browser",
+    switch: "MIMLET_WEB",
+    at_home: true,
+    targets: &["wasm32-unknown-unknown"],
+    packages: "chromium nodejs npm",
+    words: "Chromium, Node 18.17 or newer and npm",
+    find: chromium::find,
+};
+
 /// The targets without an operating system that the device crates are built for.
 pub(crate) const BARE_TARGETS: [&str; 2] = ["thumbv7em-none-eabihf", "x86_64-unknown-none"];
 
@@ -127,7 +140,7 @@ pub(crate) fn run() -> ExitCode {
 /// # Errors
 /// What is missing, with the command that installs it.
 pub(crate) fn everything() -> Result<(), Missing> {
-    for need in [&VULKAN, &MPI, &AARCH64, &WASM, &FIRMWARE] {
+    for need in [&VULKAN, &MPI, &AARCH64, &WASM, &FIRMWARE, &WEB] {
         need.ensure()?;
     }
     Ok(())

@@ -1,0 +1,47 @@
+//! What a page calls an image, to pixels of the model's size.
+
+use mimlet_image::{Limits, Preprocessor, RgbImage, decode};
+use wasm_bindgen::JsError;
+
+/// From RGBA bytes in rows, as `ImageData` has them; alpha is dropped, as it is of files.
+pub(crate) fn from_rgba(
+    preprocessor: &Preprocessor,
+    rgba: &[u8],
+    width: u32,
+    height: u32,
+) -> Result<Vec<u8>, JsError> {
+    let limits = Limits::default();
+    if !limits.allow(width, height) {
+        return Err(JsError::new(&format!(
+            "the image is {width} x {height} pixels, more than are taken: scale it down first"
+        )));
+    }
+    let (pixels, rest) = rgba.as_chunks::<4>();
+    let rgb: Vec<u8> = pixels
+        .iter()
+        .flat_map(|[r, g, b, _]| [*r, *g, *b])
+        .collect();
+    let image = RgbImage::new(width, height, rgb).filter(|_| rest.is_empty());
+    let image = image.ok_or_else(|| {
+        JsError::new(&format!(
+            "image.data has {} bytes, {width} x {height} pixels of RGBA need {}: pass ImageData",
+            rgba.len(),
+            u64::from(width) * u64::from(height) * 4
+        ))
+    })?;
+    fit(preprocessor, &image)
+}
+
+/// From the bytes of a PNG, JPEG or WebP file, decoded and turned upright here, so that tokens are
+/// those of any other machine.
+pub(crate) fn from_file(
+    preprocessor: &Preprocessor,
+    bytes: &[u8],
+    name: &str,
+) -> Result<Vec<u8>, JsError> {
+    fit(preprocessor, &decode(bytes, name, &Limits::default())?)
+}
+
+fn fit(preprocessor: &Preprocessor, image: &RgbImage) -> Result<Vec<u8>, JsError> {
+    Ok(preprocessor.resize_and_crop(image)?.into_pixels())
+}
