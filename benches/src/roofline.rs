@@ -32,7 +32,7 @@ impl Roofline {
     /// Measures this machine, a fifth of a second long.
     #[must_use]
     pub fn measure(level: Level) -> Self {
-        let float_products = Arch::new().dispatch(Products);
+        let float_products = multiplied();
         Self {
             float_products,
             byte_products: float_products * byte_factor(level),
@@ -63,29 +63,38 @@ fn byte_factor(level: Level) -> f64 {
     }
 }
 
-/// A loop of fused multiplications of floats that wait for nothing.
+/// Steps of [`Products`], each of so many registers.
+const STEPS: usize = 100_000;
+const REGISTERS: usize = 12;
+
+/// A loop of fused multiplications of floats that wait for nothing; returns the lanes of a register.
 struct Products;
 
 impl WithSimd for Products {
-    type Output = f64;
+    type Output = usize;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        const REGISTERS: usize = 12;
-        const STEPS: usize = 100_000;
-        let lanes = size_of::<S::f32s>() / size_of::<f32>();
+    fn with_simd<S: Simd>(self, simd: S) -> usize {
         let [a, b] = [0.999, 0.001].map(|value| simd.splat_f32s(black_box(value)));
         let mut sums = [simd.splat_f32s(1.0); REGISTERS];
-        let least = least(Duration::from_millis(100), || {
-            for _ in 0..STEPS {
-                for sum in &mut sums {
-                    *sum = simd.mul_add_f32s(*sum, a, b);
-                }
+        for _ in 0..STEPS {
+            for sum in &mut sums {
+                *sum = simd.mul_add_f32s(*sum, a, b);
             }
-            black_box(&mut sums);
-        });
-        (STEPS * REGISTERS * lanes) as f64 / least.as_secs_f64()
+        }
+        black_box(sums);
+        size_of::<S::f32s>() / size_of::<f32>()
     }
+}
+
+/// Multiplications of floats a second.
+fn multiplied() -> f64 {
+    let arch = Arch::new();
+    let lanes = arch.dispatch(Products);
+    let least = least(Duration::from_millis(100), || {
+        black_box(arch.dispatch(Products));
+    });
+    (STEPS * REGISTERS * lanes) as f64 / least.as_secs_f64()
 }
 
 /// Bytes a second of a copy, 256 KiB to 256 KiB.

@@ -96,13 +96,13 @@ fn add_squares(
 ) {
     let mut sums = *squared;
     for (column, centroids) in centroids.as_chunks::<WIDTH>().0.iter().enumerate() {
-        sums = from_fn(|r| {
+        for r in 0..TOGETHER {
             let x = rows[r][column];
-            from_fn(|lane| {
-                let difference = x - centroids[lane];
-                sums[r][lane] + difference * difference
-            })
-        });
+            for (sum, centroid) in sums[r].iter_mut().zip(centroids) {
+                let difference = x - centroid;
+                *sum += difference * difference;
+            }
+        }
     }
     *squared = sums;
 }
