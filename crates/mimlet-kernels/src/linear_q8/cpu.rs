@@ -29,8 +29,18 @@ pub fn scratch_len(level: Level, params: &Params, rows: usize) -> usize {
     match level.bytes() {
         Bytes::Pairs => (rows + WIDTH) * quads * 2,
         Bytes::Quads => rows,
+        Bytes::Lines => rows * (line_stride(quads) + 1) + LINE,
         Bytes::Octets => rows + WIDTH * quads,
     }
+}
+
+/// Words of a cache line.
+const LINE: usize = 16;
+
+/// Words between rows of `quads` that start on cache lines. One line more than they need: rows whose
+/// distance is a power of two would meet in the same place of a cache.
+fn line_stride(quads: usize) -> usize {
+    quads.next_multiple_of(LINE) + LINE
 }
 
 /// Writes the sum of each output channel's weights to `sums` `[outputs]`; `weight` is `Panel16x4
@@ -78,6 +88,7 @@ pub fn cpu(
     match level.bytes() {
         Bytes::Pairs => layer.by_pairs(level, scratch),
         Bytes::Quads => layer.by_quads(level, scratch),
+        Bytes::Lines => layer.by_lines(level, scratch),
         Bytes::Octets => layer.by_octets(level, scratch),
     }
     layer.outputs.finish(level);
@@ -133,6 +144,17 @@ impl Layer<'_> {
         let sums = self.row_sums(level, scratch);
         let panels = self.weights.weight.as_chunks::<64>().0;
         byte_products(level, self.x, sums, panels, self);
+    }
+
+    fn by_lines(&mut self, level: Level, scratch: &mut [u32]) {
+        let stride = line_stride(self.x.quads(0).len());
+        let skipped = scratch.as_ptr().align_offset(LINE * size_of::<u32>());
+        let scratch = &mut scratch[skipped.min(LINE)..];
+        let (lines, sums) = scratch.split_at_mut(self.x.count() * stride);
+        let lines = self.x.apart(stride, lines);
+        let sums = self.row_sums(level, sums);
+        let panels = self.weights.weight.as_chunks::<64>().0;
+        byte_products(level, lines, sums, panels, self);
     }
 
     fn by_octets(&mut self, level: Level, scratch: &mut [u32]) {

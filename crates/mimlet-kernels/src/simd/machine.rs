@@ -18,6 +18,8 @@ pub(crate) enum Bytes {
     Pairs,
     /// Four inputs at a time, from panels as the file holds them.
     Quads,
+    /// As quads, from rows that had best start on cache lines.
+    Lines,
     /// Eight inputs at a time, from panels whose quads are [interleaved](super::interleaved) two by two, but for
     /// the last of an odd number.
     Octets,

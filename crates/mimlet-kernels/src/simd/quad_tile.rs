@@ -115,12 +115,30 @@ pub(crate) fn interleaved<T: Copy>(quads: [[T; 64]; 2]) -> [[T; 64]; 2] {
 pub(crate) struct ByteRows<'a> {
     words: &'a [u32],
     stride: usize,
+    quads: usize,
 }
 
 impl<'a> ByteRows<'a> {
     /// Rows of `stride` words, the last two of which are the bits of the scale and the zero point.
     pub(crate) fn new(words: &'a [u32], stride: usize) -> Self {
-        Self { words, stride }
+        Self {
+            words,
+            stride,
+            quads: stride - 2,
+        }
+    }
+
+    /// The same rows `stride` words apart in `room`, without scales and zero points.
+    pub(crate) fn apart<'r>(&self, stride: usize, room: &'r mut [u32]) -> ByteRows<'r> {
+        let room = &mut room[..self.count() * stride];
+        for (row, words) in room.chunks_exact_mut(stride).enumerate() {
+            words[..self.quads].copy_from_slice(self.quads(row));
+        }
+        ByteRows {
+            words: room,
+            stride,
+            quads: self.quads,
+        }
     }
 
     /// Number of rows.
@@ -137,7 +155,7 @@ impl<'a> ByteRows<'a> {
     /// The bytes of a row, four a word.
     #[inline(always)]
     pub(crate) fn quads(&self, row: usize) -> &'a [u32] {
-        &self.words[row * self.stride..][..self.stride - 2]
+        &self.words[row * self.stride..][..self.quads]
     }
 
     /// The scale of a row.

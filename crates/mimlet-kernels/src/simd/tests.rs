@@ -133,7 +133,9 @@ fn quad_tiles_of_every_shape_are_exact() {
             }
             assert_eq!(low.sums, exact, "{rows} rows of {quads}");
             assert_eq!(high.sums, exact, "{rows} rows of {quads}");
-            for level in Level::available().filter(|level| level.bytes() == Bytes::Quads) {
+            for level in Level::available()
+                .filter(|level| matches!(level.bytes(), Bytes::Quads | Bytes::Lines))
+            {
                 let mut kept = Kept::new(rows, count);
                 byte_products(level, x, row_sums, &example.weights, &mut kept);
                 assert_eq!(kept.sums, exact, "{}: {rows} rows of {quads}", level.name());

@@ -72,7 +72,8 @@ impl Machine for Kind {
     fn bytes(self) -> Bytes {
         match self {
             Self::Avx2 => Bytes::Pairs,
-            Self::AvxVnni | Self::Avx512 | Self::Amx => Bytes::Quads,
+            Self::AvxVnni | Self::Avx512 => Bytes::Quads,
+            Self::Amx => Bytes::Lines,
         }
     }
 
