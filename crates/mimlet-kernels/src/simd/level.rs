@@ -67,7 +67,7 @@ impl Level {
         core::iter::once(Self::BASELINE).chain(present.map(|kind| Self(Some(kind))))
     }
 
-    /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`; on aarch64
+    /// The level's name: `baseline` everywhere; on x86-64 `avx2`, `avxvnni`, `avx512`, `amx`; on aarch64
     /// `neon`, `neon-dotprod`, `neon-i8mm`; on WebAssembly `simd128`; on Cortex-M4 and M7 `dsp`.
     #[must_use]
     pub fn name(self) -> &'static str {
