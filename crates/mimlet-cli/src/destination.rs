@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use mimlet_format::write_atomically;
+use mimlet_format::{write_atomically, write_atomically_unflushed};
 
 use crate::error::Error;
 
@@ -40,6 +40,15 @@ impl Destination {
     /// A line naming the path and what the system said.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
         write_atomically(&self.0, bytes).map_err(|error| refuse(&self.0, &error))
+    }
+
+    /// Writes the file anew, whole or not at all, without waiting for the disk: for a picture that the
+    /// next one replaces.
+    ///
+    /// # Errors
+    /// As of [`Self::write`].
+    pub(crate) fn show(&self, bytes: &[u8]) -> Result<(), Error> {
+        write_atomically_unflushed(&self.0, bytes).map_err(|error| refuse(&self.0, &error))
     }
 }
 

@@ -15,23 +15,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Whatever the system says, such as a missing folder or a full disk; `InvalidInput` when `path`
 /// names no file.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
-    let path = path.as_ref();
+    write_beside(path.as_ref(), |mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    })
+}
+
+/// As [`write_atomically`], but not flushed to the disk, which can take longer than making what is
+/// written: whoever reads the file finds it whole, but after a power cut it may be empty. For a file that
+/// is written anew all the time.
+///
+/// # Errors
+/// As of [`write_atomically`].
+pub fn write_atomically_unflushed(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
+    write_beside(path.as_ref(), |mut file| file.write_all(bytes))
+}
+
+/// `write` closes the file it is given: not every system renames one that is open.
+fn write_beside(path: &Path, write: impl FnOnce(File) -> io::Result<()>) -> io::Result<()> {
     let beside = beside(path)?;
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(&beside)?;
-    let written = write_and_close(file, bytes).and_then(|()| fs::rename(&beside, path));
+    let written = write(file).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // The first failure is the one to report; this one could only add that the disk is gone.
         let _ = fs::remove_file(&beside);
     }
     written
-}
-
-fn write_and_close(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// A name in the same folder, so that the rename stays on one file system, and that no other write

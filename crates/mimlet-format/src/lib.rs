@@ -41,7 +41,7 @@ mod writer;
 
 pub use aligned::AlignedBytes;
 #[cfg(feature = "std")]
-pub use atomic::write_atomically;
+pub use atomic::{write_atomically, write_atomically_unflushed};
 pub use error::FormatError;
 #[cfg(feature = "std")]
 pub use file::{ModelFile, OpenError};

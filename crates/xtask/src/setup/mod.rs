@@ -7,6 +7,7 @@ mod chromium;
 mod cortex_m;
 mod mpi;
 mod node;
+mod npm;
 mod search;
 mod target;
 mod vulkan;
@@ -100,9 +101,19 @@ pub(crate) const WEB: Need = Need {
     switch: "MIMLET_WEB",
     at_home: true,
     targets: &["wasm32-unknown-unknown"],
-    packages: "chromium nodejs npm",
-    words: "Chromium, Node 18.17 or newer and npm",
+    packages: "chromium",
+    words: "Chromium",
     find: chromium::find,
+};
+
+/// What fetches the driver of a browser. Apart from the browser: Node from elsewhere than Debian brings
+/// an npm of its own, and Debian's cannot be installed beside it.
+const NPM: Need = Need {
+    targets: &[],
+    packages: "nodejs npm",
+    words: "Node 18.17 or newer and npm",
+    find: npm::find,
+    ..WEB
 };
 
 /// The targets without an operating system that the device crates are built for.
@@ -140,7 +151,7 @@ pub(crate) fn run() -> ExitCode {
 /// # Errors
 /// What is missing, with the command that installs it.
 pub(crate) fn everything() -> Result<(), Missing> {
-    for need in [&VULKAN, &MPI, &AARCH64, &WASM, &FIRMWARE, &WEB] {
+    for need in [&VULKAN, &MPI, &AARCH64, &WASM, &FIRMWARE, &WEB, &NPM] {
         need.ensure()?;
     }
     Ok(())

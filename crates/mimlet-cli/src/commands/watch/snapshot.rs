@@ -41,7 +41,7 @@ impl Snapshot {
         }
     }
 
-    /// Writes the file anew, whole or not at all.
+    /// Writes the file anew, whole or not at all, without waiting for the disk.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -58,7 +58,7 @@ impl Snapshot {
                 of_pixels(MONO_SIZE, |at| screen.pixel(at).map(Rgb888::from))
             }
         }?;
-        self.destination.write(&png)
+        self.destination.show(&png)
     }
 }
 
