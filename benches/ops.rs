@@ -328,12 +328,13 @@ fn attention_run() -> Run {
         tokens: TOKENS,
         heads: HEADS,
         head_dim: DIM / HEADS,
+        short: true,
     };
     let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
     let mut scratch = vec![0.0; attention::whole_len(&params)];
     Box::new(move |level| {
         let out = black_box(&mut out);
-        attention::cpu::<true>(level, &params, black_box(&qkv), &mut scratch, out);
+        attention::cpu(level, &params, black_box(&qkv), &mut scratch, out);
     })
 }
 

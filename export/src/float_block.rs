@@ -169,6 +169,7 @@ impl Half {
             tokens: encoder.tokens() as usize,
             heads: encoder.num_heads as usize,
             head_dim: encoder.head_dim() as usize,
+            short: false,
         };
         Self::new(encoder, norm, linears, Between::Attention(attention))
     }
@@ -243,7 +244,7 @@ impl Half {
         match &self.between {
             Between::Attention(params) => {
                 let mut scratch = vec![0.0; attention::whole_len(params)];
-                attention::cpu::<false>(self.level, params, &hidden, &mut scratch, &mut room);
+                attention::cpu(self.level, params, &hidden, &mut scratch, &mut room);
                 room
             }
             Between::Gelu => {

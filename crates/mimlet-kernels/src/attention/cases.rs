@@ -19,46 +19,44 @@ pub(crate) fn cases() -> Vec<Case> {
         (70, 2, 101, 1.0),
     ]
     .iter()
-    .flat_map(|&shape| [case::<false>(shape), case::<true>(shape)])
+    .flat_map(|&shape| [case(shape, false), case(shape, true)])
     .collect()
 }
 
-/// With `SHORT`, an example of shortened numbers.
-fn case<const SHORT: bool>((tokens, heads, head_dim, largest): (usize, usize, usize, f32)) -> Case {
+/// With `short`, an example of shortened numbers.
+fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: bool) -> Case {
     let params = Params {
         tokens,
         heads,
         head_dim,
+        short,
     };
     let dim = params.dim();
     let mut qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
-    if SHORT {
+    if short {
         qkv.iter_mut().for_each(|value| *value = shorten(*value));
     }
     let mut expected = vec![0.0; tokens * dim];
     reference(&params, &qkv, &mut expected);
     // Scores grow with the square of the inputs, and an error in a score is one in its weight.
-    let near = Tolerance::Near {
-        absolute: 2e-6 * largest * largest.max(4.0),
-        relative: 1e-4,
-    };
-    // Weights lose up to a 4096th of themselves.
-    let shortened = Tolerance::Near {
-        absolute: 2e-6 * largest * largest.max(4.0) + largest / 4096.0,
+    // Shortened weights lose up to a 4096th of themselves.
+    let lost = if short { largest / 4096.0 } else { 0.0 };
+    let tolerance = Tolerance::Near {
+        absolute: 2e-6 * largest * largest.max(4.0) + lost,
         relative: 1e-4,
     };
     Case {
-        fuses: !SHORT,
+        fuses: !short,
         name: format!(
-            "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, short {SHORT}"
+            "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, short {short}"
         ),
         variants: variants(&params),
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,
             expected: Values::F32(expected),
-            cpu: if SHORT { shortened } else { near },
-            gpu: near,
+            cpu: tolerance,
+            gpu: tolerance,
         }],
         cpu: at_each_level(|level| {
             let mut out = vec![f32::NAN; tokens * dim];
@@ -74,7 +72,7 @@ fn case<const SHORT: bool>((tokens, heads, head_dim, largest): (usize, usize, us
             let mut scratch = vec![f32::NAN; scratch_len(&params)];
             let queries = qkv.chunks(BLOCK * 3 * dim);
             for (qkv, out) in queries.zip(out.chunks_mut(BLOCK * dim)) {
-                attend::<SHORT>(level, &params, qkv, packed, BLOCK, &mut scratch, out);
+                attend(level, &params, qkv, packed, BLOCK, &mut scratch, out);
             }
             vec![Values::F32(out)]
         }),

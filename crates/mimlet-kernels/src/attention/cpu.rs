@@ -58,9 +58,8 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
 /// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
-/// Where `SHORT`, `qkv` holds [shortened](crate::Epilogue::Shorten) numbers, weights are shortened too,
-/// and every machine gives the same bits.
-pub fn attend<'p, const SHORT: bool>(
+/// Of [shortened](Params::short) numbers every machine gives the same bits.
+pub fn attend<'p>(
     level: Level,
     params: &Params,
     qkv: &[f32],
@@ -85,7 +84,7 @@ pub fn attend<'p, const SHORT: bool>(
                 #[inline(always)]
                 || {
                     for row in scores.chunks_exact_mut(scores_stride(params)) {
-                        weigh::<SHORT>(params, row);
+                        weigh(params, row);
                     }
                 },
             );
@@ -228,7 +227,7 @@ impl FloatSink for Mixture<'_> {
 
 /// Turns a row of scores into weights that sum to 1, but for what shortening takes.
 #[inline(always)]
-fn weigh<const SHORT: bool>(params: &Params, row: &mut [f32]) {
+fn weigh(params: &Params, row: &mut [f32]) {
     // Rows are as long as whole panels: what lies beyond the last key weighs nothing. Its exponentials
     // are small enough to cost a hundred cycles when they are divided.
     row[params.tokens..].fill(f32::NEG_INFINITY);
@@ -238,10 +237,13 @@ fn weigh<const SHORT: bool>(params: &Params, row: &mut [f32]) {
     }
     row[params.tokens..].fill(0.0);
     let inverse = 1.0 / lanes::sum(row, |weight| weight);
-    for weight in row {
-        *weight *= inverse;
-        if SHORT {
-            *weight = math::shorten(*weight);
+    if params.short {
+        for weight in row {
+            *weight = math::shorten(*weight * inverse);
+        }
+    } else {
+        for weight in row {
+            *weight *= inverse;
         }
     }
 }
@@ -254,17 +256,11 @@ pub fn whole_len(params: &Params) -> usize {
 
 /// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
 /// `out` `[tokens, dim]`, `scratch` [`whole_len`].
-pub fn cpu<const SHORT: bool>(
-    level: Level,
-    params: &Params,
-    qkv: &[f32],
-    scratch: &mut [f32],
-    out: &mut [f32],
-) {
+pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out: &mut [f32]) {
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
     pack(params, qkv, packed);
     let block_rows = params.tokens.next_multiple_of(WIDTH);
-    attend::<SHORT>(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+    attend(level, params, qkv, |_| &*packed, block_rows, scratch, out);
 }
 
 /// Rows of each block of `tokens`: `block_rows` of them, but for the last.

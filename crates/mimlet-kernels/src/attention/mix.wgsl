@@ -4,6 +4,8 @@
 override TOKENS: u32;
 override HEADS: u32;
 override HEAD_DIM: u32;
+// 1 when weights are shortened.
+override SHORT: u32;
 
 // [HEADS, TOKENS, ceil(TOKENS / 8), 3] texels: four weights, four weights, largest and sum.
 @group(0) @binding(0) var records: texture_2d<f32>;
@@ -27,6 +29,15 @@ fn first_record(head: u32, query: u32) -> u32 {
 // Largest and sum of a record.
 fn summary(record: u32) -> vec2<f32> {
     return textureLoad(records, place(record + 2u), 0).xy;
+}
+
+// Four weights of the record's first or second half, which sum to 1 over all records.
+fn weights(record: u32, factor: f32) -> vec4<f32> {
+    let scaled = textureLoad(records, place(record), 0) * factor;
+    if SHORT == 1u {
+        return shortened(scaled);
+    }
+    return scaled;
 }
 
 // Texel of a key's values. Keys past the last have no weight.
@@ -85,54 +96,56 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 
     var total0 = 0.0;
+    var total1 = 0.0;
+    var total2 = 0.0;
+    var total3 = 0.0;
+    var total4 = 0.0;
+    var total5 = 0.0;
+    var total6 = 0.0;
+    var total7 = 0.0;
+    for (var record = 0u; record < blocks() * 3u; record += 3u) {
+        let summary0 = summary(row0 + record);
+        total0 += summary0.y * exp(summary0.x - largest0);
+        let summary1 = summary(row1 + record);
+        total1 += summary1.y * exp(summary1.x - largest1);
+        let summary2 = summary(row2 + record);
+        total2 += summary2.y * exp(summary2.x - largest2);
+        let summary3 = summary(row3 + record);
+        total3 += summary3.y * exp(summary3.x - largest3);
+        let summary4 = summary(row4 + record);
+        total4 += summary4.y * exp(summary4.x - largest4);
+        let summary5 = summary(row5 + record);
+        total5 += summary5.y * exp(summary5.x - largest5);
+        let summary6 = summary(row6 + record);
+        total6 += summary6.y * exp(summary6.x - largest6);
+        let summary7 = summary(row7 + record);
+        total7 += summary7.y * exp(summary7.x - largest7);
+    }
     var low0 = vec4<f32>();
     var high0 = vec4<f32>();
-    var total1 = 0.0;
     var low1 = vec4<f32>();
     var high1 = vec4<f32>();
-    var total2 = 0.0;
     var low2 = vec4<f32>();
     var high2 = vec4<f32>();
-    var total3 = 0.0;
     var low3 = vec4<f32>();
     var high3 = vec4<f32>();
-    var total4 = 0.0;
     var low4 = vec4<f32>();
     var high4 = vec4<f32>();
-    var total5 = 0.0;
     var low5 = vec4<f32>();
     var high5 = vec4<f32>();
-    var total6 = 0.0;
     var low6 = vec4<f32>();
     var high6 = vec4<f32>();
-    var total7 = 0.0;
     var low7 = vec4<f32>();
     var high7 = vec4<f32>();
     for (var b = 0u; b < blocks(); b += 1u) {
-        let summary0 = summary(row0 + b * 3u);
-        let factor0 = exp(summary0.x - largest0);
-        total0 += summary0.y * factor0;
-        let summary1 = summary(row1 + b * 3u);
-        let factor1 = exp(summary1.x - largest1);
-        total1 += summary1.y * factor1;
-        let summary2 = summary(row2 + b * 3u);
-        let factor2 = exp(summary2.x - largest2);
-        total2 += summary2.y * factor2;
-        let summary3 = summary(row3 + b * 3u);
-        let factor3 = exp(summary3.x - largest3);
-        total3 += summary3.y * factor3;
-        let summary4 = summary(row4 + b * 3u);
-        let factor4 = exp(summary4.x - largest4);
-        total4 += summary4.y * factor4;
-        let summary5 = summary(row5 + b * 3u);
-        let factor5 = exp(summary5.x - largest5);
-        total5 += summary5.y * factor5;
-        let summary6 = summary(row6 + b * 3u);
-        let factor6 = exp(summary6.x - largest6);
-        total6 += summary6.y * factor6;
-        let summary7 = summary(row7 + b * 3u);
-        let factor7 = exp(summary7.x - largest7);
-        total7 += summary7.y * factor7;
+        let factor0 = exp(summary(row0 + b * 3u).x - largest0) / total0;
+        let factor1 = exp(summary(row1 + b * 3u).x - largest1) / total1;
+        let factor2 = exp(summary(row2 + b * 3u).x - largest2) / total2;
+        let factor3 = exp(summary(row3 + b * 3u).x - largest3) / total3;
+        let factor4 = exp(summary(row4 + b * 3u).x - largest4) / total4;
+        let factor5 = exp(summary(row5 + b * 3u).x - largest5) / total5;
+        let factor6 = exp(summary(row6 + b * 3u).x - largest6) / total6;
+        let factor7 = exp(summary(row7 + b * 3u).x - largest7) / total7;
         for (var half = 0u; half < 2u; half += 1u) {
             let key = b * 8u + half * 4u;
             let l0 = textureLoad(qkv, place(value(key, low_channels)), 0);
@@ -144,38 +157,38 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             let h2 = textureLoad(qkv, place(value(key + 2u, high_channels)), 0);
             let h3 = textureLoad(qkv, place(value(key + 3u, high_channels)), 0);
             let record = b * 3u + half;
-            let w0 = textureLoad(records, place(row0 + record), 0) * factor0;
+            let w0 = weights(row0 + record, factor0);
             low0 = add_four(low0, w0, l0, l1, l2, l3);
             high0 = add_four(high0, w0, h0, h1, h2, h3);
-            let w1 = textureLoad(records, place(row1 + record), 0) * factor1;
+            let w1 = weights(row1 + record, factor1);
             low1 = add_four(low1, w1, l0, l1, l2, l3);
             high1 = add_four(high1, w1, h0, h1, h2, h3);
-            let w2 = textureLoad(records, place(row2 + record), 0) * factor2;
+            let w2 = weights(row2 + record, factor2);
             low2 = add_four(low2, w2, l0, l1, l2, l3);
             high2 = add_four(high2, w2, h0, h1, h2, h3);
-            let w3 = textureLoad(records, place(row3 + record), 0) * factor3;
+            let w3 = weights(row3 + record, factor3);
             low3 = add_four(low3, w3, l0, l1, l2, l3);
             high3 = add_four(high3, w3, h0, h1, h2, h3);
-            let w4 = textureLoad(records, place(row4 + record), 0) * factor4;
+            let w4 = weights(row4 + record, factor4);
             low4 = add_four(low4, w4, l0, l1, l2, l3);
             high4 = add_four(high4, w4, h0, h1, h2, h3);
-            let w5 = textureLoad(records, place(row5 + record), 0) * factor5;
+            let w5 = weights(row5 + record, factor5);
             low5 = add_four(low5, w5, l0, l1, l2, l3);
             high5 = add_four(high5, w5, h0, h1, h2, h3);
-            let w6 = textureLoad(records, place(row6 + record), 0) * factor6;
+            let w6 = weights(row6 + record, factor6);
             low6 = add_four(low6, w6, l0, l1, l2, l3);
             high6 = add_four(high6, w6, h0, h1, h2, h3);
-            let w7 = textureLoad(records, place(row7 + record), 0) * factor7;
+            let w7 = weights(row7 + record, factor7);
             low7 = add_four(low7, w7, l0, l1, l2, l3);
             high7 = add_four(high7, w7, h0, h1, h2, h3);
         }
     }
-    store(id.z, query, pair, low0 / total0, high0 / total0);
-    store(id.z, query + 1u, pair, low1 / total1, high1 / total1);
-    store(id.z, query + 2u, pair, low2 / total2, high2 / total2);
-    store(id.z, query + 3u, pair, low3 / total3, high3 / total3);
-    store(id.z, query + 4u, pair, low4 / total4, high4 / total4);
-    store(id.z, query + 5u, pair, low5 / total5, high5 / total5);
-    store(id.z, query + 6u, pair, low6 / total6, high6 / total6);
-    store(id.z, query + 7u, pair, low7 / total7, high7 / total7);
+    store(id.z, query, pair, low0, high0);
+    store(id.z, query + 1u, pair, low1, high1);
+    store(id.z, query + 2u, pair, low2, high2);
+    store(id.z, query + 3u, pair, low3, high3);
+    store(id.z, query + 4u, pair, low4, high4);
+    store(id.z, query + 5u, pair, low5, high5);
+    store(id.z, query + 6u, pair, low6, high6);
+    store(id.z, query + 7u, pair, low7, high7);
 }

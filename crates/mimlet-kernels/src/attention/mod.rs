@@ -2,8 +2,9 @@
 //! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
 //!
 //! Between layers of integers the queries, keys and values are [shortened](crate::Epilogue::Shorten)
-//! where they are written, and on the CPU the softmax's weights too: their products are exact, so that
-//! machines may fuse them with additions and still give the same bits.
+//! where they are written, and then the softmax's weights too: their products are exact, so that CPUs may
+//! fuse them with additions and still give the same bits. The kernel with a running maximum knows no
+//! weight before the end and leaves that out: a 4096th of a weight at most.
 //!
 //! The CPU version takes keys and values packed block by block of rows, so that whoever computes a
 //! block's rows also packs them, and then every block of queries meets all blocks of keys.
@@ -29,6 +30,9 @@ pub struct Params {
     pub heads: usize,
     /// Width of a head.
     pub head_dim: usize,
+    /// Whether queries, keys and values are [shortened](crate::Epilogue::Shorten): the softmax's weights
+    /// then are, too.
+    pub short: bool,
 }
 
 impl Params {
@@ -79,6 +83,7 @@ static MIX: WgslKernel = WgslKernel {
     name: "attention_mix",
     source: concat!(
         include_str!("mix.wgsl"),
+        include_str!("../shorten.wgsl"),
         include_str!("../texels/place.wgsl"),
         include_str!("../texels/floats.wgsl"),
     ),
@@ -100,6 +105,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         ("HEAD_DIM", params.head_dim as f64),
     ];
     let scale = ("SCALE", f64::from(params.scale()));
+    let short = ("SHORT", f64::from(u8::from(params.short)));
     let scaled = [shape.as_slice(), &[scale]].concat();
     let grid = |across: usize, rows: usize| {
         let rows = params.tokens.div_ceil(rows) as u32;
@@ -122,7 +128,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         let mix = Dispatch {
             kernel: &MIX,
             call: Call {
-                constants: shape,
+                constants: [shape.as_slice(), &[short]].concat(),
                 workgroups: grid(params.head_dim.div_ceil(64), 16),
             },
             operands: vec![Operand::Scratch, Operand::Given(0), Operand::Given(1)],

@@ -33,6 +33,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
     source: concat!(
         include_str!("linear.wgsl"),
         include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
         include_str!("../gelu/function.wgsl"),
     ),
     workgroup_size: [8, 8, 1],
@@ -57,6 +58,7 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
             include_str!("../texels/place.wgsl"),
             include_str!("../texels/floats.wgsl"),
             include_str!("../epilogue.wgsl"),
+            include_str!("../shorten.wgsl"),
             include_str!("../gelu/function.wgsl"),
         ),
         workgroup_size: [8, 2, 1],

@@ -41,6 +41,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
     source: concat!(
         include_str!("linear_q8.wgsl"),
         include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
         include_str!("../gelu/function.wgsl"),
     ),
     workgroup_size: [8, 8, 1],
@@ -57,6 +58,7 @@ static TEXELS: WgslKernel = WgslKernel {
         include_str!("../texels/place.wgsl"),
         include_str!("../texels/bytes.wgsl"),
         include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
         include_str!("../gelu/function.wgsl"),
     ),
     workgroup_size: [8, 2, 1],

@@ -215,11 +215,7 @@ impl Block {
                 bytemuck::cast_slice(of_block.unwrap_or(&block.packed))
             };
             let scratch = bytemuck::cast_slice_mut(scratch);
-            if op.short {
-                attention::attend::<true>(level, params, qkv, packed, block_rows, scratch, out);
-            } else {
-                attention::attend::<false>(level, params, qkv, packed, block_rows, scratch, out);
-            }
+            attention::attend(level, params, qkv, packed, block_rows, scratch, out);
         });
     }
 

@@ -15,8 +15,6 @@ pub(super) struct Op<'m> {
     pub(super) epilogue: Epilogue,
     /// Where a linear layer's outputs go: its own buffer, or the residual stream.
     pub(super) output: Option<BufferId>,
-    /// Whether attention's inputs are shortened.
-    pub(super) short: bool,
 }
 
 /// Steps that a block of rows runs through on its own. All blocks finish a segment before any starts
@@ -56,7 +54,6 @@ pub(super) fn segments<'m>(
             weights: Weights::of(model, &step, level)?,
             epilogue,
             output,
-            short: shortens(segments.last().and_then(|segment| segment.ops.last())),
         };
         if let Step::Attention { params, qkv, .. } = step {
             if let Some(last) = segments.last_mut() {
@@ -72,9 +69,4 @@ pub(super) fn segments<'m>(
         }
     }
     Ok(segments)
-}
-
-/// Whether a step shortens its outputs.
-fn shortens(op: Option<&Op<'_>>) -> bool {
-    op.is_some_and(|op| op.epilogue == Epilogue::Shorten)
 }

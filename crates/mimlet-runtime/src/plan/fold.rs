@@ -30,7 +30,7 @@ impl Plan {
                 (Some(Step::Residual { branch, x, .. }), Some(own)) if *branch == own => {
                     (Epilogue::Add, Some(*x))
                 }
-                (Some(Step::Attention { .. }), _) if step.is_of_integers() => {
+                (Some(Step::Attention { params, .. }), _) if params.short => {
                     (Epilogue::Shorten, own)
                 }
                 _ => (Epilogue::Store, own),

@@ -63,6 +63,7 @@ fn block(model: &RandomModel, layer: u32, stream: &mut [f32]) {
         tokens: config.tokens() as usize,
         heads: config.num_heads as usize,
         head_dim: config.head_dim() as usize,
+        short: false,
     };
     let mut attended = vec![0.0; stream.len()];
     attention::reference(&params, &qkv, &mut attended);

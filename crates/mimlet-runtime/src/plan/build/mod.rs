@@ -217,6 +217,7 @@ impl<'a> Builder<'a> {
             tokens: self.config.tokens() as usize,
             heads: self.config.num_heads as usize,
             head_dim: self.config.head_dim() as usize,
+            short: self.steps.last().is_some_and(Step::is_of_integers),
         };
         self.steps.push(Step::Attention {
             params,
