@@ -1,14 +1,16 @@
 //! Every op of [`OPS`] on the CPU at the shapes of ViT-Tiny/16 at 224 pixels, one thread, at the
 //! machine's best SIMD level; and how near each comes to the roofline of this machine.
 
+mod roofline;
+
 use criterion::Criterion;
-use mimlet_benches::{Roofline, Work, least};
 use mimlet_kernels::case::Stream;
 use mimlet_kernels::panel::{Panels, len16, len16x4, len16x8};
 use mimlet_kernels::{
     Epilogue, Level, OPS, attention, gelu, layer_norm, linear, linear_q4, linear_q8,
     nearest_centroid, patch_embed, patchify, quantize_rows, residual,
 };
+use roofline::{Roofline, Work, least};
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -1,9 +1,7 @@
 //! What the benches share: the model they measure, and how they sum up times.
 
-mod roofline;
 mod timing;
 
-pub use roofline::{Roofline, Work, least};
 pub use timing::{RUNS_PER_TURN, Times, interleaved};
 
 use mimlet_export::{Arch, ExportOptions, FloatModel, export, random, synthetic_golden};

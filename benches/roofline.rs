@@ -8,30 +8,30 @@ use std::time::{Duration, Instant};
 
 /// What an op has to do.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Work {
+pub(crate) struct Work {
     /// Multiplications of floats, each with an addition.
-    pub float_products: usize,
+    pub(crate) float_products: usize,
     /// Multiplications of bytes, each with an addition.
-    pub byte_products: usize,
+    pub(crate) byte_products: usize,
     /// Bytes read and written, each operand once.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What one thread of this machine does a second, as loops of nothing else measure it.
 #[derive(Debug, Clone, Copy)]
-pub struct Roofline {
+pub(crate) struct Roofline {
     /// Multiplications of floats with their additions.
-    pub float_products: f64,
+    pub(crate) float_products: f64,
     /// The same of bytes, by the level's instruction for them: so many times as many as of floats.
-    pub byte_products: f64,
+    pub(crate) byte_products: f64,
     /// Bytes of a copy of what fits the second-level cache, reads and writes counted.
-    pub bytes: f64,
+    pub(crate) bytes: f64,
 }
 
 impl Roofline {
     /// Measures this machine, a fifth of a second long.
     #[must_use]
-    pub fn measure(level: Level) -> Self {
+    pub(crate) fn measure(level: Level) -> Self {
         let float_products = multiplied();
         Self {
             float_products,
@@ -42,7 +42,7 @@ impl Roofline {
 
     /// The least time for some work.
     #[must_use]
-    pub fn least(&self, work: Work) -> Duration {
+    pub(crate) fn least(&self, work: Work) -> Duration {
         let products = work.float_products as f64 / self.float_products
             + work.byte_products as f64 / self.byte_products;
         Duration::from_secs_f64(products.max(work.bytes as f64 / self.bytes))
@@ -109,7 +109,7 @@ fn copied() -> f64 {
 }
 
 /// The shortest of the runs that fit in `budget`, of at least one.
-pub fn least(budget: Duration, mut run: impl FnMut()) -> Duration {
+pub(crate) fn least(budget: Duration, mut run: impl FnMut()) -> Duration {
     let start = Instant::now();
     let mut least = Duration::MAX;
     loop {
