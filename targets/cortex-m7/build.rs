@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 /// The model when the environment variable `MIMLET_MODEL` names no other.
-const MODEL: &str = "models/digits-tiny/digits-tiny.mixed.mim";
+const MODEL: &str = "models/digits-tiny/digits-tiny.int8.mim";
 
 /// RAM of `memory.x` but for the stack, less what statics other than the arena may take.
 const RAM_BYTES: usize = (4 << 20) - (64 << 10) - (4 << 10);

@@ -13,7 +13,7 @@ const [program, folder] = process.argv.slice(2).map((path) => resolve(path));
 const shots = join(folder, "screenshots");
 const MODELS = [
   ["shapes-tiny", "int8"],
-  ["digits-tiny", "mixed"],
+  ["digits-tiny", "int8"],
 ].map(([name, scheme]) => ({
   name,
   file: `models/${name}/${name}.${scheme}.mim`,

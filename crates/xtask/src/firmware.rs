@@ -16,7 +16,7 @@ const MANIFEST: &str = "targets/cortex-m7/Cargo.toml";
 const CONFIG: &str = "targets/cortex-m7/.cargo/config.toml";
 /// The model when the environment variable `MIMLET_MODEL`, which the firmware's build script reads too,
 /// names no other.
-const MODEL: &str = "models/digits-tiny/digits-tiny.mixed.mim";
+const MODEL: &str = "models/digits-tiny/digits-tiny.int8.mim";
 /// Where this machine's answers are written.
 const FOLDER: &str = "target/firmware";
 

@@ -93,8 +93,8 @@ impl FloatBlock {
         self.fc1.add_to_bias(&middle);
     }
 
-    /// Moves outliers from inputs into weights of a grid: exactly the same outputs, but kinder to
-    /// integers. Also the strengths for qkv, proj and fc1. What goes into fc2 comes out of GELU,
+    /// Moves outliers from inputs into weights of a grid: the same outputs but for rounding in f32,
+    /// kinder to integers. Also the strengths for qkv, proj and fc1. What goes into fc2 comes out of GELU,
     /// through which no factor passes.
     pub(super) fn migrate(&mut self, taps: &mut Taps, grid: &Grid) -> [Option<f32>; 3] {
         let dim = self.norm1.weight.len();
@@ -242,15 +242,23 @@ mod tests {
         [before, run(&changed, None)]
     }
 
+    fn assert_close(before: &[Answer], after: &[Answer], bound: f32) {
+        for (before, after) in before.iter().zip(after) {
+            for (before, after) in before.patches.iter().zip(&after.patches) {
+                assert!((before - after).abs() < bound, "{before} became {after}");
+            }
+        }
+    }
+
     #[test]
-    fn migrated_blocks_give_the_same_features_bit_for_bit() {
+    fn migrated_blocks_give_the_same_features() {
         let mut moved = 0;
         let [before, after] = before_and_after(|block, taps| {
             let alphas = block.migrate(taps, &int8::grid(small::SHAPE.embed_dim as usize));
             moved += alphas.iter().flatten().count();
         });
         assert!(moved > 0, "nothing was migrated: the test shows nothing");
-        assert_eq!(before, after);
+        assert_close(&before, &after, 1e-5);
     }
 
     #[test]
@@ -263,10 +271,6 @@ mod tests {
             shrunk += u32::from(largest(&taps.qkv) < 0.9 * was);
         });
         assert!(shrunk > 0, "nothing was centred: the test shows nothing");
-        for (before, after) in before.iter().zip(&after) {
-            for (before, after) in before.patches.iter().zip(&after.patches) {
-                assert!((before - after).abs() < 1e-3, "{before} became {after}");
-            }
-        }
+        assert_close(&before, &after, 1e-3);
     }
 }

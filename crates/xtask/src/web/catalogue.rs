@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// The models of the page, the first of which it opens by itself.
-const MODELS: [(&str, &str); 2] = [("shapes-tiny", "int8"), ("digits-tiny", "mixed")];
+const MODELS: [(&str, &str); 2] = [("shapes-tiny", "int8"), ("digits-tiny", "int8")];
 
 /// Copies models and check images to the page, and writes `catalogue.json`.
 pub(super) fn add_models(demo: &Path) -> Result<(), String> {

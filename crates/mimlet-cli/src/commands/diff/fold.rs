@@ -1,7 +1,7 @@
 //! Factors between channels that cancel out from one layer to the next, undone.
 //!
 //! The int8 exporter divides a norm's gain and multiplies the columns of the weight behind it by
-//! powers of two (SmoothQuant: Xiao et al. 2023, arXiv 2211.10438), and likewise the value rows of
+//! powers of `2^(1/4)` (SmoothQuant: Xiao et al. 2023, arXiv 2211.10438), and likewise the value rows of
 //! queries, keys and values against the columns of attention's projection. The model stays the same
 //! while each of these tensors changes a lot; compared as they are stored they would look broken.
 
@@ -97,10 +97,10 @@ fn count(factors: &[f32]) -> usize {
     factors.iter().filter(|factor| **factor != 1.0).count()
 }
 
-/// The power of two nearest to each ratio; 1 where there is none.
+/// The power of `2^(1/4)` nearest to each ratio; 1 where there is none.
 fn ratios(a: &[f32], b: &[f32]) -> Vec<f32> {
     let nearest = |(a, b): (&f32, &f32)| {
-        let exponent = (a / b).abs().log2().round();
+        let exponent = ((a / b).abs().log2() * 4.0).round() / 4.0;
         if exponent.is_finite() {
             exponent.exp2()
         } else {
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_powers_of_two() {
+    fn ratios_are_quarters_of_an_octave() {
         let found = ratios(
             &[8.0, 1.1, -0.24, 0.0, 3.0, f32::NAN],
             &[1.0, 1.0, 1.0, 1.0, 0.0, 1.0],

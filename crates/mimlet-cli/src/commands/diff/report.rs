@@ -72,7 +72,7 @@ impl fmt::Display for Report {
             writeln!(f, "and {more} more, which --all lists")?;
         }
         if worst.iter().any(|tensor| tensor.rescaled_channels > 0) {
-            let note = "* after undoing powers of two between channels, which cancel out from one \
+            let note = "* after undoing factors between channels, which cancel out from one \
                         layer to the next";
             for line in wrapped(note, self.canvas.width) {
                 writeln!(f, "{line}")?;
