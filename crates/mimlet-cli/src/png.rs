@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{ExtendedColorType, ImageFormat};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 
 use crate::error::Error;
 
@@ -12,7 +13,8 @@ use crate::error::Error;
 /// What the encoder says; nothing for a picture that is not empty.
 pub(crate) fn encode(pixels: &[u8], [width, height]: [u32; 2]) -> Result<Vec<u8>, Error> {
     let mut png = Cursor::new(Vec::new());
-    let format = (ExtendedColorType::Rgb8, ImageFormat::Png);
-    image::write_buffer_with_format(&mut png, pixels, width, height, format.0, format.1)?;
+    // Trying every filter on every row would take most of the time of a watch's picture.
+    let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up);
+    encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8)?;
     Ok(png.into_inner())
 }

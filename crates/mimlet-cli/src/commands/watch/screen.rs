@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::output::{Output, stderr_line};
 use crate::terminal::Canvas;
 
-/// Between redraws of the live panel: faster, nobody could read it.
+/// Between redraws of the live panel, and of the display's picture: faster, nobody could read it.
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Everything that is shown while frames come.
@@ -22,6 +22,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub(super) struct Screen {
     output: Output,
     snapshot: Option<Snapshot>,
+    /// When the display's picture was drawn last, and whether it showed an alarm.
+    pictured: Option<(Instant, bool)>,
     stop: Stop,
     live: Option<Live>,
 }
@@ -44,6 +46,7 @@ impl Screen {
         Self {
             output,
             snapshot,
+            pictured: None,
             stop,
             live,
         }
@@ -109,9 +112,20 @@ impl Screen {
                 &self.stop,
             )?;
         }
+        self.picture(!report.alarms.is_empty(), watcher)
+    }
+
+    /// Draws the display where it is due, and at once when an alarm begins or ends.
+    fn picture(&mut self, alarmed: bool, watcher: &mut Watcher<'_, '_>) -> Result<(), Error> {
+        let is_due = self
+            .pictured
+            .is_none_or(|(drawn, before)| before != alarmed || drawn.elapsed() >= REDRAW);
         match &self.snapshot {
-            Some(snapshot) => watcher.drawing(|watcher| watcher.show(|d| snapshot.write(d))),
-            None => Ok(()),
+            Some(snapshot) if is_due => {
+                self.pictured = Some((Instant::now(), alarmed));
+                watcher.drawing(|watcher| watcher.show(|d| snapshot.write(d)))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -50,24 +50,31 @@ impl Snapshot {
             Layout::Colour => {
                 let mut screen = Box::new(Colour::new());
                 let Ok(()) = dashboard.draw_colour(&mut *screen);
-                of_pixels(COLOUR_SIZE, |at| screen.pixel(at).map(Rgb888::from))
+                let pixels = screen.data().chunks_exact(2);
+                let pixels = pixels.map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
+                encode(
+                    COLOUR_SIZE,
+                    pixels.map(|raw| Rgb565::from(RawU16::new(raw)).into()),
+                )
             }
             Layout::Mono => {
                 let mut screen = Mono::new();
                 let Ok(()) = dashboard.draw_mono(&mut screen);
-                of_pixels(MONO_SIZE, |at| screen.pixel(at).map(Rgb888::from))
+                let rows = 0..MONO_SIZE.height as i32;
+                let points =
+                    rows.flat_map(|y| (0..MONO_SIZE.width as i32).map(move |x| Point::new(x, y)));
+                let pixels = points.map(|at| screen.pixel(at).unwrap_or(BinaryColor::Off));
+                encode(MONO_SIZE, pixels.map(Rgb888::from))
             }
         }?;
         self.destination.show(&png)
     }
 }
 
-fn of_pixels(size: Size, pixel: impl Fn(Point) -> Option<Rgb888>) -> Result<Vec<u8>, Error> {
-    let rows = 0..size.height as i32;
-    let points = rows.flat_map(|y| (0..size.width as i32).map(move |x| Point::new(x, y)));
-    let pixels = points.map(|at| pixel(at).unwrap_or_default());
-    let bytes: Vec<u8> = pixels
-        .flat_map(|colour| [colour.r(), colour.g(), colour.b()])
-        .collect();
+fn encode(size: Size, pixels: impl Iterator<Item = Rgb888>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity((size.width * size.height * 3) as usize);
+    for colour in pixels {
+        bytes.extend([colour.r(), colour.g(), colour.b()]);
+    }
     png::encode(&bytes, [size.width, size.height])
 }
