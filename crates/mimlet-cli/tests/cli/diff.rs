@@ -147,8 +147,10 @@ fn bytes_are_compared_with_floats_by_value() {
         assert_eq!(tensor["status"], expected, "{role}");
         if expected == "retyped" {
             let snr = tensor["snr_db"].as_f64().unwrap();
+            // Bytes leave 27 dB where migration has spent weights on inputs; factors undone but to
+            // an octave leave 13.
             assert!(
-                snr > 30.0,
+                snr > 20.0,
                 "{role}: {snr} dB; channel factors are not undone"
             );
         }

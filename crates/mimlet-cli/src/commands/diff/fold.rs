@@ -130,10 +130,11 @@ mod tests {
     #[test]
     fn ratios_are_quarters_of_an_octave() {
         let found = ratios(
-            &[8.0, 1.1, -0.24, 0.0, 3.0, f32::NAN],
-            &[1.0, 1.0, 1.0, 1.0, 0.0, 1.0],
+            &[8.0, 1.08, 1.1, -0.24, 0.0, 3.0, f32::NAN],
+            &[1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0],
         );
-        assert_eq!(found, [8.0, 1.0, 0.25, 1.0, 1.0, 1.0]);
+        let quarter = 0.25_f32.exp2();
+        assert_eq!(found, [8.0, 1.0, quarter, 0.25, 1.0, 1.0, 1.0]);
     }
 
     #[test]
