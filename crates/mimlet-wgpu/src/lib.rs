@@ -26,6 +26,7 @@ mod dispatch;
 mod error;
 mod gpu;
 mod maker;
+mod means;
 mod operands;
 mod pipelines;
 mod profile;
@@ -35,6 +36,7 @@ mod signal;
 mod texels;
 mod trial;
 mod tuning;
+mod units;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
