@@ -25,8 +25,15 @@ impl Means {
 }
 
 impl AdapterDescription {
+    /// Puts what is likely fastest first; of two alike the one with fewer dispatches.
+    pub(crate) fn sort(&self, variants: &mut [Variant]) {
+        let order = self.order_of_means();
+        let rank = |variant: &Variant| order.iter().position(|means| *means == Means::of(variant));
+        variants.sort_by_key(|variant| (rank(variant), variant.dispatches.len()));
+    }
+
     /// What is likely fastest first, by who made the GPU.
-    pub(crate) fn order_of_means(&self) -> [Means; 3] {
+    fn order_of_means(&self) -> [Means; 3] {
         use Means::{Buffers, Shared, Textures};
         let name = self.name.to_lowercase();
         let of = |makers: &[&str]| makers.iter().any(|maker| name.contains(maker));
@@ -46,25 +53,50 @@ impl AdapterDescription {
 mod tests {
     use super::Means;
     use crate::adapters::AdapterDescription;
-    use mimlet_runtime::DeviceLimits;
+    use crate::model::{FOURS, random};
+    use crate::units::Unit;
+    use mimlet_format::{CodebookSpace, DType, Model};
+    use mimlet_runtime::{DeviceLimits, Plan};
+
+    fn adapter(name: &str, kind: &'static str) -> AdapterDescription {
+        AdapterDescription {
+            name: name.into(),
+            backend: "vulkan",
+            kind,
+            driver: String::new(),
+            driver_info: String::new(),
+            limits: DeviceLimits::DOWNLEVEL,
+            features: Vec::new(),
+        }
+    }
 
     #[test]
     fn makers_differ_in_what_is_tried_first() {
-        let first = |name: &str, kind| {
-            let adapter = AdapterDescription {
-                name: name.into(),
-                backend: "vulkan",
-                kind,
-                driver: String::new(),
-                driver_info: String::new(),
-                limits: DeviceLimits::DOWNLEVEL,
-                features: Vec::new(),
+        for (name, kind, first) in [
+            ("NVIDIA H200", "discrete", Means::Shared),
+            ("Mali-G715", "integrated", Means::Buffers),
+            ("Adreno (TM) 740", "integrated", Means::Textures),
+            ("llvmpipe", "software", Means::Textures),
+        ] {
+            assert_eq!(adapter(name, kind).order_of_means()[0], first, "{name}");
+        }
+    }
+
+    /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around
+    /// all blocks two that cut and embed patches, the last norm and the tokens.
+    #[test]
+    fn a_block_takes_seven_dispatches() {
+        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
+            let file = random(dtype, CodebookSpace::Features, FOURS);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let dispatches = |unit: &Unit| {
+                let mut variants = unit.variants();
+                adapter("NVIDIA H200", "discrete").sort(&mut variants);
+                variants[0].dispatches.len()
             };
-            adapter.order_of_means()[0]
-        };
-        assert_eq!(first("NVIDIA H200", "discrete"), Means::Shared);
-        assert_eq!(first("Mali-G715", "integrated"), Means::Buffers);
-        assert_eq!(first("Adreno (TM) 740", "integrated"), Means::Textures);
-        assert_eq!(first("llvmpipe", "software"), Means::Textures);
+            let all: usize = Unit::of(&plan).iter().map(dispatches).sum();
+            assert_eq!(all, 7 * FOURS.depth as usize + 4, "{dtype:?}");
+        }
     }
 }

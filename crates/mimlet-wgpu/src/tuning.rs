@@ -3,7 +3,6 @@
 use crate::choices::Choices;
 use crate::error::WgpuError;
 use crate::gpu::Gpu;
-use crate::means::Means;
 use crate::operands::Operands;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
@@ -61,14 +60,11 @@ fn first(variants: Vec<Variant>) -> Variant {
         .expect("every GPU runs an op's first kernel")
 }
 
-/// The variants of a unit that this GPU can run, in its vendor's order; of two alike the one with fewer
-/// dispatches first.
+/// The variants of a unit that this GPU can run, in its vendor's order.
 fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit) -> Vec<Variant> {
     let mut variants = unit.variants();
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
-    let order = gpu.description().order_of_means();
-    let rank = |variant: &Variant| order.iter().position(|means| *means == Means::of(variant));
-    variants.sort_by_key(|variant| (rank(variant), variant.dispatches.len()));
+    gpu.description().sort(&mut variants);
     variants
 }
 
@@ -106,9 +102,7 @@ async fn measure(
     choices: &mut Choices,
 ) -> Result<(), WgpuError> {
     let limit = Instant::now() + BUDGET;
-    let image = image(plan);
-    let words: Vec<u32> = image.iter().map(|value| value.to_bits()).collect();
-    let mut cpu = CpuStepper::new(model, plan, image).map_err(WgpuError::ForeignPlan)?;
+    let mut cpu = CpuStepper::new(model, plan, image(plan)).map_err(WgpuError::ForeignPlan)?;
     for (unit, offered) in offers {
         if offered.len() == 1 || choices.know(offered) {
             (0..unit.steps()).for_each(|_| cpu.step());
@@ -117,37 +111,48 @@ async fn measure(
         if Instant::now() >= limit {
             break;
         }
-        let held = |id: BufferId| match id {
-            id if id == plan.image() => words.clone(),
-            id => cpu.words(id).to_vec(),
-        };
-        let written = written(unit, &offered[0]);
-        let mut before = Vec::new();
-        for (_, id) in Operands::buffers_of(unit) {
-            let mut words = held(id);
-            // What is only written starts as NaN, so that a value nobody wrote is seen.
-            if written.contains(&id) && unit.folded.epilogue != Epilogue::Add {
-                words.fill(f32::NAN.to_bits());
-            }
-            before.push((operands.buffer(id).clone(), words));
-        }
-        (0..unit.steps()).for_each(|_| cpu.step());
-        let expected = |id: &BufferId| Expected {
-            buffer: operands.buffer(*id).clone(),
-            words: cpu.words(*id)[..extent(unit, cpu.words(*id).len())].to_vec(),
-            kind: kind(unit, *id),
-        };
-        let trial = Trial {
-            operands: operands.of(unit),
-            before,
-            expected: written.iter().map(expected).collect(),
-        };
+        let trial = trial(operands, &mut cpu, plan, unit, &offered[0]);
         let candidates: Vec<&Variant> = offered.iter().collect();
         if let Some(index) = trial.fastest(gpu, &candidates, limit).await? {
             choices.add(offered, index);
         }
     }
     Ok(())
+}
+
+/// Runs a unit on the CPU, and what a GPU must make of the same operands.
+fn trial<'m>(
+    operands: &Operands<'m>,
+    cpu: &mut CpuStepper<'_>,
+    plan: &Plan,
+    unit: &Unit,
+    variant: &Variant,
+) -> Trial<'m> {
+    let held = |id: BufferId| match id {
+        id if id == plan.image() => image(plan).into_iter().map(f32::to_bits).collect(),
+        id => cpu.words(id).to_vec(),
+    };
+    let written = written(unit, variant);
+    let mut before = Vec::new();
+    for (_, id) in Operands::buffers_of(unit) {
+        let mut words = held(id);
+        // What is only written starts as NaN, so that a value nobody wrote is seen.
+        if written.contains(&id) && unit.folded.epilogue != Epilogue::Add {
+            words.fill(f32::NAN.to_bits());
+        }
+        before.push((operands.buffer(id).clone(), words));
+    }
+    (0..unit.steps()).for_each(|_| cpu.step());
+    let expected = |id: &BufferId| Expected {
+        buffer: operands.buffer(*id).clone(),
+        words: cpu.words(*id)[..extent(unit, cpu.words(*id).len())].to_vec(),
+        kind: kind(unit, *id),
+    };
+    Trial {
+        operands: operands.of(unit),
+        before,
+        expected: written.iter().map(expected).collect(),
+    }
 }
 
 /// An image of no special kind: a gradient with fine stripes.
@@ -195,5 +200,45 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
         }
         Step::NearestCentroid { tokens, .. } if tokens == id => Kind::Tokens,
         _ => Kind::Floats,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operands, image, trial};
+    use crate::maker::Maker;
+    use crate::model::{FOURS, random};
+    use crate::units::Unit;
+    use crate::{Choice, Gpu, Requirements};
+    use mimlet_format::{CodebookSpace, DType, Model};
+    use mimlet_runtime::{CpuStepper, DeviceLimits, Plan};
+    use std::time::Duration;
+
+    /// One that is not would never be chosen, and nobody would know.
+    #[test]
+    fn every_variant_is_right_on_a_models_own_weights() {
+        if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
+            return;
+        }
+        let within = Requirements::Within(DeviceLimits::DOWNLEVEL);
+        let gpu = Gpu::open(&Choice::Best, &within).unwrap();
+        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
+            let file = random(dtype, CodebookSpace::Features, FOURS);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let units = Unit::of(&plan);
+            let maker = Maker::new(&gpu);
+            let operands = Operands::new(&maker, &model, &plan, &units).unwrap();
+            let mut cpu = CpuStepper::new(&model, &plan, image(&plan)).unwrap();
+            for unit in &units {
+                let variants = unit.variants();
+                let trial = trial(&operands, &mut cpu, &plan, unit, &variants[0]);
+                for variant in &variants {
+                    let time = trial.time(&gpu, variant, Duration::MAX);
+                    let time = pollster::block_on(time).unwrap();
+                    assert!(time.is_some(), "{} of {dtype:?}", variant.name());
+                }
+            }
+        }
     }
 }
