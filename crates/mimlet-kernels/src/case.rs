@@ -183,6 +183,20 @@ impl Stream {
     }
 }
 
+/// Rows to be quantised: around zero, to one side of it, and a row of zeros.
+#[must_use]
+pub fn float_rows(stream: &mut Stream, rows: usize, dim: usize) -> Vec<f32> {
+    let mut x = stream.values(rows * dim, 3.0);
+    for (row, values) in x.chunks_mut(dim).enumerate() {
+        let (factor, offset) =
+            [(1.0, 0.0), (1.0, 3.5), (1.0, -2.0), (row as f32 - 3.0, 0.0)][row % 4];
+        values
+            .iter_mut()
+            .for_each(|value| *value = *value * factor + offset);
+    }
+    x
+}
+
 /// An f32 output buffer before the run.
 #[must_use]
 pub fn unwritten_f32(len: usize) -> Values {

@@ -14,6 +14,7 @@ mod epilogue;
 mod lanes;
 mod math;
 mod op;
+mod tiles;
 
 pub mod attention;
 #[cfg(feature = "cases")]

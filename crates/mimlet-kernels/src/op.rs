@@ -116,10 +116,26 @@ impl Variant {
         }
     }
 
-    /// Its first kernel's name, which no other variant of the op has.
+    /// Its last kernel's name, which no other variant of the op has.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.dispatches[0].kernel.name
+        self.dispatches[self.dispatches.len() - 1].kernel.name
+    }
+
+    /// Whether it reads operands as textures.
+    #[must_use]
+    pub fn reads_texels(&self) -> bool {
+        let mut bindings = self.dispatches.iter().flat_map(|d| d.kernel.bindings);
+        bindings.any(|access| matches!(access, Access::Texels(_)))
+    }
+
+    /// Whether values pass between its last kernel's invocations through workgroup memory.
+    #[must_use]
+    pub fn shares_memory(&self) -> bool {
+        self.dispatches[self.dispatches.len() - 1]
+            .kernel
+            .workgroup_bytes
+            > 0
     }
 }
 

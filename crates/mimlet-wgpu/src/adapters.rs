@@ -165,11 +165,6 @@ impl AdapterDescription {
         }
     }
 
-    /// Whether kernels that read through the texture unit are to be tried first.
-    pub(crate) fn likes_textures(&self) -> bool {
-        self.is_software() || self.name.to_lowercase().contains("adreno")
-    }
-
     /// Whether it computes on the CPU: no faster than the CPU backend, but good for tests.
     #[must_use]
     pub fn is_software(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::profile;
 use crate::program::{self, Builder, Work};
 use crate::signal::{Signal, signal};
 use crate::tuning::{self, Tuning};
+use crate::units::Unit;
 use mimlet_format::Model;
 use mimlet_runtime::{BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
@@ -42,7 +43,7 @@ struct Output {
 }
 
 impl WgpuBackend {
-    /// Copies a model's weights to a GPU, chooses the variant of each step and compiles it.
+    /// Copies a model's weights to a GPU, chooses the variant of each unit and compiles it.
     ///
     /// # Errors
     /// [`WgpuError`] when the plan does not fit the limits the GPU was opened with, is another
@@ -73,11 +74,12 @@ impl WgpuBackend {
                 reason,
             })?;
         let maker = Maker::new(gpu);
-        let operands = Operands::new(&maker, model, plan)?;
-        let variants = tuning::choose(gpu, model, plan, &operands, tuning).await?;
+        let units = Unit::of(plan);
+        let operands = Operands::new(&maker, model, plan, &units)?;
+        let variants = tuning::choose(gpu, model, plan, (&units, &operands), tuning).await?;
         let mut builder = Builder::new(&maker);
-        for (step, variant) in plan.folded().iter().zip(&variants) {
-            builder.push(variant, &operands.of(step))?;
+        for (unit, variant) in units.iter().zip(&variants) {
+            builder.push(variant, &operands.of(unit))?;
         }
         let (work, bytes) = builder.finish().await?;
         let mut end = 0;

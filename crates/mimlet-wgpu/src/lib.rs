@@ -26,6 +26,11 @@ mod dispatch;
 mod error;
 mod gpu;
 mod maker;
+mod means;
+#[cfg(test)]
+#[path = "../tests/gpu/model.rs"]
+#[allow(dead_code, reason = "the tests of whole encoders use all of it")]
+mod model;
 mod operands;
 mod pipelines;
 mod profile;
@@ -35,6 +40,7 @@ mod signal;
 mod texels;
 mod trial;
 mod tuning;
+mod units;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;

@@ -1,19 +1,20 @@
-//! What a step's kernels bind: the plan's buffers and the model's tensors.
+//! What a unit's kernels bind: the plan's buffers and the model's tensors.
 
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::maker::Maker;
 use crate::texels;
+use crate::units::Unit;
 use mimlet_format::{Model, TensorRole};
 use mimlet_kernels::Texel;
-use mimlet_runtime::{BufferId, FoldedStep, Plan, PlanError, Step};
+use mimlet_runtime::{BufferId, Plan, PlanError, Step};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use wgpu::{Buffer, Texture};
 
-/// What one operand of a step is.
+/// What one operand of a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Source {
     Buffer(BufferId),
@@ -22,9 +23,10 @@ enum Source {
     Pair(TensorRole, TensorRole),
 }
 
-/// The sources of a step's operands, in the order its first kernel binds them.
-fn sources(folded: &FoldedStep) -> Vec<Source> {
+/// The sources of a unit's operands, in the order an op's first kernel binds them.
+fn sources(unit: &Unit) -> Vec<Source> {
     use Source::{Buffer as B, Pair, Tensor as T};
+    let folded = &unit.folded;
     match folded.step {
         Step::Patchify { image, patches, .. } => vec![B(image), B(patches)],
         Step::PatchEmbed {
@@ -60,6 +62,7 @@ fn sources(folded: &FoldedStep) -> Vec<Source> {
             ..
         } => {
             let y = folded.output.unwrap_or(y);
+            let x = unit.floats.unwrap_or(x);
             vec![B(x), T(weight), Pair(scale, bias), B(y)]
         }
         Step::Attention { qkv, out, .. } => vec![B(qkv), B(out)],
@@ -97,23 +100,31 @@ pub(crate) struct Tensor<'m> {
     texture: RefCell<Option<(Texel, Texture)>>,
 }
 
-/// The operands of a plan's steps.
+/// The operands of a plan's units.
 #[derive(Debug)]
 pub(crate) struct Operands<'m> {
-    buffers: Vec<Buffer>,
+    buffers: HashMap<BufferId, Buffer>,
     tensors: HashMap<Source, Rc<Tensor<'m>>>,
 }
 
 impl<'m> Operands<'m> {
-    /// Allocates a plan's buffers and finds the model's tensors.
-    pub(crate) fn new(maker: &Maker, model: &Model<'m>, plan: &Plan) -> Result<Self, WgpuError> {
-        let buffers = plan.buffers().iter();
-        let buffers = buffers.map(|spec| buffers::storage(maker, spec.name, spec.bytes()));
-        let buffers = buffers.collect();
+    /// Allocates the buffers of a plan that its units bind and finds the model's tensors.
+    pub(crate) fn new(
+        maker: &Maker,
+        model: &Model<'m>,
+        plan: &Plan,
+        units: &[Unit],
+    ) -> Result<Self, WgpuError> {
+        let mut buffers = HashMap::new();
         let mut tensors = HashMap::new();
-        for source in plan.folded().iter().flat_map(sources) {
+        for source in units.iter().flat_map(sources) {
             let roles = match source {
-                Source::Buffer(_) => continue,
+                Source::Buffer(id) => {
+                    let spec = &plan.buffers()[id.index()];
+                    let make = || buffers::storage(maker, spec.name, spec.bytes());
+                    buffers.entry(id).or_insert_with(make);
+                    continue;
+                }
                 Source::Tensor(role) => vec![role],
                 Source::Pair(first, second) => vec![first, second],
             };
@@ -122,27 +133,27 @@ impl<'m> Operands<'m> {
         Ok(Self { buffers, tensors })
     }
 
-    /// A buffer of the plan.
+    /// A buffer of the plan that some unit binds.
     pub(crate) fn buffer(&self, id: BufferId) -> &Buffer {
-        &self.buffers[id.index()]
+        &self.buffers[&id]
     }
 
-    /// The operands of a step of the plan this was made for.
-    pub(crate) fn of(&self, step: &FoldedStep) -> Vec<Held<'m>> {
+    /// The operands of a unit of the plan this was made for.
+    pub(crate) fn of(&self, unit: &Unit) -> Vec<Held<'m>> {
         let find = |source| match source {
             Source::Buffer(id) => Held::Buffer(self.buffer(id).clone()),
             tensors => Held::Tensor(Rc::clone(&self.tensors[&tensors])),
         };
-        sources(step).into_iter().map(find).collect()
+        sources(unit).into_iter().map(find).collect()
     }
 
-    /// The buffers of the plan among a step's operands, by their positions.
-    pub(crate) fn buffers_of(step: &FoldedStep) -> Vec<(usize, BufferId)> {
+    /// The buffers of the plan among a unit's operands, by their positions.
+    pub(crate) fn buffers_of(unit: &Unit) -> Vec<(usize, BufferId)> {
         let buffer = |(index, source)| match source {
             Source::Buffer(id) => Some((index, id)),
             _ => None,
         };
-        let sources = sources(step).into_iter().enumerate();
+        let sources = sources(unit).into_iter().enumerate();
         sources.filter_map(buffer).collect()
     }
 
@@ -156,7 +167,7 @@ impl<'m> Operands<'m> {
 
     /// Bytes on the GPU.
     pub(crate) fn bytes(&self) -> u64 {
-        let buffers = self.buffers.iter().map(Buffer::size);
+        let buffers = self.buffers.values().map(Buffer::size);
         let tensors = self.tensors.values().map(|tensor| tensor.bytes());
         buffers.chain(tensors).sum()
     }

@@ -106,7 +106,7 @@ impl Trial<'_> {
 
     /// How long a variant takes; `None` when its results are wrong. Stops early when it takes more
     /// than `bound`.
-    async fn time(
+    pub(crate) async fn time(
         &self,
         gpu: &Gpu,
         variant: &Variant,

@@ -1,4 +1,4 @@
-//! Which variant of each step a GPU runs.
+//! Which variant of each unit a GPU runs.
 
 use crate::choices::Choices;
 use crate::error::WgpuError;
@@ -6,14 +6,15 @@ use crate::gpu::Gpu;
 use crate::operands::Operands;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
+use crate::units::Unit;
 use mimlet_format::Model;
 use mimlet_kernels::{Access, Epilogue, Operand, Variant, quantize_rows};
-use mimlet_runtime::{BufferId, CpuStepper, FoldedStep, Plan, Step};
+use mimlet_runtime::{BufferId, CpuStepper, Plan, Step};
 use std::path::Path;
 use std::time::Duration;
 use web_time::Instant;
 
-/// How the variant of each step is chosen.
+/// How the variant of each unit is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tuning<'p> {
     /// By what suits GPUs of its kind.
@@ -23,25 +24,25 @@ pub enum Tuning<'p> {
     Measured(Option<&'p Path>),
 }
 
-/// How long the trials of one model may take. Steps that are not reached go by the vendor.
+/// How long the trials of one model may take. Units that are not reached go by the vendor.
 const BUDGET: Duration = Duration::from_millis(1500);
 
-/// The variant of each step.
+/// The variant of each unit.
 pub(crate) async fn choose(
     gpu: &Gpu,
     model: &Model<'_>,
     plan: &Plan,
-    operands: &Operands<'_>,
+    (units, operands): (&[Unit], &Operands<'_>),
     tuning: Tuning<'_>,
 ) -> Result<Vec<Variant>, WgpuError> {
-    let steps = plan.folded();
-    let offered: Vec<Vec<Variant>> = steps.iter().map(|s| offered(gpu, plan, s)).collect();
+    let offered: Vec<Vec<Variant>> = units.iter().map(|u| offered(gpu, plan, u)).collect();
     let Tuning::Measured(folder) = tuning else {
         return Ok(offered.into_iter().map(first).collect());
     };
     let mut choices = Choices::load(gpu.description(), folder);
     if offered.iter().any(|o| o.len() > 1 && !choices.know(o)) {
-        measure(gpu, model, plan, operands, &offered, &mut choices).await?;
+        let offers = units.iter().zip(&offered);
+        measure(gpu, model, plan, operands, offers, &mut choices).await?;
         operands.drop_copies();
         choices.save();
     }
@@ -59,22 +60,19 @@ fn first(variants: Vec<Variant>) -> Variant {
         .expect("every GPU runs an op's first kernel")
 }
 
-/// The variants of a step that this GPU can run, in its vendor's order.
-fn offered(gpu: &Gpu, plan: &Plan, step: &FoldedStep) -> Vec<Variant> {
-    let mut variants = step.step.variants(step.epilogue);
-    variants.retain(|variant| textures_fit(gpu, plan, step, variant));
-    // Software drivers gather from buffers a word at a time, and Adreno caches textures better.
-    if gpu.description().likes_textures() {
-        variants.reverse();
-    }
+/// The variants of a unit that this GPU can run, in its vendor's order.
+fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit) -> Vec<Variant> {
+    let mut variants = unit.variants();
+    variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
+    gpu.description().sort(&mut variants);
     variants
 }
 
 /// Whether every buffer of the plan that a variant reads as a texture makes one. Tensors are bound by
 /// the same: the largest is the plan's to know.
-fn textures_fit(gpu: &Gpu, plan: &Plan, step: &FoldedStep, variant: &Variant) -> bool {
+fn textures_fit(gpu: &Gpu, plan: &Plan, unit: &Unit, variant: &Variant) -> bool {
     let most = u64::from(gpu.device.limits().max_texture_dimension_2d);
-    let buffers = Operands::buffers_of(step);
+    let buffers = Operands::buffers_of(unit);
     variant.dispatches.iter().all(|dispatch| {
         let bound = dispatch.operands.iter().zip(dispatch.kernel.bindings);
         bound.into_iter().all(|(operand, access)| {
@@ -94,58 +92,67 @@ fn textures_fit(gpu: &Gpu, plan: &Plan, step: &FoldedStep, variant: &Variant) ->
     })
 }
 
-/// Runs the plan on the CPU, and each step that is not known yet on the GPU beside it.
+/// Runs the plan on the CPU, and each unit that is not known yet on the GPU beside it.
 async fn measure(
     gpu: &Gpu,
     model: &Model<'_>,
     plan: &Plan,
     operands: &Operands<'_>,
-    offered: &[Vec<Variant>],
+    offers: impl Iterator<Item = (&Unit, &Vec<Variant>)>,
     choices: &mut Choices,
 ) -> Result<(), WgpuError> {
     let limit = Instant::now() + BUDGET;
-    let image = image(plan);
-    let words: Vec<u32> = image.iter().map(|value| value.to_bits()).collect();
-    let mut cpu = CpuStepper::new(model, plan, image).map_err(WgpuError::ForeignPlan)?;
-    for (step, offered) in plan.folded().iter().zip(offered) {
+    let mut cpu = CpuStepper::new(model, plan, image(plan)).map_err(WgpuError::ForeignPlan)?;
+    for (unit, offered) in offers {
         if offered.len() == 1 || choices.know(offered) {
-            cpu.step();
+            (0..unit.steps()).for_each(|_| cpu.step());
             continue;
         }
         if Instant::now() >= limit {
             break;
         }
-        let held = |id: BufferId| match id {
-            id if id == plan.image() => words.clone(),
-            id => cpu.words(id).to_vec(),
-        };
-        let written = written(step, &offered[0]);
-        let mut before = Vec::new();
-        for (_, id) in Operands::buffers_of(step) {
-            let mut words = held(id);
-            // What is only written starts as NaN, so that a value nobody wrote is seen.
-            if written.contains(&id) && step.epilogue != Epilogue::Add {
-                words.fill(f32::NAN.to_bits());
-            }
-            before.push((operands.buffer(id).clone(), words));
-        }
-        cpu.step();
-        let expected = |id: &BufferId| Expected {
-            buffer: operands.buffer(*id).clone(),
-            words: cpu.words(*id)[..extent(step, cpu.words(*id).len())].to_vec(),
-            kind: kind(step, *id),
-        };
-        let trial = Trial {
-            operands: operands.of(step),
-            before,
-            expected: written.iter().map(expected).collect(),
-        };
+        let trial = trial(operands, &mut cpu, plan, unit, &offered[0]);
         let candidates: Vec<&Variant> = offered.iter().collect();
         if let Some(index) = trial.fastest(gpu, &candidates, limit).await? {
             choices.add(offered, index);
         }
     }
     Ok(())
+}
+
+/// Runs a unit on the CPU, and what a GPU must make of the same operands.
+fn trial<'m>(
+    operands: &Operands<'m>,
+    cpu: &mut CpuStepper<'_>,
+    plan: &Plan,
+    unit: &Unit,
+    variant: &Variant,
+) -> Trial<'m> {
+    let held = |id: BufferId| match id {
+        id if id == plan.image() => image(plan).into_iter().map(f32::to_bits).collect(),
+        id => cpu.words(id).to_vec(),
+    };
+    let written = written(unit, variant);
+    let mut before = Vec::new();
+    for (_, id) in Operands::buffers_of(unit) {
+        let mut words = held(id);
+        // What is only written starts as NaN, so that a value nobody wrote is seen.
+        if written.contains(&id) && unit.folded.epilogue != Epilogue::Add {
+            words.fill(f32::NAN.to_bits());
+        }
+        before.push((operands.buffer(id).clone(), words));
+    }
+    (0..unit.steps()).for_each(|_| cpu.step());
+    let expected = |id: &BufferId| Expected {
+        buffer: operands.buffer(*id).clone(),
+        words: cpu.words(*id)[..extent(unit, cpu.words(*id).len())].to_vec(),
+        kind: kind(unit, *id),
+    };
+    Trial {
+        operands: operands.of(unit),
+        before,
+        expected: written.iter().map(expected).collect(),
+    }
 }
 
 /// An image of no special kind: a gradient with fine stripes.
@@ -158,10 +165,10 @@ fn image(plan: &Plan) -> Vec<f32> {
     (0..words).map(value).collect()
 }
 
-/// The buffers that a step writes.
-fn written(step: &FoldedStep, variant: &Variant) -> Vec<BufferId> {
+/// The buffers that a unit writes.
+fn written(unit: &Unit, variant: &Variant) -> Vec<BufferId> {
     let mut written = Vec::new();
-    for (index, id) in Operands::buffers_of(step) {
+    for (index, id) in Operands::buffers_of(unit) {
         let writes = variant.dispatches.iter().any(|dispatch| {
             let mut bound = dispatch.operands.iter().zip(dispatch.kernel.bindings);
             bound.any(|bound| bound == (&Operand::Given(index), &Access::ReadWrite))
@@ -173,9 +180,9 @@ fn written(step: &FoldedStep, variant: &Variant) -> Vec<BufferId> {
     written
 }
 
-/// Words of a buffer that a step fills: those for several widths may be longer.
-fn extent(step: &FoldedStep, len: usize) -> usize {
-    match step.step {
+/// Words of a buffer that a unit fills: those for several widths may be longer.
+fn extent(unit: &Unit, len: usize) -> usize {
+    match unit.folded.step {
         Step::Linear { params, rows, .. } => params.outputs * rows as usize,
         Step::LinearQ8 { params, rows, .. } => params.outputs * rows as usize,
         Step::LinearQ4 { params, rows, .. } => params.outputs * rows as usize,
@@ -186,12 +193,52 @@ fn extent(step: &FoldedStep, len: usize) -> usize {
     }
 }
 
-fn kind(step: &FoldedStep, id: BufferId) -> Kind {
-    match step.step {
+fn kind(unit: &Unit, id: BufferId) -> Kind {
+    match unit.folded.step {
         Step::QuantizeRows { params, .. } => {
             Kind::QuantizedRows(quantize_rows::row_words(params.dim))
         }
         Step::NearestCentroid { tokens, .. } if tokens == id => Kind::Tokens,
         _ => Kind::Floats,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operands, image, trial};
+    use crate::maker::Maker;
+    use crate::model::{FOURS, random};
+    use crate::units::Unit;
+    use crate::{Choice, Gpu, Requirements};
+    use mimlet_format::{CodebookSpace, DType, Model};
+    use mimlet_runtime::{CpuStepper, DeviceLimits, Plan};
+    use std::time::Duration;
+
+    /// One that is not would never be chosen, and nobody would know.
+    #[test]
+    fn every_variant_is_right_on_a_models_own_weights() {
+        if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
+            return;
+        }
+        let within = Requirements::Within(DeviceLimits::DOWNLEVEL);
+        let gpu = Gpu::open(&Choice::Best, &within).unwrap();
+        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
+            let file = random(dtype, CodebookSpace::Features, FOURS);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let units = Unit::of(&plan);
+            let maker = Maker::new(&gpu);
+            let operands = Operands::new(&maker, &model, &plan, &units).unwrap();
+            let mut cpu = CpuStepper::new(&model, &plan, image(&plan)).unwrap();
+            for unit in &units {
+                let variants = unit.variants();
+                let trial = trial(&operands, &mut cpu, &plan, unit, &variants[0]);
+                for variant in &variants {
+                    let time = trial.time(&gpu, variant, Duration::MAX);
+                    let time = pollster::block_on(time).unwrap();
+                    assert!(time.is_some(), "{} of {dtype:?}", variant.name());
+                }
+            }
+        }
     }
 }

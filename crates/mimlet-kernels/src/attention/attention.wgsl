@@ -4,11 +4,16 @@
 // Each invocation has four queries (by y). Of a tile it scores four keys (by x); of the outputs it
 // has channels 4 * x.. and, in heads wider than 64, 64 + 4 * x... Accumulators are named: an array
 // indexed in a loop would live in memory, not in registers.
+//
+// Shortened weights are divided by the sum over all keys before, as on the CPU: then keys pass twice, and
+// the first time leaves each query's maximum and sum.
 
 override TOKENS: u32;
 override HEADS: u32;
 override HEAD_DIM: u32;
 override SCALE: f32;
+// 1 when weights are shortened.
+override SHORT: u32;
 
 // [TOKENS, 3, HEADS, HEAD_DIM]: queries, keys, values.
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
@@ -59,6 +64,78 @@ fn store(token: u32, head: u32, channel: u32, outputs: vec4<f32>) {
     }
 }
 
+// Scores of four queries, a component a key.
+struct Scores {
+    query0: vec4<f32>,
+    query1: vec4<f32>,
+    query2: vec4<f32>,
+    query3: vec4<f32>,
+}
+
+// Scores of the queries that start at `queries` with four keys; below any other past the last key.
+fn scores_of(queries: vec4<u32>, key: u32, head: u32) -> Scores {
+    let keys_start = HEADS * HEAD_DIM + head;
+    let key0 = token_start(key) + keys_start;
+    let key1 = token_start(key + 1u) + keys_start;
+    let key2 = token_start(key + 2u) + keys_start;
+    let key3 = token_start(key + 3u) + keys_start;
+    var score0 = vec4<f32>();
+    var score1 = vec4<f32>();
+    var score2 = vec4<f32>();
+    var score3 = vec4<f32>();
+    for (var d = 0u; d < HEAD_DIM; d += 1u) {
+        let keys = vec4<f32>(qkv[key0 + d], qkv[key1 + d], qkv[key2 + d], qkv[key3 + d]);
+        score0 += qkv[queries.x + d] * keys;
+        score1 += qkv[queries.y + d] * keys;
+        score2 += qkv[queries.z + d] * keys;
+        score3 += qkv[queries.w + d] * keys;
+    }
+    let present = present_of(key);
+    let lowest = vec4<f32>(LOWEST);
+    return Scores(
+        select(lowest, score0 * SCALE, present),
+        select(lowest, score1 * SCALE, present),
+        select(lowest, score2 * SCALE, present),
+        select(lowest, score3 * SCALE, present),
+    );
+}
+
+fn present_of(key: u32) -> vec4<bool> {
+    return vec4<u32>(key, key + 1u, key + 2u, key + 3u) < vec4<u32>(TOKENS);
+}
+
+// Each query's largest score.
+fn largest_scores(scores: Scores) -> vec4<f32> {
+    return vec4<f32>(
+        largest_of(scores.query0),
+        largest_of(scores.query1),
+        largest_of(scores.query2),
+        largest_of(scores.query3),
+    );
+}
+
+// Weights before they are divided by their sum.
+fn weights_of(scores: Scores, key: u32, largest: vec4<f32>) -> Scores {
+    let present = present_of(key);
+    let zero = vec4<f32>();
+    return Scores(
+        select(zero, exp(scores.query0 - largest.x), present),
+        select(zero, exp(scores.query1 - largest.y), present),
+        select(zero, exp(scores.query2 - largest.z), present),
+        select(zero, exp(scores.query3 - largest.w), present),
+    );
+}
+
+fn sums_of(weights: Scores) -> vec4<f32> {
+    let ones = vec4<f32>(1.0);
+    return vec4<f32>(
+        dot(weights.query0, ones),
+        dot(weights.query1, ones),
+        dot(weights.query2, ones),
+        dot(weights.query3, ones),
+    );
+}
+
 @compute @workgroup_size(16, 4)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -67,15 +144,43 @@ fn main(
     let first = group.x * 16u + lane.y * 4u;
     let head = group.y * HEAD_DIM;
     let dim = HEADS * HEAD_DIM;
-    let query0 = token_start(first) + head;
-    let query1 = token_start(first + 1u) + head;
-    let query2 = token_start(first + 2u) + head;
-    let query3 = token_start(first + 3u) + head;
+    let queries = head + vec4<u32>(
+        token_start(first),
+        token_start(first + 1u),
+        token_start(first + 2u),
+        token_start(first + 3u),
+    );
     let channel = lane.x * 4u;
 
     // A component a query.
     var largest = vec4<f32>(LOWEST);
     var total = vec4<f32>();
+    if SHORT == 1u {
+        for (var tile = 0u; tile < TOKENS; tile += 64u) {
+            let key = tile + lane.x * 4u;
+            let scores = scores_of(queries, key, head);
+            // This invocation's keys alone.
+            let previous = largest;
+            largest = max(largest, largest_scores(scores));
+            total = total * exp(previous - largest) + sums_of(weights_of(scores, key, largest));
+        }
+        partial[lane.y * 16u + lane.x] = largest;
+        workgroupBarrier();
+        let previous = largest;
+        for (var i = 0u; i < 16u; i += 1u) {
+            largest = max(largest, partial[lane.y * 16u + i]);
+        }
+        workgroupBarrier();
+        partial[lane.y * 16u + lane.x] = total * exp(previous - largest);
+        workgroupBarrier();
+        total = vec4<f32>();
+        for (var i = 0u; i < 16u; i += 1u) {
+            total += partial[lane.y * 16u + i];
+        }
+        workgroupBarrier();
+    }
+    // The sums over all keys.
+    let divisors = total;
     // A component a channel.
     var low0 = vec4<f32>();
     var low1 = vec4<f32>();
@@ -87,50 +192,26 @@ fn main(
     var high3 = vec4<f32>();
     for (var tile = 0u; tile < TOKENS; tile += 64u) {
         let key = tile + lane.x * 4u;
-        let key0 = token_start(key) + dim + head;
-        let key1 = token_start(key + 1u) + dim + head;
-        let key2 = token_start(key + 2u) + dim + head;
-        let key3 = token_start(key + 3u) + dim + head;
-        // A component a key.
-        var score0 = vec4<f32>();
-        var score1 = vec4<f32>();
-        var score2 = vec4<f32>();
-        var score3 = vec4<f32>();
-        for (var d = 0u; d < HEAD_DIM; d += 1u) {
-            let keys = vec4<f32>(qkv[key0 + d], qkv[key1 + d], qkv[key2 + d], qkv[key3 + d]);
-            score0 += qkv[query0 + d] * keys;
-            score1 += qkv[query1 + d] * keys;
-            score2 += qkv[query2 + d] * keys;
-            score3 += qkv[query3 + d] * keys;
-        }
-        let present = vec4<u32>(key, key + 1u, key + 2u, key + 3u) < vec4<u32>(TOKENS);
-        let lowest = vec4<f32>(LOWEST);
-        score0 = select(lowest, score0 * SCALE, present);
-        score1 = select(lowest, score1 * SCALE, present);
-        score2 = select(lowest, score2 * SCALE, present);
-        score3 = select(lowest, score3 * SCALE, present);
-
-        partial[lane.y * 16u + lane.x] = vec4<f32>(
-            largest_of(score0),
-            largest_of(score1),
-            largest_of(score2),
-            largest_of(score3),
-        );
+        let scores = scores_of(queries, key, head);
+        partial[lane.y * 16u + lane.x] = largest_scores(scores);
         workgroupBarrier();
         let previous = largest;
         for (var i = 0u; i < 16u; i += 1u) {
             largest = max(largest, partial[lane.y * 16u + i]);
         }
-        let zero = vec4<f32>();
-        score0 = select(zero, exp(score0 - largest.x), present);
-        score1 = select(zero, exp(score1 - largest.y), present);
-        score2 = select(zero, exp(score2 - largest.z), present);
-        score3 = select(zero, exp(score3 - largest.w), present);
+        var mixed = weights_of(scores, key, largest);
+        if SHORT == 1u {
+            mixed.query0 = shortened(mixed.query0 / divisors.x);
+            mixed.query1 = shortened(mixed.query1 / divisors.y);
+            mixed.query2 = shortened(mixed.query2 / divisors.z);
+            mixed.query3 = shortened(mixed.query3 / divisors.w);
+        }
         let slot = lane.y * 64u + lane.x * 4u;
-        weights[slot] = vec4<f32>(score0.x, score1.x, score2.x, score3.x);
-        weights[slot + 1u] = vec4<f32>(score0.y, score1.y, score2.y, score3.y);
-        weights[slot + 2u] = vec4<f32>(score0.z, score1.z, score2.z, score3.z);
-        weights[slot + 3u] = vec4<f32>(score0.w, score1.w, score2.w, score3.w);
+        let by_key = transpose(mat4x4<f32>(mixed.query0, mixed.query1, mixed.query2, mixed.query3));
+        weights[slot] = by_key[0];
+        weights[slot + 1u] = by_key[1];
+        weights[slot + 2u] = by_key[2];
+        weights[slot + 3u] = by_key[3];
         // The next tile writes `weights` after the barrier above, which nobody passes before all
         // have read these.
         workgroupBarrier();
@@ -168,6 +249,9 @@ fn main(
         }
     }
 
+    if SHORT == 1u {
+        total = vec4<f32>(1.0);
+    }
     store(first, group.y, channel, low0 / total.x);
     store(first + 1u, group.y, channel, low1 / total.y);
     store(first + 2u, group.y, channel, low2 / total.z);

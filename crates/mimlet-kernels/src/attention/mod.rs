@@ -3,8 +3,7 @@
 //!
 //! Between layers of integers the queries, keys and values are [shortened](crate::Epilogue::Shorten)
 //! where they are written, and then the softmax's weights too: their products are exact, so that CPUs may
-//! fuse them with additions and still give the same bits. The kernel with a running maximum knows no
-//! weight before the end and leaves that out: a 4096th of a weight at most.
+//! fuse them with additions and still give the same bits.
 //!
 //! The CPU version takes keys and values packed block by block of rows, so that whoever computes a
 //! block's rows also packs them, and then every block of queries meets all blocks of keys.
@@ -58,7 +57,10 @@ pub const MAX_HEAD_DIM: usize = 128;
 /// 1805.02867).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "attention",
-    source: include_str!("attention.wgsl"),
+    source: concat!(
+        include_str!("attention.wgsl"),
+        include_str!("../shorten.wgsl"),
+    ),
     workgroup_size: [16, 4, 1],
     workgroup_bytes: 16 * (64 + 256),
     bindings: &[Access::Read, Access::ReadWrite],
@@ -112,7 +114,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         [across as u32, rows, params.heads as u32]
     };
     let online = Call {
-        constants: scaled.clone(),
+        constants: [scaled.as_slice(), &[short]].concat(),
         workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
     };
     let mut variants = vec![Variant::single(&KERNEL, online)];

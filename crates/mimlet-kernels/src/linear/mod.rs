@@ -7,6 +7,7 @@ mod reference;
 
 use crate::epilogue::Epilogue;
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -31,7 +32,9 @@ pub struct Params {
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear",
     source: concat!(
-        include_str!("linear.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../float_block.wgsl"),
         include_str!("../epilogue.wgsl"),
         include_str!("../shorten.wgsl"),
         include_str!("../gelu/function.wgsl"),
@@ -40,6 +43,38 @@ pub static KERNEL: WgslKernel = WgslKernel {
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
+
+/// As [`KERNEL`], 32 x 32 a workgroup through its memory.
+static SMALL_TILES: WgslKernel = SMALL.kernel(
+    "linear_tiles_32",
+    concat!(
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`KERNEL`], 64 x 64 a workgroup through its memory.
+static LARGE_TILES: WgslKernel = LARGE.kernel(
+    "linear_tiles_64",
+    concat!(
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
 
 /// As [`KERNEL`], for inputs and outputs in multiples of four: x and weight are textures. Each
 /// invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows
@@ -77,16 +112,22 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         epilogue.constant(),
     ];
     let half = ("HALF", f64::from(u8::from(params.half)));
+    let all = [shape.as_slice(), &[half]].concat();
+    let outputs = params.outputs;
     let block = Call {
-        constants: [shape.as_slice(), &[half]].concat(),
-        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
+        constants: all.clone(),
+        workgroups: [outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
     };
-    let mut variants = vec![Variant::single(&KERNEL, block)];
-    if params.inputs.is_multiple_of(4) && params.outputs.is_multiple_of(4) {
+    let mut variants = vec![
+        Variant::single(&KERNEL, block),
+        SMALL.variant(&SMALL_TILES, &all, rows as usize, outputs),
+        LARGE.variant(&LARGE_TILES, &all, rows as usize, outputs),
+    ];
+    if params.inputs.is_multiple_of(4) && outputs.is_multiple_of(4) {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {
             constants: shape,
-            workgroups: [params.outputs.div_ceil(64) as u32, rows.div_ceil(16), 1],
+            workgroups: [outputs.div_ceil(64) as u32, rows.div_ceil(16), 1],
         };
         variants.push(Variant::single(kernel, call));
     }

@@ -1,9 +1,12 @@
 //! The shapes of ViT-Tiny, odd shapes, groups short and whole, and numbers at their extremes.
 
-use super::{Params, Weights, cpu, reference, scratch_len, sums, variants};
-use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, with_epilogue};
+use super::{Params, Weights, cpu, quantizing_variants, reference, scratch_len, sums, variants};
+use crate::case::{
+    Case, Output, Stream, Tolerance, Values, at_each_level, float_rows, with_epilogue,
+};
 use crate::epilogue::Epilogue;
 use crate::panel::{len16, len16x8, pack16, pack16x8};
+use crate::quantize_rows;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -37,11 +40,15 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for group_size in [32, 64] {
         let random = |shape| Layer::random(shape, group_size);
-        let store = |layer: &Layer| case(layer, Epilogue::Store);
+        let store = |layer: &Layer| case(layer, layer.words(), Epilogue::Store);
         cases.extend(shapes.map(random).iter().map(store));
         cases.extend(extremes(group_size).iter().map(store));
-        let fused = |epilogue| case(&random((13, 72, 52)), epilogue);
+        let layer = random((13, 72, 52));
+        let fused = |epilogue| case(&layer, layer.words(), epilogue);
         cases.extend(Epilogue::ALL.map(fused));
+        let of_floats = |layer: &Layer| quantizing(layer, Epilogue::Store);
+        cases.extend(shapes.map(random).iter().map(of_floats));
+        cases.extend(Epilogue::ALL.map(|epilogue| quantizing(&layer, epilogue)));
     }
     cases
 }
@@ -124,7 +131,22 @@ impl Layer {
     }
 }
 
-fn case(layer: &Layer, epilogue: Epilogue) -> Case {
+/// An example whose rows are floats.
+fn quantizing(layer: &Layer, epilogue: Epilogue) -> Case {
+    let (params, rows) = (layer.params, layer.rows);
+    let dim = params.inputs;
+    let floats = float_rows(&mut Stream::new(0x26), rows, dim);
+    let mut x = vec![0; rows * params.row_words()];
+    quantize_rows::reference(&quantize_rows::Params { dim }, &floats, &mut x);
+    let mut case = case(layer, x, epilogue);
+    case.name.push_str(", rows of floats");
+    case.variants = quantizing_variants(&params, rows as u32, epilogue);
+    case.buffers[0] = Values::F32(floats);
+    case
+}
+
+/// An example on quantised rows.
+fn case(layer: &Layer, x: Vec<u32>, epilogue: Epilogue) -> Case {
     let (params, rows) = (layer.params, layer.rows);
     let Params {
         inputs, outputs, ..
@@ -133,7 +155,6 @@ fn case(layer: &Layer, epilogue: Epilogue) -> Case {
     pack16x8(outputs, inputs, &layer.weight, &mut packed);
     let mut scales = vec![0; len16(outputs, params.groups())];
     pack16(outputs, params.groups(), &layer.scales, &mut scales);
-    let x = layer.words();
     let bias = Stream::new(0x1d).values(outputs, 1.0);
     let mut expected = vec![0.0; rows * outputs];
     reference(

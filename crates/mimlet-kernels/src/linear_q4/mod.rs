@@ -14,6 +14,8 @@ mod reference;
 
 use crate::epilogue::Epilogue;
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::quantize_rows;
+use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -52,6 +54,8 @@ impl Params {
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear_q4",
     source: concat!(
+        include_str!("../byte_rows/given.wgsl"),
+        include_str!("operands.wgsl"),
         include_str!("linear_q4.wgsl"),
         include_str!("../epilogue.wgsl"),
         include_str!("../shorten.wgsl"),
@@ -61,6 +65,74 @@ pub static KERNEL: WgslKernel = WgslKernel {
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
+
+/// As [`KERNEL`], 32 x 32 a workgroup through its memory.
+static SMALL_TILES: WgslKernel = SMALL.kernel(
+    "linear_q4_tiles_32",
+    concat!(
+        include_str!("../byte_rows/products.wgsl"),
+        include_str!("../byte_rows/given.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("tile.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/bytes.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`SMALL_TILES`], on rows of floats that each workgroup quantises for itself.
+static SMALL_MADE: WgslKernel = SMALL.quantizing_kernel(
+    "linear_q4_made_32",
+    concat!(
+        include_str!("../byte_rows/products.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("tile.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/made_bytes.wgsl"),
+        include_str!("../quantize_rows/range.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`KERNEL`], 64 x 64 a workgroup through its memory.
+static LARGE_TILES: WgslKernel = LARGE.kernel(
+    "linear_q4_tiles_64",
+    concat!(
+        include_str!("../byte_rows/products.wgsl"),
+        include_str!("../byte_rows/given.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("tile.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/bytes.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`LARGE_TILES`], on rows of floats that each workgroup quantises for itself.
+static LARGE_MADE: WgslKernel = LARGE.quantizing_kernel(
+    "linear_q4_made_64",
+    concat!(
+        include_str!("../byte_rows/products.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("tile.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/made_bytes.wgsl"),
+        include_str!("../quantize_rows/range.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
 
 /// As [`KERNEL`], for outputs in multiples of four: x and weight are textures. Each invocation
 /// computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows (y).
@@ -87,23 +159,47 @@ static TEXELS: WgslKernel = WgslKernel {
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
-    let call = Call {
-        constants: vec![
-            ("ROWS", f64::from(rows)),
-            ("INPUTS", params.inputs as f64),
-            ("OUTPUTS", params.outputs as f64),
-            epilogue.constant(),
-            ("GROUP", params.group_size as f64),
+    let constants = constants(params, rows, epilogue);
+    let (tokens, outputs) = (rows as usize, params.outputs);
+    let call = |channels: usize, rows_each: u32| Call {
+        constants: constants.clone(),
+        workgroups: [
+            outputs.div_ceil(channels) as u32,
+            rows.div_ceil(rows_each),
+            1,
         ],
-        workgroups: [params.outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
     };
-    let block = Call {
-        workgroups: [params.outputs.div_ceil(64) as u32, rows.div_ceil(16), 1],
-        ..call.clone()
-    };
-    let mut variants = vec![Variant::single(&KERNEL, call)];
-    if params.outputs.is_multiple_of(4) {
-        variants.push(Variant::single(&TEXELS, block));
+    let mut variants = vec![
+        Variant::single(&KERNEL, call(32, 32)),
+        SMALL.variant(&SMALL_TILES, &constants, tokens, outputs),
+        LARGE.variant(&LARGE_TILES, &constants, tokens, outputs),
+    ];
+    if outputs.is_multiple_of(4) {
+        variants.push(Variant::single(&TEXELS, call(64, 16)));
     }
     variants
+}
+
+/// The ways to quantise `rows` rows of floats, the first operand, and then to compute as [`variants`]
+/// does.
+#[must_use]
+pub fn quantizing_variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
+    let dim = params.inputs;
+    let given = variants(params, rows, epilogue);
+    let mut variants = quantize_rows::before(given, &quantize_rows::Params { dim }, rows);
+    let constants = constants(params, rows, epilogue);
+    for (tile, kernel) in [(SMALL, &SMALL_MADE), (LARGE, &LARGE_MADE)] {
+        variants.push(tile.variant(kernel, &constants, rows as usize, params.outputs));
+    }
+    variants
+}
+
+fn constants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<(&'static str, f64)> {
+    vec![
+        ("ROWS", f64::from(rows)),
+        ("INPUTS", params.inputs as f64),
+        ("OUTPUTS", params.outputs as f64),
+        epilogue.constant(),
+        ("GROUP", params.group_size as f64),
+    ]
 }

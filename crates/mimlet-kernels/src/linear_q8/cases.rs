@@ -1,10 +1,14 @@
 //! The shapes of ViT-Tiny, odd shapes, and bytes at their extremes.
 
-use super::{Params, Weights, cpu, reference, scratch_len, sums, variants};
-use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, with_epilogue};
+use super::{Params, Weights, cpu, quantizing_variants, reference, scratch_len, sums, variants};
+use crate::case::{
+    Case, Output, Stream, Tolerance, Values, at_each_level, float_rows, with_epilogue,
+};
 use crate::epilogue::Epilogue;
 use crate::panel::{len16x4, pack16x4};
+use crate::quantize_rows;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -27,7 +31,24 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(case((2, 3072, 32), Some(extremes), Epilogue::Store));
     }
     cases.extend(Epilogue::ALL.map(|epilogue| case((13, 40, 52), None, epilogue)));
+    cases.extend(shapes.map(|shape| quantizing(shape, Epilogue::Store)));
+    cases.extend(Epilogue::ALL.map(|epilogue| quantizing((65, 40, 52), epilogue)));
     cases
+}
+
+/// An example whose rows are floats.
+fn quantizing((rows, inputs, outputs): (usize, usize, usize), epilogue: Epilogue) -> Case {
+    let mut stream = Stream::new(0x25);
+    let floats = float_rows(&mut stream, rows, inputs);
+    let mut x = vec![0; rows * quantize_rows::row_words(inputs)];
+    quantize_rows::reference(&quantize_rows::Params { dim: inputs }, &floats, &mut x);
+    let weight = (0..outputs * inputs).map(|_| (stream.signed() * 127.9) as i8);
+    let params = Params { inputs, outputs };
+    let mut case = of_rows(params, x, &weight.collect::<Vec<_>>(), stream, epilogue);
+    case.name = format!("{rows} rows of floats, {inputs} to {outputs}, {epilogue:?}");
+    case.variants = quantizing_variants(&params, rows as u32, epilogue);
+    case.buffers[0] = Values::F32(floats);
+    case
 }
 
 fn case(
@@ -40,8 +61,6 @@ fn case(
     let mut stream = Stream::new(0x15);
     let mut byte = |fixed: Option<i8>| fixed.unwrap_or_else(|| (stream.signed() * 127.9) as i8);
     let weight: Vec<i8> = (0..outputs * inputs).map(|_| byte(fixed_weight)).collect();
-    let mut packed = vec![0; len16x4(outputs, inputs)];
-    pack16x4(outputs, inputs, &weight, &mut packed);
     let mut x = Vec::new();
     for _ in 0..rows {
         let bytes: Vec<u8> = (0..inputs)
@@ -56,6 +75,23 @@ fn case(
         x.push((0.01 + byte(None).unsigned_abs() as f32 / 1000.0).to_bits());
         x.push(i32::from(byte(fixed_input)).cast_unsigned());
     }
+    let mut case = of_rows(params, x, &weight, stream, epilogue);
+    case.name =
+        format!("{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}, {epilogue:?}");
+    case
+}
+
+fn of_rows(
+    params: Params,
+    x: Vec<u32>,
+    weight: &[i8],
+    mut stream: Stream,
+    epilogue: Epilogue,
+) -> Case {
+    let Params { inputs, outputs } = params;
+    let rows = x.len() / params.row_words();
+    let mut packed = vec![0; len16x4(outputs, inputs)];
+    pack16x4(outputs, inputs, weight, &mut packed);
     let scale: Vec<f32> = stream
         .values(outputs, 0.01)
         .iter()
@@ -63,7 +99,7 @@ fn case(
         .collect();
     let bias = stream.values(outputs, 1.0);
     let mut expected = vec![0.0; rows * outputs];
-    reference(&params, &x, &weight, &scale, &bias, &mut expected);
+    reference(&params, &x, weight, &scale, &bias, &mut expected);
     let (before, expected) = with_epilogue(epilogue, expected);
     // Exact sums, then four roundings, the last of numbers that the bias may cancel.
     let largest = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
@@ -74,9 +110,7 @@ fn case(
     .after(epilogue);
     Case {
         fuses: false,
-        name: format!(
-            "{rows} rows, {inputs} to {outputs}, weight and input {extremes:?}, {epilogue:?}"
-        ),
+        name: String::new(),
         variants: variants(&params, rows as u32, epilogue),
         buffers: vec![
             Values::U32(x.clone()),

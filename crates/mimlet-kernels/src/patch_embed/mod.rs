@@ -10,6 +10,7 @@ mod cpu;
 mod reference;
 
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -36,11 +37,41 @@ pub struct Params {
 /// workgroup of 8 x 8 computes 32 channels (x) of 32 tokens (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "patch_embed",
-    source: include_str!("patch_embed.wgsl"),
+    source: concat!(
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../float_block.wgsl"),
+    ),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
+
+/// As [`KERNEL`], 32 x 32 a workgroup through its memory.
+static SMALL_TILES: WgslKernel = SMALL.kernel(
+    "patch_embed_tiles_32",
+    concat!(
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+    ),
+);
+
+/// As [`KERNEL`], 64 x 64 a workgroup through its memory.
+static LARGE_TILES: WgslKernel = LARGE.kernel(
+    "patch_embed_tiles_64",
+    concat!(
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+    ),
+);
 
 /// As [`KERNEL`], for widths in multiples of four: patches and weight are textures. Each invocation
 /// computes 8 tokens x 8 channels; a workgroup of 8 x 2 computes 64 channels (x) of 16 tokens (y).
@@ -67,23 +98,28 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
 /// The ways to compute one image, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params) -> Vec<Variant> {
+    let tokens = params.prefix + params.patches;
     let shape = vec![
+        ("ROWS", tokens as f64),
         ("PREFIX", params.prefix as f64),
-        ("PATCHES", params.patches as f64),
-        ("PATCH_DIM", params.patch_dim as f64),
-        ("EMBED_DIM", params.embed_dim as f64),
+        ("INPUTS", params.patch_dim as f64),
+        ("OUTPUTS", params.embed_dim as f64),
     ];
     let half = ("HALF", f64::from(u8::from(params.half)));
-    let tokens = params.prefix + params.patches;
+    let all = [shape.as_slice(), &[half]].concat();
     let grid = |channels: usize, rows: usize| {
         let across = params.embed_dim.div_ceil(channels) as u32;
         [across, tokens.div_ceil(rows) as u32, 1]
     };
     let block = Call {
-        constants: [shape.as_slice(), &[half]].concat(),
+        constants: all.clone(),
         workgroups: grid(32, 32),
     };
-    let mut variants = vec![Variant::single(&KERNEL, block)];
+    let mut variants = vec![
+        Variant::single(&KERNEL, block),
+        SMALL.variant(&SMALL_TILES, &all, tokens, params.embed_dim),
+        LARGE.variant(&LARGE_TILES, &all, tokens, params.embed_dim),
+    ];
     if params.patch_dim.is_multiple_of(4) && params.embed_dim.is_multiple_of(4) {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {

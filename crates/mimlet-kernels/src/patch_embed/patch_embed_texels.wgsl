@@ -1,10 +1,11 @@
 // Patch embedding, patches and weights read through the texture unit: 8 tokens x 8 channels an
 // invocation, 16 x 64 a workgroup. No workgroup memory.
 
+// Tokens, of which the first PREFIX have no patch.
+override ROWS: u32;
 override PREFIX: u32;
-override PATCHES: u32;
-override PATCH_DIM: u32;
-override EMBED_DIM: u32;
+override INPUTS: u32;
+override OUTPUTS: u32;
 
 @group(0) @binding(0) var x: texture_2d<f32>;
 @group(0) @binding(1) var weight: texture_2d<f32>;
@@ -13,18 +14,18 @@ override EMBED_DIM: u32;
 
 // First texel of a token's patch. Tokens without a patch read another's and drop it.
 fn row_start(token: u32) -> u32 {
-    return min(max(token, PREFIX) - PREFIX, PATCHES - 1u) * (PATCH_DIM / 4u);
+    return min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u) * (INPUTS / 4u);
 }
 
 fn store_quad(token: u32, quad: u32, product: vec4<f32>) {
-    if quad * 4u < EMBED_DIM {
-        let index = token * (EMBED_DIM / 4u) + quad;
+    if quad * 4u < OUTPUTS {
+        let index = token * (OUTPUTS / 4u) + quad;
         out[index] = table[index] + select(vec4<f32>(), product, token >= PREFIX);
     }
 }
 
 fn store(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
-    if token < PREFIX + PATCHES {
+    if token < ROWS {
         store_quad(token, pair * 2u, low);
         store_quad(token, pair * 2u + 1u, high);
     }
@@ -34,10 +35,10 @@ fn store(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let pair = id.x;
     let row = id.y * 8u;
-    if pair * 8u >= EMBED_DIM || row >= PREFIX + PATCHES {
+    if pair * 8u >= OUTPUTS || row >= ROWS {
         return;
     }
-    let sums = block(row, pair, PATCH_DIM);
+    let sums = block(row, pair, INPUTS);
     store(row, pair, sums.low0, sums.high0);
     store(row + 1u, pair, sums.low1, sums.high1);
     store(row + 2u, pair, sums.low2, sums.high2);

@@ -51,8 +51,7 @@ fn case(name: &str, dim: usize, x: &[f32]) -> Case {
             binding: 1,
             expected: Values::U32(expected),
             cpu: Tolerance::Exact,
-            // A GPU may divide with an error of 2.5 ulp, which moves a value across a half.
-            gpu: Tolerance::QuantizedRows(row_words(dim)),
+            gpu: Tolerance::Exact,
         }],
         cpu: at_each_level(|level| {
             let mut quantized = vec![u32::MAX; len];

@@ -16,7 +16,7 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::op::{Access, Call, Operand, Texel, Variant, WgslKernel};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -39,7 +39,10 @@ pub struct Params {
 /// Bindings: x `[rows, dim]`, quantised `[rows, row_words]`. One workgroup a row.
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "quantize_rows",
-    source: include_str!("quantize_rows.wgsl"),
+    source: concat!(
+        include_str!("quantize_rows.wgsl"),
+        include_str!("range.wgsl"),
+    ),
     workgroup_size: [64, 1, 1],
     workgroup_bytes: 512,
     bindings: &[Access::Read, Access::ReadWrite],
@@ -51,6 +54,7 @@ static TEXELS: WgslKernel = WgslKernel {
     name: "quantize_rows_texels",
     source: concat!(
         include_str!("quantize_rows_texels.wgsl"),
+        include_str!("range.wgsl"),
         include_str!("../texels/place.wgsl"),
     ),
     workgroup_size: [8, 1, 1],
@@ -75,4 +79,27 @@ pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
         variants.push(Variant::single(&TEXELS, by_row));
     }
     variants
+}
+
+/// The ways to quantise rows and then run each of `linear`, whose first operand are the quantised rows:
+/// theirs is the rows. Who reads quantised rows as a texture reads the rows as one, too.
+pub(crate) fn before(linear: Vec<Variant>, params: &Params, rows: u32) -> Vec<Variant> {
+    let ways = variants(params, rows);
+    let both = |mut linear: Variant| {
+        let alike = |way: &&Variant| way.reads_texels() == linear.reads_texels();
+        let way = ways.iter().find(alike).unwrap_or(&ways[0]);
+        for operand in linear.dispatches.iter_mut().flat_map(|d| &mut d.operands) {
+            if *operand == Operand::Given(0) {
+                *operand = Operand::Scratch;
+            }
+        }
+        let mut dispatches = way.dispatches.clone();
+        dispatches[0].operands[1] = Operand::Scratch;
+        dispatches.append(&mut linear.dispatches);
+        Variant {
+            dispatches,
+            scratch_words: rows as usize * row_words(params.dim),
+        }
+    };
+    linear.into_iter().map(both).collect()
 }

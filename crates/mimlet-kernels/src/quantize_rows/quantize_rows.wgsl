@@ -13,15 +13,9 @@ override DIM: u32;
 // Largest value and largest negated value.
 var<workgroup> partial: array<vec2<f32>, 64>;
 
-// 127 / SMALLEST is just below the largest f32; rows smaller than that become zero, as on the CPU.
-const SMALLEST: f32 = 3.7323e-37;
-
-// One value of the row as a signed byte; zero past its end.
-fn quantize(start: u32, column: u32, zero_point: f32, steps: f32) -> i32 {
-    if column >= DIM {
-        return 0;
-    }
-    return i32(clamp(round(x[start + column] * steps) - zero_point, -127.0, 127.0));
+// A value of the row; past its end the last.
+fn value(start: u32, column: u32) -> f32 {
+    return x[start + min(column, DIM - 1u)];
 }
 
 @compute @workgroup_size(64)
@@ -43,30 +37,22 @@ fn main(
         }
         workgroupBarrier();
     }
-    let high = partial[0].x;
-    let low = -partial[0].y;
-    let half = high * 0.5 - low * 0.5;
-
-    var steps = 0.0;
-    var scale = 0.0;
-    if half >= SMALLEST {
-        steps = 127.0 / half;
-        scale = half / 127.0;
-    }
-    let zero_point = round((low * 0.5 + high * 0.5) * steps);
+    let range = range_of(-partial[0].y, partial[0].x);
     let words = (DIM + 3u) / 4u;
     let target_start = group.x * (words + 2u);
     for (var word = lane; word < words; word += 64u) {
-        let column = word * 4u;
-        quantized[target_start + word] = pack4xI8(vec4<i32>(
-            quantize(start, column, zero_point, steps),
-            quantize(start, column + 1u, zero_point, steps),
-            quantize(start, column + 2u, zero_point, steps),
-            quantize(start, column + 3u, zero_point, steps),
-        ));
+        let column = vec4<u32>(word * 4u) + vec4<u32>(0u, 1u, 2u, 3u);
+        let values = vec4<f32>(
+            value(start, column.x),
+            value(start, column.y),
+            value(start, column.z),
+            value(start, column.w),
+        );
+        let bytes = select(vec4<i32>(), bytes_in(range, values), column < vec4<u32>(DIM));
+        quantized[target_start + word] = pack4xI8(bytes);
     }
     if lane == 0u {
-        quantized[target_start + words] = bitcast<u32>(scale);
-        quantized[target_start + words + 1u] = bitcast<u32>(i32(zero_point));
+        quantized[target_start + words] = bitcast<u32>(range.scale);
+        quantized[target_start + words + 1u] = bitcast<u32>(i32(range.zero_point));
     }
 }

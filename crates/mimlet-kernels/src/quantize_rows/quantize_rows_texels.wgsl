@@ -10,9 +10,6 @@ override DIM: u32;
 // Rows of DIM / 4 words of four bytes, then the bits of the scale, then the zero point.
 @group(0) @binding(1) var<storage, read_write> quantized: array<u32>;
 
-// 127 / SMALLEST is just below the largest f32; rows smaller than that become zero, as on the CPU.
-const SMALLEST: f32 = 3.7323e-37;
-
 fn largest_of(values: vec4<f32>) -> f32 {
     return max(max(values.x, values.y), max(values.z, values.w));
 }
@@ -32,23 +29,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         highs = max(highs, values);
         lows = max(lows, -values);
     }
-    let high = largest_of(highs);
-    let low = -largest_of(lows);
-    let half = high * 0.5 - low * 0.5;
-
-    var steps = 0.0;
-    var scale = 0.0;
-    if half >= SMALLEST {
-        steps = 127.0 / half;
-        scale = half / 127.0;
-    }
-    let zero_point = round((low * 0.5 + high * 0.5) * steps);
+    let range = range_of(-largest_of(lows), largest_of(highs));
     let target_start = id.x * (words + 2u);
     for (var i = 0u; i < words; i += 1u) {
-        let whole = round(textureLoad(x, place(start + i), 0) * steps) - zero_point;
-        let bytes = clamp(whole, vec4<f32>(-127.0), vec4<f32>(127.0));
-        quantized[target_start + i] = pack4xI8(vec4<i32>(bytes));
+        let bytes = bytes_in(range, textureLoad(x, place(start + i), 0));
+        quantized[target_start + i] = pack4xI8(bytes);
     }
-    quantized[target_start + words] = bitcast<u32>(scale);
-    quantized[target_start + words + 1u] = bitcast<u32>(i32(zero_point));
+    quantized[target_start + words] = bitcast<u32>(range.scale);
+    quantized[target_start + words + 1u] = bitcast<u32>(i32(range.zero_point));
 }

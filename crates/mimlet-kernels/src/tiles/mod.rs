@@ -1,0 +1,59 @@
+//! Kernels of linear layers whose operands pass through workgroup memory, tile by tile: `shape.wgsl`.
+
+use crate::op::{Access, Call, Variant, WgslKernel};
+
+/// The size of a tile, whose invocations have one quad of outputs each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tile {
+    /// Invocations along the outputs; along the rows there are eight.
+    across: u32,
+}
+
+/// 32 rows x 32 outputs: `small.wgsl`.
+pub(crate) const SMALL: Tile = Tile { across: 8 };
+
+/// 64 rows x 64 outputs: `large.wgsl`.
+pub(crate) const LARGE: Tile = Tile { across: 16 };
+
+impl Tile {
+    /// A kernel of this size that binds three buffers and writes a fourth.
+    pub(crate) const fn kernel(self, name: &'static str, source: &'static str) -> WgslKernel {
+        WgslKernel {
+            name,
+            source,
+            workgroup_size: [self.across, 8, 1],
+            // Sixteen inputs of as many rows, padded by a quad, and of as many outputs.
+            workgroup_bytes: 16 * 16 * (self.across + 1 + self.across),
+            bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+        }
+    }
+
+    /// As [`Tile::kernel`], with three words for each row of the tile.
+    pub(crate) const fn quantizing_kernel(
+        self,
+        name: &'static str,
+        source: &'static str,
+    ) -> WgslKernel {
+        let kernel = self.kernel(name, source);
+        WgslKernel {
+            workgroup_bytes: kernel.workgroup_bytes + 12 * 4 * self.across,
+            ..kernel
+        }
+    }
+
+    /// Runs such a kernel on that many rows and outputs.
+    pub(crate) fn variant(
+        self,
+        kernel: &'static WgslKernel,
+        constants: &[(&'static str, f64)],
+        rows: usize,
+        outputs: usize,
+    ) -> Variant {
+        let tiles = |values: usize| values.div_ceil(self.across as usize * 4) as u32;
+        let call = Call {
+            constants: constants.into(),
+            workgroups: [tiles(outputs), tiles(rows), 1],
+        };
+        Variant::single(kernel, call)
+    }
+}

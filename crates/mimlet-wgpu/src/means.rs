@@ -1,0 +1,102 @@
+//! How kernels get at the operands that several invocations need, and what GPUs like of that.
+
+use crate::adapters::AdapterDescription;
+use mimlet_kernels::Variant;
+
+/// How a variant gets at operands that several invocations need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// Each reads its own from textures, through the texture unit's cache.
+    Textures,
+    /// Each reads its own from buffers.
+    Buffers,
+    /// Together, through workgroup memory.
+    Shared,
+}
+
+impl Means {
+    pub(crate) fn of(variant: &Variant) -> Self {
+        match (variant.reads_texels(), variant.shares_memory()) {
+            (true, _) => Self::Textures,
+            (false, true) => Self::Shared,
+            (false, false) => Self::Buffers,
+        }
+    }
+}
+
+impl AdapterDescription {
+    /// Puts what is likely fastest first; of two alike the one with fewer dispatches.
+    pub(crate) fn sort(&self, variants: &mut [Variant]) {
+        let order = self.order_of_means();
+        let rank = |variant: &Variant| order.iter().position(|means| *means == Means::of(variant));
+        variants.sort_by_key(|variant| (rank(variant), variant.dispatches.len()));
+    }
+
+    /// What is likely fastest first, by who made the GPU.
+    fn order_of_means(&self) -> [Means; 3] {
+        use Means::{Buffers, Shared, Textures};
+        let name = self.name.to_lowercase();
+        let of = |makers: &[&str]| makers.iter().any(|maker| name.contains(maker));
+        if self.is_software() || of(&["adreno"]) {
+            // Software drivers gather from buffers a word at a time, and Adreno caches textures better.
+            [Textures, Buffers, Shared]
+        } else if of(&["mali", "immortalis", "v3d", "powervr"]) {
+            // Their workgroup memory is main memory (Arm's guide 101574 says to leave copies to it out).
+            [Buffers, Shared, Textures]
+        } else {
+            [Shared, Buffers, Textures]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Means;
+    use crate::adapters::AdapterDescription;
+    use crate::model::{FOURS, random};
+    use crate::units::Unit;
+    use mimlet_format::{CodebookSpace, DType, Model};
+    use mimlet_runtime::{DeviceLimits, Plan};
+
+    fn adapter(name: &str, kind: &'static str) -> AdapterDescription {
+        AdapterDescription {
+            name: name.into(),
+            backend: "vulkan",
+            kind,
+            driver: String::new(),
+            driver_info: String::new(),
+            limits: DeviceLimits::DOWNLEVEL,
+            features: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn makers_differ_in_what_is_tried_first() {
+        for (name, kind, first) in [
+            ("NVIDIA H200", "discrete", Means::Shared),
+            ("Mali-G715", "integrated", Means::Buffers),
+            ("Adreno (TM) 740", "integrated", Means::Textures),
+            ("llvmpipe", "software", Means::Textures),
+        ] {
+            assert_eq!(adapter(name, kind).order_of_means()[0], first, "{name}");
+        }
+    }
+
+    /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around
+    /// all blocks two that cut and embed patches, the last norm and the tokens.
+    #[test]
+    fn a_block_takes_seven_dispatches() {
+        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
+            let file = random(dtype, CodebookSpace::Features, FOURS);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let dispatches = |unit: &Unit| {
+                let mut variants = unit.variants();
+                adapter("NVIDIA H200", "discrete").sort(&mut variants);
+                variants[0].dispatches.len()
+            };
+            let all: usize = Unit::of(&plan).iter().map(dispatches).sum();
+            assert_eq!(all, 7 * FOURS.depth as usize + 4, "{dtype:?}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a GPU has variants for: the steps of a plan, but the quantisation of rows as one with the layer
+//! that reads them. A variant is free to do both in one dispatch.
+
+use mimlet_kernels::{Variant, linear_q4, linear_q8};
+use mimlet_runtime::{BufferId, FoldedStep, Plan, Step};
+
+/// A step of [`Plan::folded`], or two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Unit {
+    pub(crate) folded: FoldedStep,
+    /// The rows of floats that a layer of integers quantises for itself, in a step of their own before
+    /// the layer's.
+    pub(crate) floats: Option<BufferId>,
+}
+
+impl Unit {
+    /// The units of a plan, in order.
+    pub(crate) fn of(plan: &Plan) -> Vec<Self> {
+        let mut units = Vec::new();
+        let mut folded = plan.folded().into_iter().peekable();
+        while let Some(step) = folded.next() {
+            let reader = match step.step {
+                Step::QuantizeRows { x, quantized, .. } => folded
+                    .next_if(|next| reads(&next.step, quantized))
+                    .map(|layer| (layer, x)),
+                _ => None,
+            };
+            units.push(match reader {
+                Some((folded, x)) => Self {
+                    folded,
+                    floats: Some(x),
+                },
+                None => Self {
+                    folded: step,
+                    floats: None,
+                },
+            });
+        }
+        units
+    }
+
+    /// Steps of [`Plan::folded`] that this is.
+    pub(crate) fn steps(&self) -> usize {
+        1 + usize::from(self.floats.is_some())
+    }
+
+    /// The ways to run it; the first runs on every GPU.
+    pub(crate) fn variants(&self) -> Vec<Variant> {
+        let FoldedStep { step, epilogue, .. } = &self.folded;
+        match (step, self.floats) {
+            (Step::LinearQ8 { params, rows, .. }, Some(_)) => {
+                linear_q8::quantizing_variants(params, *rows, *epilogue)
+            }
+            (Step::LinearQ4 { params, rows, .. }, Some(_)) => {
+                linear_q4::quantizing_variants(params, *rows, *epilogue)
+            }
+            _ => step.variants(*epilogue),
+        }
+    }
+}
+
+/// Whether a step is a layer of integers on these rows.
+fn reads(step: &Step, quantized: BufferId) -> bool {
+    match step {
+        Step::LinearQ8 { x, .. } | Step::LinearQ4 { x, .. } => *x == quantized,
+        _ => false,
+    }
+}
