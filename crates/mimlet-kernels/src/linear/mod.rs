@@ -32,7 +32,7 @@ pub struct Params {
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear",
     source: concat!(
-        include_str!("operands.wgsl"),
+        include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../float_block.wgsl"),
         include_str!("../epilogue.wgsl"),
@@ -48,7 +48,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "linear_tiles_32",
     concat!(
-        include_str!("operands.wgsl"),
+        include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/small.wgsl"),
         include_str!("../tiles/shape.wgsl"),
@@ -64,7 +64,7 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "linear_tiles_64",
     concat!(
-        include_str!("operands.wgsl"),
+        include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/large.wgsl"),
         include_str!("../tiles/shape.wgsl"),

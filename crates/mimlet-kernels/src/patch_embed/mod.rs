@@ -38,7 +38,7 @@ pub struct Params {
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "patch_embed",
     source: concat!(
-        include_str!("operands.wgsl"),
+        include_str!("patch_embed.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../float_block.wgsl"),
     ),
@@ -51,7 +51,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "patch_embed_tiles_32",
     concat!(
-        include_str!("operands.wgsl"),
+        include_str!("patch_embed.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/small.wgsl"),
         include_str!("../tiles/shape.wgsl"),
@@ -64,7 +64,7 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "patch_embed_tiles_64",
     concat!(
-        include_str!("operands.wgsl"),
+        include_str!("patch_embed.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/large.wgsl"),
         include_str!("../tiles/shape.wgsl"),
