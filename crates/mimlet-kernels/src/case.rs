@@ -63,9 +63,6 @@ pub enum Tolerance {
     },
     /// Numbers of 12 significant bits, at most one in the last of them apart.
     Shortened,
-    /// Rows of [`crate::quantize_rows`]: bytes and zero points at most one step apart, scales to `1e-6`
-    /// of themselves. The field is the number of words in a row, scale and zero point included.
-    QuantizedRows(usize),
 }
 
 impl Values {
@@ -113,7 +110,6 @@ fn compare_f32(expected: &[f32], actual: &[f32], tolerance: Tolerance) -> Result
             Tolerance::Shortened => {
                 a.to_bits() & 0xfff == 0 && (a - e).abs() <= 1e-6 + e.abs() / 2048.0
             }
-            Tolerance::QuantizedRows(_) => false,
         };
         if !near {
             return Err(format!(
@@ -129,18 +125,6 @@ fn compare_u32(expected: &[u32], actual: &[u32], tolerance: Tolerance) -> Result
         let near = match tolerance {
             Tolerance::Exact => e == a,
             Tolerance::Near { .. } | Tolerance::Shortened => false,
-            Tolerance::QuantizedRows(words) if index % words + 1 == words => {
-                e.cast_signed().abs_diff(a.cast_signed()) <= 1
-            }
-            Tolerance::QuantizedRows(words) if index % words + 2 == words => {
-                let (e, a) = (f32::from_bits(*e), f32::from_bits(*a));
-                (a - e).abs() <= 1e-6 * e.abs()
-            }
-            Tolerance::QuantizedRows(_) => e
-                .to_le_bytes()
-                .iter()
-                .zip(a.to_le_bytes())
-                .all(|(e, a)| e.cast_signed().abs_diff(a.cast_signed()) <= 1),
         };
         if !near {
             return Err(format!(
@@ -368,31 +352,6 @@ mod tests {
             Values::U32(vec![0])
                 .compare(&Values::F32(vec![0.0]), NEAR)
                 .is_err()
-        );
-    }
-
-    #[test]
-    fn quantised_rows_may_differ_by_one_step_but_not_two() {
-        let row_of = |byte: u8, scale: f32, zero_point: i32| {
-            let word = u32::from_le_bytes([byte, 0, 255, 127]);
-            Values::U32(vec![word, scale.to_bits(), zero_point.cast_unsigned()])
-        };
-        let row = |byte: u8| row_of(byte, 1.0, 2);
-        for (scale, zero_point) in [(1.01, 2), (1.0, 4)] {
-            let other = row_of(5, scale, zero_point);
-            assert!(row(5).compare(&other, Tolerance::QuantizedRows(3)).is_err());
-        }
-        assert!(row(5).compare(&row(6), Tolerance::QuantizedRows(3)).is_ok());
-        assert!(
-            row(5)
-                .compare(&row(7), Tolerance::QuantizedRows(3))
-                .is_err()
-        );
-        assert!(
-            row(255)
-                .compare(&row(0), Tolerance::QuantizedRows(3))
-                .is_ok(),
-            "-1 and 0"
         );
     }
 }

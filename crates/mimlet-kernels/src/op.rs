@@ -31,6 +31,14 @@ pub struct WgslKernel {
     pub bindings: &'static [Access],
 }
 
+impl WgslKernel {
+    /// Whether it needs a GPU that computes in 16-bit floats, which is a feature of wgpu's.
+    #[must_use]
+    pub fn needs_f16(&self) -> bool {
+        self.source.starts_with("enable f16;")
+    }
+}
+
 /// How a kernel uses a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -120,6 +128,12 @@ impl Variant {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.dispatches[self.dispatches.len() - 1].kernel.name
+    }
+
+    /// Whether a kernel of it [needs](WgslKernel::needs_f16) 16-bit floats.
+    #[must_use]
+    pub fn needs_f16(&self) -> bool {
+        self.dispatches.iter().any(|d| d.kernel.needs_f16())
     }
 
     /// Whether it reads operands as textures.

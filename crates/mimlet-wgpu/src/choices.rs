@@ -49,10 +49,9 @@ impl Choices {
         offered.iter().position(|variant| variant.name() == name)
     }
 
-    /// Keeps what was found.
-    pub(crate) fn add(&mut self, offered: &[Variant], index: usize) {
-        let name = offered[index].name().to_string();
-        self.by_offer.insert(key(offered), name);
+    /// Keeps the name of the variant that was found fastest.
+    pub(crate) fn add(&mut self, offered: &[Variant], name: &str) {
+        self.by_offer.insert(key(offered), name.to_string());
     }
 
     /// Writes the file beside its place and moves it there, so that nobody reads half of it. A folder
@@ -150,7 +149,7 @@ mod tests {
     /// A folder with the second of two variants chosen for length 7.
     fn kept(folder: &Path) -> String {
         let mut choices = Choices::load(&adapter("1.0"), Some(folder));
-        choices.add(&offered(7), 1);
+        choices.add(&offered(7), "gelu");
         choices.save();
         let [file] = &files(folder)[..] else {
             panic!("{:?}", files(folder))
@@ -210,7 +209,7 @@ mod tests {
         let blocked = folder.path().join("file");
         fs::write(&blocked, "in the way").unwrap();
         let mut choices = Choices::load(&adapter("1.0"), Some(&blocked));
-        choices.add(&offered(7), 0);
+        choices.add(&offered(7), "residual");
         choices.save();
         assert_eq!(choices.of(&offered(7)), Some(0));
     }

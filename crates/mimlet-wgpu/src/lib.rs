@@ -7,9 +7,9 @@
 //! Everything is asynchronous underneath, as a browser wants it; what is named without `_async` waits
 //! for the same.
 //!
-//! An op has several variants, and [`Tuning`] says how one is chosen. Kernels need no wgpu feature and
-//! the limits of the smallest GPUs, so a software Vulkan driver such as lavapipe is enough. Nothing
-//! here panics over a device: a GPU that is missing, too small, out of memory or lost is a
+//! An op has several variants, and [`Tuning`] says how one is chosen. Each op runs without any wgpu
+//! feature and within the limits of the smallest GPUs, so a software Vulkan driver such as lavapipe is
+//! enough. Nothing here panics over a device: a GPU that is missing, too small, out of memory or lost is a
 //! [`WgpuError`].
 //!
 //! Shader modules are created with wgpu's checks of indices and loops. Leaving them out would need

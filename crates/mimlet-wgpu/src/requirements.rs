@@ -5,7 +5,7 @@ use crate::error::WgpuError;
 use mimlet_runtime::{BufferSpec, DeviceLimits, Plan};
 use wgpu::Features;
 
-/// What a GPU is opened with. No kernel needs a wgpu feature.
+/// What a GPU is opened with. No op needs a wgpu feature, but some variants do.
 #[derive(Debug, Clone, Copy)]
 pub enum Requirements<'p> {
     /// The limits that this plan needs, no less than the smallest GPUs have, and those features that
@@ -19,7 +19,7 @@ impl Requirements<'_> {
     /// wgpu's features to ask for.
     pub(crate) fn features(&self, offered: Features) -> Features {
         match self {
-            Self::Plan(_) => offered & Features::TIMESTAMP_QUERY,
+            Self::Plan(_) => offered & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
             Self::Within(_) => Features::empty(),
         }
     }

@@ -8,11 +8,13 @@ use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
 use mimlet_format::Model;
-use mimlet_kernels::{Access, Epilogue, Operand, Variant, quantize_rows};
+use mimlet_kernels::{Access, Epilogue, Operand, Variant};
 use mimlet_runtime::{BufferId, CpuStepper, Plan, Step};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 use web_time::Instant;
+use wgpu::Features;
 
 /// How the variant of each unit is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +65,10 @@ fn first(variants: Vec<Variant>) -> Variant {
 /// The variants of a unit that this GPU can run, in its vendor's order.
 fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit) -> Vec<Variant> {
     let mut variants = unit.variants();
+    let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
+    variants.retain(|variant| has_f16 || !variant.needs_f16());
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
-    gpu.description().sort(&mut variants);
+    gpu.description().arrange(&mut variants);
     variants
 }
 
@@ -103,6 +107,8 @@ async fn measure(
 ) -> Result<(), WgpuError> {
     let limit = Instant::now() + BUDGET;
     let mut cpu = CpuStepper::new(model, plan, image(plan)).map_err(WgpuError::ForeignPlan)?;
+    // What was far behind with one shape is not tried with the next.
+    let mut beaten = HashSet::new();
     for (unit, offered) in offers {
         if offered.len() == 1 || choices.know(offered) {
             (0..unit.steps()).for_each(|_| cpu.step());
@@ -112,12 +118,24 @@ async fn measure(
             break;
         }
         let trial = trial(operands, &mut cpu, plan, unit, &offered[0]);
-        let candidates: Vec<&Variant> = offered.iter().collect();
-        if let Some(index) = trial.fastest(gpu, &candidates, limit).await? {
-            choices.add(offered, index);
+        let candidates = contenders(offered, &beaten);
+        let outcome = trial.outcome(gpu, &candidates, limit).await?;
+        if let Some(fastest) = outcome.fastest {
+            choices.add(offered, fastest);
         }
+        beaten.extend(outcome.beaten);
     }
     Ok(())
+}
+
+/// Those variants that were never far behind, or all when there is no such one.
+fn contenders<'v>(offered: &'v [Variant], beaten: &HashSet<&str>) -> Vec<&'v Variant> {
+    let contends = |variant: &&Variant| !beaten.contains(variant.name());
+    let contenders: Vec<&Variant> = offered.iter().filter(contends).collect();
+    match contenders.is_empty() {
+        true => offered.iter().collect(),
+        false => contenders,
+    }
 }
 
 /// Runs a unit on the CPU, and what a GPU must make of the same operands.
@@ -186,18 +204,12 @@ fn extent(unit: &Unit, len: usize) -> usize {
         Step::Linear { params, rows, .. } => params.outputs * rows as usize,
         Step::LinearQ8 { params, rows, .. } => params.outputs * rows as usize,
         Step::LinearQ4 { params, rows, .. } => params.outputs * rows as usize,
-        Step::QuantizeRows { params, rows, .. } => {
-            quantize_rows::row_words(params.dim) * rows as usize
-        }
         _ => len,
     }
 }
 
 fn kind(unit: &Unit, id: BufferId) -> Kind {
     match unit.folded.step {
-        Step::QuantizeRows { params, .. } => {
-            Kind::QuantizedRows(quantize_rows::row_words(params.dim))
-        }
         Step::NearestCentroid { tokens, .. } if tokens == id => Kind::Tokens,
         _ => Kind::Floats,
     }
@@ -205,13 +217,13 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operands, image, trial};
+    use super::{Features, Operands, Variant, image, trial};
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
     use crate::units::Unit;
     use crate::{Choice, Gpu, Requirements};
     use mimlet_format::{CodebookSpace, DType, Model};
-    use mimlet_runtime::{CpuStepper, DeviceLimits, Plan};
+    use mimlet_runtime::{CpuStepper, Plan};
     use std::time::Duration;
 
     /// One that is not would never be chosen, and nobody would know.
@@ -220,24 +232,30 @@ mod tests {
         if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
             return;
         }
-        let within = Requirements::Within(DeviceLimits::DOWNLEVEL);
-        let gpu = Gpu::open(&Choice::Best, &within).unwrap();
         for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
             let file = random(dtype, CodebookSpace::Features, FOURS);
             let model = Model::parse(&file).unwrap();
             let plan = Plan::new(model.manifest()).unwrap();
             let units = Unit::of(&plan);
+            let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan)).unwrap();
             let maker = Maker::new(&gpu);
             let operands = Operands::new(&maker, &model, &plan, &units).unwrap();
             let mut cpu = CpuStepper::new(&model, &plan, image(&plan)).unwrap();
+            let mut tried = Vec::new();
             for unit in &units {
                 let variants = unit.variants();
                 let trial = trial(&operands, &mut cpu, &plan, unit, &variants[0]);
-                for variant in &variants {
+                let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
+                let runs = |variant: &&Variant| has_f16 || !variant.needs_f16();
+                if tried.contains(&variants) {
+                    continue;
+                }
+                for variant in variants.iter().filter(runs) {
                     let time = trial.time(&gpu, variant, Duration::MAX);
                     let time = pollster::block_on(time).unwrap();
                     assert!(time.is_some(), "{} of {dtype:?}", variant.name());
                 }
+                tried.push(variants);
             }
         }
     }

@@ -50,6 +50,7 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
     concat!(
         include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
+        include_str!("../tiles/held_f32.wgsl"),
         include_str!("../tiles/small.wgsl"),
         include_str!("../tiles/shape.wgsl"),
         include_str!("../tiles/floats.wgsl"),
@@ -65,6 +66,41 @@ static LARGE_TILES: WgslKernel = LARGE.kernel(
     "linear_tiles_64",
     concat!(
         include_str!("linear.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/held_f32.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`SMALL_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
+static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
+    "linear_half_tiles_32",
+    concat!(
+        include_str!("../tiles/held_f16.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+        include_str!("../epilogue.wgsl"),
+        include_str!("../shorten.wgsl"),
+        include_str!("../gelu/function.wgsl"),
+    ),
+);
+
+/// As [`LARGE_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
+static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
+    "linear_half_tiles_64",
+    concat!(
+        include_str!("../tiles/held_f16.wgsl"),
+        include_str!("operands.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/large.wgsl"),
         include_str!("../tiles/shape.wgsl"),
@@ -123,6 +159,11 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         SMALL.variant(&SMALL_TILES, &all, rows as usize, outputs),
         LARGE.variant(&LARGE_TILES, &all, rows as usize, outputs),
     ];
+    if params.half {
+        for (tile, kernel) in [(SMALL, &SMALL_HALF_TILES), (LARGE, &LARGE_HALF_TILES)] {
+            variants.push(tile.variant(kernel, &all, rows as usize, outputs));
+        }
+    }
     if params.inputs.is_multiple_of(4) && outputs.is_multiple_of(4) {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {

@@ -53,6 +53,7 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
     concat!(
         include_str!("patch_embed.wgsl"),
         include_str!("../panels.wgsl"),
+        include_str!("../tiles/held_f32.wgsl"),
         include_str!("../tiles/small.wgsl"),
         include_str!("../tiles/shape.wgsl"),
         include_str!("../tiles/floats.wgsl"),
@@ -65,6 +66,35 @@ static LARGE_TILES: WgslKernel = LARGE.kernel(
     "patch_embed_tiles_64",
     concat!(
         include_str!("patch_embed.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/held_f32.wgsl"),
+        include_str!("../tiles/large.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+    ),
+);
+
+/// As [`SMALL_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
+static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
+    "patch_embed_half_tiles_32",
+    concat!(
+        include_str!("../tiles/held_f16.wgsl"),
+        include_str!("operands.wgsl"),
+        include_str!("../panels.wgsl"),
+        include_str!("../tiles/small.wgsl"),
+        include_str!("../tiles/shape.wgsl"),
+        include_str!("../tiles/floats.wgsl"),
+        include_str!("../texels/floats.wgsl"),
+    ),
+);
+
+/// As [`LARGE_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
+static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
+    "patch_embed_half_tiles_64",
+    concat!(
+        include_str!("../tiles/held_f16.wgsl"),
+        include_str!("operands.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/large.wgsl"),
         include_str!("../tiles/shape.wgsl"),
@@ -120,6 +150,11 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         SMALL.variant(&SMALL_TILES, &all, tokens, params.embed_dim),
         LARGE.variant(&LARGE_TILES, &all, tokens, params.embed_dim),
     ];
+    if params.half {
+        for (tile, kernel) in [(SMALL, &SMALL_HALF_TILES), (LARGE, &LARGE_HALF_TILES)] {
+            variants.push(tile.variant(kernel, &all, tokens, params.embed_dim));
+        }
+    }
     if params.patch_dim.is_multiple_of(4) && params.embed_dim.is_multiple_of(4) {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {

@@ -32,6 +32,16 @@ pub(crate) fn cases() -> Vec<Case> {
     ));
     cases.push(case("equal", 6, &[3.5; 12]));
     cases.push(case("tiny", 4, &[1e-30, -2e-30, 5e-31, 0.0]));
+    cases.push(case(
+        "subnormal scale",
+        3,
+        &[1e-36, -9e-37, 1e-37, 8e-37, 0.0, 3e-37],
+    ));
+    // A quotient each.
+    let magnitudes: Vec<f32> = (0..2000)
+        .map(|row| stream.signed() * [1e-30, 1e-9, 0.1, 1.0, 1e6, 1e30][row % 6])
+        .collect();
+    cases.push(case("magnitudes", 1, &magnitudes));
     cases.push(case("huge", 4, &[1e30, -2e30, 5e29, 0.0]));
     cases
 }

@@ -1,6 +1,6 @@
 // Products of rows with the weights of outputs, passed through workgroup memory: TILE x TILE a
 // workgroup, sums in the order of the inputs. Appended to kernels that bind `x`, `weight` and say where
-// rows start and what becomes of sums.
+// rows start, what becomes of sums and what is held of weights.
 //
 // Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
 // inputs a turn: compilers do not unroll the loops that naga writes.
@@ -8,7 +8,7 @@
 // [DEPTH, STRIDE] quads of rows for one input each.
 var<workgroup> rows: array<vec4<f32>, DEPTH * STRIDE>;
 // [DEPTH, ACROSS] quads of outputs for one input each.
-var<workgroup> columns: array<vec4<f32>, DEPTH * ACROSS>;
+var<workgroup> columns: array<vec4<Held>, DEPTH * ACROSS>;
 
 // An input of four rows; zero past the last input.
 fn four_rows(row: u32, k: u32) -> vec4<f32> {
@@ -24,11 +24,11 @@ fn four_rows(row: u32, k: u32) -> vec4<f32> {
 }
 
 // Weights of four outputs for an input; zero past the last of either.
-fn four_outputs(output: u32, k: u32) -> vec4<f32> {
+fn four_outputs(output: u32, k: u32) -> vec4<Held> {
     if k >= INPUTS || output >= OUTPUTS {
-        return vec4<f32>();
+        return vec4<Held>();
     }
-    return weights(output / 16u * INPUTS + k, output % 16u / 4u);
+    return vec4<Held>(weights(output / 16u * INPUTS + k, output % 16u / 4u));
 }
 
 @compute @workgroup_size(ACROSS, 8)
@@ -60,10 +60,10 @@ fn main(
         columns[(lane.y + 8u) * ACROSS + lane.x] = four_outputs(output, start + lane.y + 8u);
         workgroupBarrier();
         for (var k = 0u; k < DEPTH; k += 4u) {
-            let w0 = columns[k * ACROSS + lane.x];
-            let w1 = columns[(k + 1u) * ACROSS + lane.x];
-            let w2 = columns[(k + 2u) * ACROSS + lane.x];
-            let w3 = columns[(k + 3u) * ACROSS + lane.x];
+            let w0 = vec4<f32>(columns[k * ACROSS + lane.x]);
+            let w1 = vec4<f32>(columns[(k + 1u) * ACROSS + lane.x]);
+            let w2 = vec4<f32>(columns[(k + 2u) * ACROSS + lane.x]);
+            let w3 = vec4<f32>(columns[(k + 3u) * ACROSS + lane.x]);
             let low = transpose(mat4x4<f32>(
                 rows[k * STRIDE + lane.y],
                 rows[(k + 1u) * STRIDE + lane.y],

@@ -28,6 +28,15 @@ impl Tile {
         }
     }
 
+    /// As [`Tile::kernel`], with weights held as 16-bit floats.
+    pub(crate) const fn half_kernel(self, name: &'static str, source: &'static str) -> WgslKernel {
+        let kernel = self.kernel(name, source);
+        WgslKernel {
+            workgroup_bytes: kernel.workgroup_bytes - 16 * 8 * self.across,
+            ..kernel
+        }
+    }
+
     /// As [`Tile::kernel`], with three words for each row of the tile.
     pub(crate) const fn quantizing_kernel(
         self,

@@ -1,6 +1,8 @@
 //! The GPUs that tests run on.
 
-use mimlet_runtime::DeviceLimits;
+use crate::model::random_model;
+use mimlet_format::{CodebookSpace, DType, Model};
+use mimlet_runtime::{DeviceLimits, Plan};
 use mimlet_wgpu::{Adapters, Backends, Choice, Gpu, Requirements};
 
 /// Every adapter of every backend, OpenGL too; none when the environment says to skip.
@@ -32,4 +34,22 @@ pub(crate) fn gpus() -> Vec<Gpu> {
 
 pub(crate) fn downlevel() -> Requirements<'static> {
     Requirements::Within(DeviceLimits::DOWNLEVEL)
+}
+
+/// Every GPU of this machine that computes in 16-bit floats, opened to do so.
+pub(crate) fn gpus_with_f16() -> Vec<Gpu> {
+    let Some(adapters) = adapters() else {
+        return Vec::new();
+    };
+    let file = random_model(DType::F16, CodebookSpace::Features);
+    let model = Model::parse(&file).unwrap();
+    let plan = Plan::new(model.manifest()).unwrap();
+    let open = |index| adapters.open(&Choice::Index(index), &Requirements::Plan(&plan));
+    let has = |gpu: &Gpu| gpu.description().features.contains(&"shader-f16");
+    let gpus = (0..adapters.describe().len()).map(|index| open(index).unwrap());
+    let gpus: Vec<Gpu> = gpus.filter(has).collect();
+    if gpus.is_empty() {
+        eprintln!("skipped: no GPU of this machine computes in 16-bit floats");
+    }
+    gpus
 }

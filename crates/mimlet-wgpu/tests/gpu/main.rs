@@ -7,3 +7,4 @@ mod faults;
 mod machine;
 mod model;
 mod parity;
+mod planted;

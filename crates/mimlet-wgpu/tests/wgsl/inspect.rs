@@ -14,16 +14,20 @@ use std::collections::BTreeSet;
 /// What any GPU that computes has: `unpack2x16float` is no wgpu feature.
 const BASELINE: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
-/// A kernel as a valid module, or why it is none.
+/// A kernel as a valid module, or why it is none. One that says so may use 16-bit floats.
 pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String> {
+    let capabilities = match kernel.needs_f16() {
+        true => BASELINE | Capabilities::SHADER_FLOAT16,
+        false => BASELINE,
+    };
     let options = Options {
         parse_doc_comments: false,
-        capabilities: BASELINE,
+        capabilities,
     };
     let module = Frontend::new_with_options(options)
         .parse(kernel.source)
         .map_err(|error| error.emit_to_string(kernel.source))?;
-    let info = Validator::new(ValidationFlags::all(), BASELINE)
+    let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(naga::valid::ShaderStages::empty())
         .validate(&module)
         .map_err(|error| error.emit_to_string(kernel.source))?;
@@ -202,6 +206,7 @@ fn has_barrier(block: &Block) -> bool {
 fn every_kernel_is_valid_baseline_wgsl_and_what_it_is_declared_to_be() {
     for op in OPS {
         assert_eq!(op.name, op.kernel.name);
+        assert!(!op.kernel.needs_f16(), "{} runs everywhere", op.name);
         for kernel in kernels(op) {
             let faults = faults(kernel);
             assert!(faults.is_empty(), "{}:\n{}", kernel.name, faults.join("\n"));
@@ -307,7 +312,8 @@ fn features_and_misplaced_barriers_are_found() {
     let edited = |from: &str, to: &str| PLANTED.replace(from, to);
     for (source, needle) in [
         (edited("x[lane]", "subgroupAdd(x[lane])"), "subgroup"),
-        (format!("enable f16;{PLANTED}"), "f16"),
+        // Only the first line of a text says that it is meant.
+        (format!("\nenable f16;{PLANTED}"), "f16"),
         (edited("f32, 32>", "f32, 8192>"), "the baseline has 16352"),
         (
             edited("workgroupBarrier();", "wait();") + "fn wait() { workgroupBarrier(); }",

@@ -1,5 +1,6 @@
-//! Every WGSL kernel: valid without any wgpu feature, within the limits of the smallest GPUs, what
-//! its [`WgslKernel`](mimlet_kernels::WgslKernel) says it is, and translatable for every backend.
+//! Every WGSL kernel: valid without any wgpu feature but the 16-bit floats that it says it needs, within
+//! the limits of the smallest GPUs, what its [`WgslKernel`](mimlet_kernels::WgslKernel) says it is, and
+//! translatable for every backend.
 
 mod inspect;
 mod translate;

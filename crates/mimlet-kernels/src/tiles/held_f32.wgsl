@@ -1,0 +1,2 @@
+// What workgroup memory holds of a float weight.
+alias Held = f32;

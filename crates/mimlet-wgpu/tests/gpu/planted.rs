@@ -1,0 +1,204 @@
+//! Kernels with a fault planted in their text: each must be found by the op's own examples. And kernels
+//! whose workgroup memory starts as NaN, which nobody may read before it is written.
+
+use crate::machine::{gpus, gpus_with_f16};
+use crate::parity::mismatch;
+use mimlet_kernels::case::Case;
+use mimlet_kernels::{OPS, Variant, WgslKernel};
+use mimlet_wgpu::Gpu;
+
+/// (the kernel, what its text says, what it would say with the fault).
+const FAULTS: &[(&str, &str, &str)] = &[
+    // A barrier less.
+    (
+        "linear_tiles_32",
+        BEFORE_PRODUCTS,
+        "for (var k = 0u; k < DEPTH; k += 4u)",
+    ),
+    (
+        "linear_tiles_64",
+        BEFORE_PRODUCTS,
+        "for (var k = 0u; k < DEPTH; k += 4u)",
+    ),
+    ("linear_q8_tiles_32", BEFORE_TILE, "sums = add_tile"),
+    ("linear_q8_tiles_64", BEFORE_TILE, "sums = add_tile"),
+    ("linear_q8_made_32", AFTER_RANGES, "var sums = Sums()"),
+    ("linear_q8_made_64", AFTER_SEEN, "if index < TILE"),
+    ("linear_q4_tiles_32", BEFORE_TILE, "sums = add_tile"),
+    ("linear_q4_made_64", BEFORE_TILE, "sums = add_tile"),
+    // Another's operand.
+    ("linear_tiles_32", "slot + LOADED]", "slot]"),
+    ("linear_tiles_64", "lane.y + 8u],", "lane.y],"),
+    (
+        "patch_embed_tiles_32",
+        "loaded_row + LOADED * 4u",
+        "loaded_row",
+    ),
+    ("patch_embed_tiles_64", "store(row + 35u", "store(row + 34u"),
+    ("linear_q8_tiles_64", "lane.y + 8u];", "lane.y];"),
+    (
+        "linear_q8_made_32",
+        "later_lows, -later",
+        "later_lows, later",
+    ),
+    (
+        "linear_q4_tiles_64",
+        "(start + k) * 4u / GROUP",
+        "start * 4u / GROUP",
+    ),
+    // One too few.
+    (
+        "linear_tiles_32",
+        "if k >= INPUTS || output",
+        "if k + 1u >= INPUTS || output",
+    ),
+    (
+        "linear_tiles_64",
+        "k < DEPTH; k += 4u",
+        "k + 4u < DEPTH; k += 4u",
+    ),
+    (
+        "linear_q8_tiles_32",
+        "if quad >= quads()",
+        "if quad + 1u >= quads()",
+    ),
+    ("linear_q8_made_64", "i < DEPTH", "i + 1u < DEPTH"),
+    ("linear_q8_tiles_64", "i < 8u", "i < 7u"),
+    (
+        "linear_q4_made_32",
+        "min(k + 3u, last)",
+        "min(k + 2u, last)",
+    ),
+    // A division as inexact as WGSL allows.
+    (
+        "quantize_rows",
+        "quotient(127.0, half)",
+        "127.0 / half * 1.0000002",
+    ),
+    (
+        "quantize_rows_texels",
+        "quotient(half, 127.0)",
+        "half / 127.0 * 1.0000002",
+    ),
+];
+
+const BEFORE_PRODUCTS: &str = "workgroupBarrier();
+        for (var k = 0u; k < DEPTH; k += 4u)";
+const BEFORE_TILE: &str = "workgroupBarrier();
+        sums = add_tile";
+const AFTER_RANGES: &str = "workgroupBarrier();
+
+    var sums = Sums()";
+const AFTER_SEEN: &str = "workgroupBarrier();
+    if index < TILE";
+
+/// Every op's examples.
+fn examples() -> Vec<Case> {
+    OPS.iter().flat_map(|op| (op.cases)()).collect()
+}
+
+/// The variant of an example that runs this kernel.
+fn running(case: &Case, kernel: &str) -> Option<Variant> {
+    let mut variants = case.variants.iter();
+    variants.find(|variant| variant.name() == kernel).cloned()
+}
+
+/// The variant with another text of its last kernel.
+fn with_source(mut variant: Variant, source: String) -> Variant {
+    let last = variant.dispatches.last_mut().unwrap();
+    let kernel = WgslKernel {
+        source: Box::leak(source.into_boxed_str()),
+        ..*last.kernel
+    };
+    last.kernel = Box::leak(Box::new(kernel));
+    variant
+}
+
+fn source(variant: &Variant) -> &'static str {
+    variant.dispatches.last().unwrap().kernel.source
+}
+
+#[test]
+fn a_fault_planted_in_a_kernel_is_found_by_its_examples() {
+    let examples = examples();
+    for gpu in gpus() {
+        for (kernel, text, faulty) in FAULTS {
+            let finds = |case: &Case| {
+                let Some(variant) = running(case, kernel) else {
+                    return false;
+                };
+                let planted = source(&variant).replace(text, faulty);
+                let changed = planted != source(&variant);
+                assert!(changed, "{kernel} does not say {text:?}");
+                mismatch(&gpu, &with_source(variant, planted), case).is_err()
+            };
+            let (found, adapter) = (examples.iter().any(finds), gpu.description());
+            assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
+        }
+    }
+}
+
+/// A value of a type with NaN, or its bits, in every word.
+fn poison(element: &str) -> String {
+    let f32s = |words: usize| vec!["bitcast<f32>(poison)"; words].join(", ");
+    match element {
+        "f32" => f32s(1),
+        "u32" => "poison".into(),
+        "vec2<f32>" | "vec4<f32>" => format!("{element}({})", f32s(1)),
+        "vec4<Held>" => format!("vec4<Held>(vec4<f32>({}))", f32s(1)),
+        "vec4<u32>" => "vec4<u32>(poison)".into(),
+        "Range" => format!("Range({})", f32s(3)),
+        other => panic!("what is NaN in a {other}?"),
+    }
+}
+
+/// A kernel's text that first fills its workgroup memory with NaN.
+fn poisoned(source: &str) -> String {
+    let mut fill = String::from("var poison = 0x7fc00000u;");
+    for line in source.lines() {
+        let Some(variable) = line.strip_prefix("var<workgroup> ") else {
+            continue;
+        };
+        let (name, array) = variable.split_once(": array<").unwrap();
+        let (element, length) = array.trim_end_matches(">;").rsplit_once(", ").unwrap();
+        let value = poison(element);
+        fill += &format!("for (var i = 0u; i < {length}; i += 1u) {{ {name}[i] = {value}; }}");
+    }
+    let main = source.find("fn main(").unwrap();
+    let body = main + source[main..].find(") {\n").unwrap() + ") {\n".len();
+    format!(
+        "{}{fill} workgroupBarrier();{}",
+        &source[..body],
+        &source[body..]
+    )
+}
+
+#[test]
+fn workgroup_memory_is_written_before_it_is_read() {
+    let examples = examples();
+    let written = |gpu: &Gpu, with_f16: bool| {
+        for case in examples.iter().step_by(3) {
+            let shares = |v: &&Variant| v.shares_memory() && v.needs_f16() == with_f16;
+            for variant in case.variants.iter().filter(shares) {
+                let poisoned = with_source(variant.clone(), poisoned(source(variant)));
+                if let Err(message) = mismatch(gpu, &poisoned, case) {
+                    panic!("{} {}: {message}", variant.name(), case.name);
+                }
+            }
+        }
+    };
+    gpus().iter().for_each(|gpu| written(gpu, false));
+    gpus_with_f16().iter().for_each(|gpu| written(gpu, true));
+}
+
+#[test]
+fn memory_that_is_read_before_it_is_written_is_found() {
+    let examples = examples();
+    let of = |case| running(case, "layer_norm").map(|variant| (case, variant));
+    let (case, variant) = examples.iter().find_map(of).unwrap();
+    let unwritten = source(&variant).replacen("partial[lane] = total;", "", 1);
+    let planted = with_source(variant, poisoned(&unwritten));
+    for gpu in gpus() {
+        assert!(mismatch(&gpu, &planted, case).is_err());
+    }
+}
