@@ -83,7 +83,7 @@ static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
     "linear_half_tiles_32",
     concat!(
         include_str!("../tiles/held_f16.wgsl"),
-        include_str!("operands.wgsl"),
+        include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/small.wgsl"),
         include_str!("../tiles/shape.wgsl"),
@@ -100,7 +100,7 @@ static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     "linear_half_tiles_64",
     concat!(
         include_str!("../tiles/held_f16.wgsl"),
-        include_str!("operands.wgsl"),
+        include_str!("linear.wgsl"),
         include_str!("../panels.wgsl"),
         include_str!("../tiles/large.wgsl"),
         include_str!("../tiles/shape.wgsl"),
