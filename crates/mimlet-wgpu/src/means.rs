@@ -25,18 +25,18 @@ impl Means {
 }
 
 impl AdapterDescription {
-    /// Puts what is likely fastest first; of two alike the one with fewer dispatches. What needs
-    /// workgroup memory is left out where there is none.
-    pub(crate) fn arrange(&self, variants: &mut Vec<Variant>) {
+    /// Puts what is likely fastest first; of two alike the one with fewer dispatches.
+    pub(crate) fn arrange(&self, variants: &mut [Variant]) {
         let order = self.order_of_means();
         let rank = |variant: &Variant| order.iter().position(|means| *means == Means::of(variant));
         variants.sort_by_key(|variant| (rank(variant), variant.dispatches.len()));
-        // A software driver's is the CPU's memory, and its barriers change from one invocation to the
-        // next: such kernels take longest to compile there, and longest to run.
-        let slow = variants.partition_point(|variant| Means::of(variant) != Means::Shared);
-        if self.is_software() && slow > 0 {
-            variants.truncate(slow);
-        }
+    }
+
+    /// Whether a variant is only worth trying when no other is right. A software driver's workgroup
+    /// memory is the CPU's memory, and at a barrier it changes from one invocation to the next: such
+    /// kernels take longest to compile there, and longest to run.
+    pub(crate) fn spares(&self, variant: &Variant) -> bool {
+        self.is_software() && Means::of(variant) == Means::Shared
     }
 
     /// What is likely fastest first, by who made the GPU.
@@ -63,7 +63,7 @@ mod tests {
     use crate::model::{FOURS, random};
     use crate::units::Unit;
     use mimlet_format::{CodebookSpace, DType, Model};
-    use mimlet_kernels::{Epilogue, Variant, attention, linear};
+    use mimlet_kernels::{Epilogue, linear};
     use mimlet_runtime::{DeviceLimits, Plan};
 
     fn adapter(name: &str, kind: &'static str) -> AdapterDescription {
@@ -91,28 +91,22 @@ mod tests {
     }
 
     #[test]
-    fn a_software_driver_is_spared_workgroup_memory_where_it_can_be() {
+    fn a_software_driver_is_spared_workgroup_memory() {
         let params = linear::Params {
             inputs: 3,
             outputs: 5,
             half: false,
         };
-        let names = |kind| {
-            let mut variants = linear::variants(&params, 7, Epilogue::Store);
-            adapter("card", kind).arrange(&mut variants);
-            variants.iter().map(Variant::name).collect::<Vec<_>>()
+        let spared = |kind| {
+            let variants = linear::variants(&params, 7, Epilogue::Store);
+            let adapter = adapter("card", kind);
+            variants
+                .iter()
+                .map(|v| adapter.spares(v))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(names("software"), ["linear"]);
-        assert_eq!(names("discrete").len(), 3);
-        let params = attention::Params {
-            tokens: 3,
-            heads: 1,
-            head_dim: 5,
-            short: false,
-        };
-        let mut only = attention::variants(&params);
-        adapter("card", "software").arrange(&mut only);
-        assert_eq!(only.len(), 1);
+        assert_eq!(spared("software"), [false, true, true]);
+        assert_eq!(spared("discrete"), [false; 3]);
     }
 
     /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around

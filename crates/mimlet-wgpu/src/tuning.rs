@@ -118,24 +118,25 @@ async fn measure(
             break;
         }
         let trial = trial(operands, &mut cpu, plan, unit, &offered[0]);
-        let candidates = contenders(offered, &beaten);
-        let outcome = trial.outcome(gpu, &candidates, limit).await?;
-        if let Some(fastest) = outcome.fastest {
-            choices.add(offered, fastest);
+        for candidates in rounds(gpu, offered, &beaten) {
+            let outcome = trial.outcome(gpu, &candidates, limit).await?;
+            beaten.extend(outcome.beaten);
+            if let Some(fastest) = outcome.fastest {
+                choices.add(offered, fastest);
+                break;
+            }
         }
-        beaten.extend(outcome.beaten);
     }
     Ok(())
 }
 
-/// Those variants that were never far behind, or all when there is no such one.
-fn contenders<'v>(offered: &'v [Variant], beaten: &HashSet<&str>) -> Vec<&'v Variant> {
-    let contends = |variant: &&Variant| !beaten.contains(variant.name());
-    let contenders: Vec<&Variant> = offered.iter().filter(contends).collect();
-    match contenders.is_empty() {
-        true => offered.iter().collect(),
-        false => contenders,
-    }
+/// The variants to try together, and those to try when none of the ones before is right: what is not
+/// worth it on this GPU, and what was far behind or wrong with another shape.
+fn rounds<'v>(gpu: &Gpu, offered: &'v [Variant], beaten: &HashSet<&str>) -> [Vec<&'v Variant>; 2] {
+    let last =
+        |variant: &Variant| gpu.description().spares(variant) || beaten.contains(variant.name());
+    let (later, first) = offered.iter().partition(|variant| last(variant));
+    [first, later]
 }
 
 /// Runs a unit on the CPU, and what a GPU must make of the same operands.
