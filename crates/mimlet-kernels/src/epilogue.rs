@@ -84,3 +84,16 @@ impl Outputs<'_> {
         }
     }
 }
+
+/// The text of a kernel from whole files, by their paths from an op's folder, and what epilogues need.
+macro_rules! with_epilogue {
+    ($($part:literal),*) => {
+        concat!(
+            $(include_str!($part),)*
+            include_str!("../epilogue.wgsl"),
+            include_str!("../shorten.wgsl"),
+            include_str!("../gelu/function.wgsl"),
+        )
+    };
+}
+pub(crate) use with_epilogue;

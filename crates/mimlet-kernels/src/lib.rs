@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod byte_rows;
 mod epilogue;
 mod lanes;
 mod math;

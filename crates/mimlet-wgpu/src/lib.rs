@@ -29,7 +29,6 @@ mod maker;
 mod means;
 #[cfg(test)]
 #[path = "../tests/gpu/model.rs"]
-#[allow(dead_code, reason = "the tests of whole encoders use all of it")]
 mod model;
 mod operands;
 mod pipelines;

@@ -60,7 +60,7 @@ impl AdapterDescription {
 mod tests {
     use super::Means;
     use crate::adapters::AdapterDescription;
-    use crate::model::{FOURS, random};
+    use crate::model::{FOURS, random, random_model};
     use crate::units::Unit;
     use mimlet_format::{CodebookSpace, DType, Model};
     use mimlet_kernels::{Epilogue, linear};
@@ -114,16 +114,19 @@ mod tests {
     #[test]
     fn a_block_takes_seven_dispatches() {
         for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
-            let file = random(dtype, CodebookSpace::Features, FOURS);
-            let model = Model::parse(&file).unwrap();
-            let plan = Plan::new(model.manifest()).unwrap();
-            let dispatches = |unit: &Unit| {
-                let mut variants = unit.variants();
-                adapter("NVIDIA H200", "discrete").arrange(&mut variants);
-                variants[0].dispatches.len()
-            };
-            let all: usize = Unit::of(&plan).iter().map(dispatches).sum();
-            assert_eq!(all, 7 * FOURS.depth as usize + 4, "{dtype:?}");
+            let space = CodebookSpace::Features;
+            for file in [random(dtype, space, FOURS), random_model(dtype, space)] {
+                let model = Model::parse(&file).unwrap();
+                let plan = Plan::new(model.manifest()).unwrap();
+                let dispatches = |unit: &Unit| {
+                    let mut variants = unit.variants();
+                    adapter("NVIDIA H200", "discrete").arrange(&mut variants);
+                    variants[0].dispatches.len()
+                };
+                let all: usize = Unit::of(&plan).iter().map(dispatches).sum();
+                let depth = model.manifest().encoder.depth as usize;
+                assert_eq!(all, 7 * depth + 4, "{dtype:?}");
+            }
         }
     }
 }

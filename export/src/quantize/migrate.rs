@@ -4,7 +4,7 @@
 //! Input channel j is divided by `s_j = max|x_j|^alpha / max|w_j|^(1 - alpha)` and column j of the
 //! weight multiplied by it. Factors are quarters of an octave apart: folded into the layer before they
 //! round each value once more in f32, which is nothing beside a byte, and a comparison of two files
-//! can tell them from the weights. Powers of two alone leave half of what migration can win.
+//! can tell them from the weights. Powers of two are too coarse where channels differ by less.
 
 use super::feedback::Grid;
 use super::inputs::Inputs;
@@ -21,8 +21,9 @@ const MAX_EXPONENT: f64 = 16.0;
 /// Factors in an octave.
 const FACTORS_AN_OCTAVE: f64 = 4.0;
 
-/// Share of the weights' rounding error that error feedback leaves. Found on models/*: with 1 the
-/// features' squared error is a tenth larger, with 0.1 the same.
+/// Share of the weights' rounding error that error feedback leaves, as a guess that serves: with 1 the
+/// features of digits-tiny and shapes-tiny in int8 are 10 and 1 % further from the float model's (mean
+/// of 1 - cosine), with 0.1 as far within 1 %.
 const LEFT_OF_WEIGHTS: f64 = 0.3;
 
 /// A migration.

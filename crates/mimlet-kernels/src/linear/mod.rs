@@ -5,9 +5,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::epilogue::Epilogue;
+use crate::epilogue::{Epilogue, with_epilogue};
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
-use crate::tiles::{LARGE, SMALL};
+use crate::tiles::{LARGE, SMALL, tiles_of_floats};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -31,14 +31,7 @@ pub struct Params {
 /// outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear",
-    source: concat!(
-        include_str!("linear.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../float_block.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
+    source: with_epilogue!("linear.wgsl", "../panels.wgsl", "../float_block.wgsl"),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
@@ -48,16 +41,12 @@ pub static KERNEL: WgslKernel = WgslKernel {
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "linear_tiles_32",
     concat!(
-        include_str!("linear.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/held_f32.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/held_f32.wgsl",
+            "../tiles/small.wgsl"
+        ),
+        with_epilogue!()
     ),
 );
 
@@ -65,16 +54,12 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "linear_tiles_64",
     concat!(
-        include_str!("linear.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/held_f32.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/held_f32.wgsl",
+            "../tiles/large.wgsl"
+        ),
+        with_epilogue!()
     ),
 );
 
@@ -82,16 +67,12 @@ static LARGE_TILES: WgslKernel = LARGE.kernel(
 static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
     "linear_half_tiles_32",
     concat!(
-        include_str!("../tiles/held_f16.wgsl"),
-        include_str!("linear.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/held_f16.wgsl",
+            "../tiles/small.wgsl"
+        ),
+        with_epilogue!()
     ),
 );
 
@@ -99,16 +80,12 @@ static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
 static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     "linear_half_tiles_64",
     concat!(
-        include_str!("../tiles/held_f16.wgsl"),
-        include_str!("linear.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/held_f16.wgsl",
+            "../tiles/large.wgsl"
+        ),
+        with_epilogue!()
     ),
 );
 
@@ -123,14 +100,11 @@ static HALF_TEXELS: WgslKernel = texels("linear_half_texels", Texel::F16x4);
 const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
     WgslKernel {
         name,
-        source: concat!(
-            include_str!("linear_texels.wgsl"),
-            include_str!("../texels/block.wgsl"),
-            include_str!("../texels/place.wgsl"),
-            include_str!("../texels/floats.wgsl"),
-            include_str!("../epilogue.wgsl"),
-            include_str!("../shorten.wgsl"),
-            include_str!("../gelu/function.wgsl"),
+        source: with_epilogue!(
+            "linear_texels.wgsl",
+            "../texels/block.wgsl",
+            "../texels/place.wgsl",
+            "../texels/floats.wgsl"
         ),
         workgroup_size: [8, 2, 1],
         workgroup_bytes: 0,

@@ -12,9 +12,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::epilogue::Epilogue;
-use crate::op::{Access, Call, Texel, Variant, WgslKernel};
-use crate::quantize_rows;
+use crate::byte_rows::{Kernels, tiles_of_bytes, tiles_of_made_bytes};
+use crate::epilogue::{Epilogue, with_epilogue};
+use crate::op::{Access, Texel, Variant, WgslKernel};
 use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -53,145 +53,60 @@ impl Params {
 /// workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear_q4",
-    source: concat!(
-        include_str!("../byte_rows/given.wgsl"),
-        include_str!("operands.wgsl"),
-        include_str!("linear_q4.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
+    source: with_epilogue!("../byte_rows/given.wgsl", "operands.wgsl", "linear_q4.wgsl"),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
-/// As [`KERNEL`], 32 x 32 a workgroup through its memory.
-static SMALL_TILES: WgslKernel = SMALL.kernel(
-    "linear_q4_tiles_32",
-    concat!(
-        include_str!("../byte_rows/products.wgsl"),
-        include_str!("../byte_rows/given.wgsl"),
-        include_str!("operands.wgsl"),
-        include_str!("tile.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/bytes.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
-);
-
-/// As [`SMALL_TILES`], on rows of floats that each workgroup quantises for itself.
-static SMALL_MADE: WgslKernel = SMALL.quantizing_kernel(
-    "linear_q4_made_32",
-    concat!(
-        include_str!("../byte_rows/products.wgsl"),
-        include_str!("operands.wgsl"),
-        include_str!("tile.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/made_bytes.wgsl"),
-        include_str!("../quantize_rows/range.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
-);
-
-/// As [`KERNEL`], 64 x 64 a workgroup through its memory.
-static LARGE_TILES: WgslKernel = LARGE.kernel(
-    "linear_q4_tiles_64",
-    concat!(
-        include_str!("../byte_rows/products.wgsl"),
-        include_str!("../byte_rows/given.wgsl"),
-        include_str!("operands.wgsl"),
-        include_str!("tile.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/bytes.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
-);
-
-/// As [`LARGE_TILES`], on rows of floats that each workgroup quantises for itself.
-static LARGE_MADE: WgslKernel = LARGE.quantizing_kernel(
-    "linear_q4_made_64",
-    concat!(
-        include_str!("../byte_rows/products.wgsl"),
-        include_str!("operands.wgsl"),
-        include_str!("tile.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/made_bytes.wgsl"),
-        include_str!("../quantize_rows/range.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
-);
-
-/// As [`KERNEL`], for outputs in multiples of four: x and weight are textures. Each invocation
-/// computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows (y).
-static TEXELS: WgslKernel = WgslKernel {
-    name: "linear_q4_texels",
-    source: concat!(
-        include_str!("linear_q4_texels.wgsl"),
-        include_str!("../texels/place.wgsl"),
-        include_str!("../texels/bytes.wgsl"),
-        include_str!("../epilogue.wgsl"),
-        include_str!("../shorten.wgsl"),
-        include_str!("../gelu/function.wgsl"),
-    ),
-    workgroup_size: [8, 2, 1],
-    workgroup_bytes: 0,
-    bindings: &[
-        Access::Texels(Texel::U32),
-        Access::Texels(Texel::U32x4),
-        Access::Read,
-        Access::ReadWrite,
+/// Every kernel. Of the textures, each invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2
+/// computes 64 outputs (x) of 16 rows (y).
+static KERNELS: Kernels = Kernels {
+    block: &KERNEL,
+    texels: WgslKernel {
+        name: "linear_q4_texels",
+        source: with_epilogue!(
+            "linear_q4_texels.wgsl",
+            "../texels/place.wgsl",
+            "../texels/bytes.wgsl"
+        ),
+        workgroup_size: [8, 2, 1],
+        workgroup_bytes: 0,
+        bindings: &[
+            Access::Texels(Texel::U32),
+            Access::Texels(Texel::U32x4),
+            Access::Read,
+            Access::ReadWrite,
+        ],
+    },
+    tiles: [
+        SMALL.kernel("linear_q4_tiles_32", tiles_of_bytes!("../tiles/small.wgsl")),
+        LARGE.kernel("linear_q4_tiles_64", tiles_of_bytes!("../tiles/large.wgsl")),
+    ],
+    made: [
+        SMALL.quantizing_kernel(
+            "linear_q4_made_32",
+            tiles_of_made_bytes!("../tiles/small.wgsl"),
+        ),
+        LARGE.quantizing_kernel(
+            "linear_q4_made_64",
+            tiles_of_made_bytes!("../tiles/large.wgsl"),
+        ),
     ],
 };
 
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
-    let constants = constants(params, rows, epilogue);
-    let (tokens, outputs) = (rows as usize, params.outputs);
-    let call = |channels: usize, rows_each: u32| Call {
-        constants: constants.clone(),
-        workgroups: [
-            outputs.div_ceil(channels) as u32,
-            rows.div_ceil(rows_each),
-            1,
-        ],
-    };
-    let mut variants = vec![
-        Variant::single(&KERNEL, call(32, 32)),
-        SMALL.variant(&SMALL_TILES, &constants, tokens, outputs),
-        LARGE.variant(&LARGE_TILES, &constants, tokens, outputs),
-    ];
-    if outputs.is_multiple_of(4) {
-        variants.push(Variant::single(&TEXELS, call(64, 16)));
-    }
-    variants
+    KERNELS.variants(&constants(params, rows, epilogue), rows, params.outputs)
 }
 
 /// The ways to quantise `rows` rows of floats, the first operand, and then to compute as [`variants`]
 /// does.
 #[must_use]
 pub fn quantizing_variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
-    let dim = params.inputs;
-    let given = variants(params, rows, epilogue);
-    let mut variants = quantize_rows::before(given, &quantize_rows::Params { dim }, rows);
-    let constants = constants(params, rows, epilogue);
-    for (tile, kernel) in [(SMALL, &SMALL_MADE), (LARGE, &LARGE_MADE)] {
-        variants.push(tile.variant(kernel, &constants, rows as usize, params.outputs));
-    }
-    variants
+    let shape = [params.inputs, params.outputs];
+    KERNELS.quantizing_variants(&constants(params, rows, epilogue), rows, shape)
 }
 
 fn constants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<(&'static str, f64)> {

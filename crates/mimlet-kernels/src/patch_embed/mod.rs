@@ -10,7 +10,7 @@ mod cpu;
 mod reference;
 
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
-use crate::tiles::{LARGE, SMALL};
+use crate::tiles::{LARGE, SMALL, tiles_of_floats};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -50,56 +50,40 @@ pub static KERNEL: WgslKernel = WgslKernel {
 /// As [`KERNEL`], 32 x 32 a workgroup through its memory.
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "patch_embed_tiles_32",
-    concat!(
-        include_str!("patch_embed.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/held_f32.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
+    tiles_of_floats!(
+        "patch_embed.wgsl",
+        "../tiles/held_f32.wgsl",
+        "../tiles/small.wgsl"
     ),
 );
 
 /// As [`KERNEL`], 64 x 64 a workgroup through its memory.
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "patch_embed_tiles_64",
-    concat!(
-        include_str!("patch_embed.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/held_f32.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
+    tiles_of_floats!(
+        "patch_embed.wgsl",
+        "../tiles/held_f32.wgsl",
+        "../tiles/large.wgsl"
     ),
 );
 
 /// As [`SMALL_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
 static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
     "patch_embed_half_tiles_32",
-    concat!(
-        include_str!("../tiles/held_f16.wgsl"),
-        include_str!("patch_embed.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/small.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
+    tiles_of_floats!(
+        "patch_embed.wgsl",
+        "../tiles/held_f16.wgsl",
+        "../tiles/small.wgsl"
     ),
 );
 
 /// As [`LARGE_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
 static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     "patch_embed_half_tiles_64",
-    concat!(
-        include_str!("../tiles/held_f16.wgsl"),
-        include_str!("patch_embed.wgsl"),
-        include_str!("../panels.wgsl"),
-        include_str!("../tiles/large.wgsl"),
-        include_str!("../tiles/shape.wgsl"),
-        include_str!("../tiles/floats.wgsl"),
-        include_str!("../texels/floats.wgsl"),
+    tiles_of_floats!(
+        "patch_embed.wgsl",
+        "../tiles/held_f16.wgsl",
+        "../tiles/large.wgsl"
     ),
 );
 

@@ -66,3 +66,20 @@ impl Tile {
         Variant::single(kernel, call)
     }
 }
+
+/// The text of a kernel of float weights up to its epilogue: of an op, what it holds weights as, and the
+/// size of its tiles, by paths from an op's folder.
+macro_rules! tiles_of_floats {
+    ($op:literal, $held:literal, $size:literal) => {
+        concat!(
+            include_str!($held),
+            include_str!($op),
+            include_str!("../panels.wgsl"),
+            include_str!($size),
+            include_str!("../tiles/shape.wgsl"),
+            include_str!("../tiles/floats.wgsl"),
+            include_str!("../texels/floats.wgsl"),
+        )
+    };
+}
+pub(crate) use tiles_of_floats;

@@ -117,12 +117,10 @@ impl Screen {
 
     /// Draws the display where it is due, and at once when an alarm begins or ends.
     fn picture(&mut self, alarmed: bool, watcher: &mut Watcher<'_, '_>) -> Result<(), Error> {
-        let is_due = self
-            .pictured
-            .is_none_or(|(drawn, before)| before != alarmed || drawn.elapsed() >= REDRAW);
+        let now = Instant::now();
         match &self.snapshot {
-            Some(snapshot) if is_due => {
-                self.pictured = Some((Instant::now(), alarmed));
+            Some(snapshot) if is_due(self.pictured, alarmed, now) => {
+                self.pictured = Some((now, alarmed));
                 watcher.drawing(|watcher| watcher.show(|d| snapshot.write(d)))
             }
             _ => Ok(()),
@@ -139,6 +137,11 @@ impl Screen {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a picture is worth drawing after the last one.
+fn is_due(last: Option<(Instant, bool)>, alarmed: bool, now: Instant) -> bool {
+    last.is_none_or(|(drawn, before)| before != alarmed || now - drawn >= REDRAW)
 }
 
 impl Live {
@@ -162,5 +165,23 @@ impl Live {
         self.terminal.clear_last_lines(self.lines)?;
         self.lines = 0;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REDRAW, is_due};
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_picture_waits_its_turn_but_for_an_alarm() {
+        let drawn = Instant::now();
+        let soon = drawn + REDRAW - Duration::from_millis(1);
+        assert!(is_due(None, false, drawn));
+        assert!(!is_due(Some((drawn, false)), false, soon));
+        assert!(!is_due(Some((drawn, true)), true, soon));
+        assert!(is_due(Some((drawn, false)), true, soon));
+        assert!(is_due(Some((drawn, true)), false, soon));
+        assert!(is_due(Some((drawn, false)), false, drawn + REDRAW));
     }
 }

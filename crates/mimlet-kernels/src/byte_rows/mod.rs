@@ -1,0 +1,102 @@
+//! Linear layers on rows of bytes: what those of 8-bit and of 4-bit weights have in common.
+
+use crate::op::{Call, Variant, WgslKernel};
+use crate::quantize_rows;
+use crate::tiles::{LARGE, SMALL};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The kernels of a layer, all with the same operands.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    /// 32 rows x 32 outputs a workgroup, on every GPU.
+    pub(crate) block: &'static WgslKernel,
+    /// 16 rows x 64 outputs a workgroup, from textures, for outputs in multiples of four.
+    pub(crate) texels: WgslKernel,
+    /// As `block`, through workgroup memory: [`SMALL`] and [`LARGE`].
+    pub(crate) tiles: [WgslKernel; 2],
+    /// As `tiles`, on rows of floats that each workgroup quantises for itself.
+    pub(crate) made: [WgslKernel; 2],
+}
+
+impl Kernels {
+    /// The ways to compute `rows` rows.
+    pub(crate) fn variants(
+        &'static self,
+        constants: &[(&'static str, f64)],
+        rows: u32,
+        outputs: usize,
+    ) -> Vec<Variant> {
+        let call = |channels: usize, rows_each: u32| Call {
+            constants: constants.into(),
+            workgroups: [
+                outputs.div_ceil(channels) as u32,
+                rows.div_ceil(rows_each),
+                1,
+            ],
+        };
+        let mut variants = vec![Variant::single(self.block, call(32, 32))];
+        variants.extend(tiled(&self.tiles, constants, rows, outputs));
+        if outputs.is_multiple_of(4) {
+            variants.push(Variant::single(&self.texels, call(64, 16)));
+        }
+        variants
+    }
+
+    /// The ways to quantise `rows` rows of floats, the first operand, and then to compute as
+    /// [`Self::variants`] does.
+    pub(crate) fn quantizing_variants(
+        &'static self,
+        constants: &[(&'static str, f64)],
+        rows: u32,
+        [inputs, outputs]: [usize; 2],
+    ) -> Vec<Variant> {
+        let given = self.variants(constants, rows, outputs);
+        let params = quantize_rows::Params { dim: inputs };
+        let mut variants = quantize_rows::before(given, &params, rows);
+        variants.extend(tiled(&self.made, constants, rows, outputs));
+        variants
+    }
+}
+
+fn tiled(
+    kernels: &'static [WgslKernel; 2],
+    constants: &[(&'static str, f64)],
+    rows: u32,
+    outputs: usize,
+) -> impl Iterator<Item = Variant> {
+    let sizes = [SMALL, LARGE].into_iter().zip(kernels);
+    sizes.map(move |(tile, kernel)| tile.variant(kernel, constants, rows as usize, outputs))
+}
+
+/// The text of a kernel whose tiles take rows of bytes, by the path of its tiles' size from an op's folder.
+macro_rules! tiles_of_bytes {
+    ($size:literal) => {
+        with_epilogue!(
+            "../byte_rows/products.wgsl",
+            "../byte_rows/given.wgsl",
+            "operands.wgsl",
+            "tile.wgsl",
+            $size,
+            "../tiles/shape.wgsl",
+            "../tiles/bytes.wgsl"
+        )
+    };
+}
+pub(crate) use tiles_of_bytes;
+
+/// As [`tiles_of_bytes`], on rows of floats that each workgroup quantises for itself.
+macro_rules! tiles_of_made_bytes {
+    ($size:literal) => {
+        with_epilogue!(
+            "../byte_rows/products.wgsl",
+            "operands.wgsl",
+            "tile.wgsl",
+            $size,
+            "../tiles/shape.wgsl",
+            "../tiles/made_bytes.wgsl",
+            "../quantize_rows/range.wgsl"
+        )
+    };
+}
+pub(crate) use tiles_of_made_bytes;
