@@ -161,7 +161,7 @@ impl Layer<'_> {
         for chunk in chunks(params, panel, self.weights.weight, self.weights.scales) {
             level.vectorize(
                 #[inline(always)]
-                || decoded.decode(level, &chunk, level.bytes() == Bytes::Octets),
+                || decoded.decode(level, &chunk, level.bytes(chunk.quads, 1) == Bytes::Octets),
             );
             self.is_first = chunk.first_quad == 0;
             self.is_last = (chunk.first_quad + chunk.quads) * 4 >= params.inputs;

@@ -4,7 +4,7 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
-    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, byte_products,
+    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, UNSIGNED, byte_products,
     interleaved, pair_products, widen_quads,
 };
 
@@ -21,26 +21,35 @@ pub struct Weights<'a> {
     pub sums: &'a [i32],
 }
 
-/// Words of scratch a layer needs for `rows` rows: the rows' sums, and a panel of octets; or rows and a
-/// panel as pairs.
+/// Words of scratch a layer needs for `rows` rows: those rows and a panel, as far as the level takes them
+/// otherwise than they are.
 #[must_use]
 pub fn scratch_len(level: Level, params: &Params, rows: usize) -> usize {
     let quads = params.inputs.div_ceil(4);
-    match level.bytes() {
+    match bytes(level, params) {
         Bytes::Pairs => (rows + WIDTH) * quads * 2,
-        Bytes::Quads => rows,
-        Bytes::Lines => rows * (line_stride(quads) + 1) + LINE,
-        Bytes::Octets => rows + WIDTH * quads,
+        Bytes::Quads => 0,
+        Bytes::UnsignedQuads | Bytes::Lines => rows * line_stride(quads) + LINE,
+        Bytes::Octets => WIDTH * quads,
     }
+}
+
+/// How a level multiplies the layer's bytes.
+fn bytes(level: Level, params: &Params) -> Bytes {
+    level.bytes(params.inputs.div_ceil(4), params.outputs.div_ceil(WIDTH))
 }
 
 /// Words of a cache line.
 const LINE: usize = 16;
 
-/// Words between rows of `quads` that start on cache lines. One line more than they need: rows whose
-/// distance is a power of two would meet in the same place of a cache.
+/// Words between rows of `quads`. Whole cache lines are one line apart: rows whose distance is a power
+/// of two would meet in the same place of a cache.
 fn line_stride(quads: usize) -> usize {
-    quads.next_multiple_of(LINE) + LINE
+    if quads.is_multiple_of(LINE) {
+        quads + LINE
+    } else {
+        quads
+    }
 }
 
 /// Writes the sum of each output channel's weights to `sums` `[outputs]`; `weight` is `Panel16x4
@@ -79,16 +88,21 @@ pub fn cpu(
         x: ByteRows::new(x, params.row_words()),
         weights,
         first_panel: 0,
+        offset: 0,
         outputs: Outputs {
             y,
             channels: params.outputs,
             epilogue,
         },
     };
-    match level.bytes() {
+    match bytes(level, params) {
         Bytes::Pairs => layer.by_pairs(level, scratch),
-        Bytes::Quads => layer.by_quads(level, scratch),
-        Bytes::Lines => layer.by_lines(level, scratch),
+        Bytes::Quads => byte_products(level, layer.x, weights.weight.as_chunks().0, &mut layer),
+        Bytes::UnsignedQuads => {
+            layer.offset = 128;
+            layer.by_lines(level, UNSIGNED, scratch);
+        }
+        Bytes::Lines => layer.by_lines(level, 0, scratch),
         Bytes::Octets => layer.by_octets(level, scratch),
     }
     layer.outputs.finish(level);
@@ -100,6 +114,8 @@ struct Layer<'a> {
     weights: &'a Weights<'a>,
     /// The first panel of those that a tile is given.
     first_panel: usize,
+    /// What is added to each byte of a row before it is multiplied.
+    offset: i32,
     outputs: Outputs<'a>,
 }
 
@@ -111,7 +127,8 @@ struct Channels<V: Integers16> {
     biases: V::Floats,
 }
 
-/// Sums begin with the zero point's share; in the end they are scaled and the bias is added.
+/// Sums begin with the share of the zero point and of the bytes' offset; in the end they are scaled and
+/// the bias is added.
 impl IntegerSink for Layer<'_> {
     type Channels<V: Integers16> = Channels<V>;
 
@@ -127,7 +144,8 @@ impl IntegerSink for Layer<'_> {
 
     #[inline(always)]
     fn start<V: Integers16>(&self, row: usize, channels: Channels<V>) -> V {
-        channels.sums.mul(V::splat(self.x.zero_point(row)))
+        let zero_point = self.x.zero_point(row) - self.offset;
+        channels.sums.mul(V::splat(zero_point))
     }
 
     #[inline(always)]
@@ -140,28 +158,22 @@ impl IntegerSink for Layer<'_> {
 }
 
 impl Layer<'_> {
-    fn by_quads(&mut self, level: Level, scratch: &mut [u32]) {
-        let sums = self.row_sums(level, scratch);
-        let panels = self.weights.weight.as_chunks::<64>().0;
-        byte_products(level, self.x, sums, panels, self);
-    }
-
-    fn by_lines(&mut self, level: Level, scratch: &mut [u32]) {
-        let stride = line_stride(self.x.quads(0).len());
+    /// From a copy of the rows, with some bits of their words [flipped](ByteRows::apart).
+    fn by_lines(&mut self, level: Level, flipped: u32, scratch: &mut [u32]) {
         let skipped = scratch.as_ptr().align_offset(LINE * size_of::<u32>());
-        let scratch = &mut scratch[skipped.min(LINE)..];
-        let (lines, sums) = scratch.split_at_mut(self.x.count() * stride);
-        let lines = self.x.apart(stride, lines);
-        let sums = self.row_sums(level, sums);
-        let panels = self.weights.weight.as_chunks::<64>().0;
-        byte_products(level, lines, sums, panels, self);
+        let lines = &mut scratch[skipped.min(LINE)..];
+        let x = self.x;
+        let lines = level.vectorize(
+            #[inline(always)]
+            || x.apart(line_stride(x.len()), flipped, lines),
+        );
+        let panels = self.weights.weight.as_chunks().0;
+        byte_products(level, lines, panels, self);
     }
 
     fn by_octets(&mut self, level: Level, scratch: &mut [u32]) {
-        let quads = self.x.quads(0).len();
-        let (sums, octets) = scratch.split_at_mut(self.x.count());
-        let sums = self.row_sums(level, sums);
-        let octets: &mut [[i8; 64]] = bytemuck::cast_slice_mut(&mut octets[..quads * WIDTH]);
+        let quads = self.x.len();
+        let octets: &mut [[i8; 64]] = bytemuck::cast_slice_mut(&mut scratch[..quads * WIDTH]);
         let panels = self.weights.weight.as_chunks::<64>().0;
         for (index, panel) in panels.chunks_exact(quads).enumerate() {
             level.vectorize(
@@ -176,29 +188,13 @@ impl Layer<'_> {
                 },
             );
             self.first_panel = index;
-            byte_products(level, self.x, sums, octets, self);
+            byte_products(level, self.x, octets, self);
         }
-    }
-
-    /// Writes the sum of each row's bytes to `sums`.
-    fn row_sums<'s>(&self, level: Level, sums: &'s mut [u32]) -> &'s [i32] {
-        let x = self.x;
-        let sums: &mut [i32] = bytemuck::cast_slice_mut(&mut sums[..x.count()]);
-        level.vectorize(
-            #[inline(always)]
-            || {
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let bytes: &[i8] = bytemuck::cast_slice(x.quads(row));
-                    *sum = bytes.iter().map(|&byte| i32::from(byte)).sum();
-                }
-            },
-        );
-        sums
     }
 
     fn by_pairs(&mut self, level: Level, scratch: &mut [u32]) {
         let x = self.x;
-        let pairs = x.quads(0).len() * 2;
+        let pairs = x.len() * 2;
         let (rows, rest) = scratch.split_at_mut(x.count() * pairs);
         for (row, wide) in rows.chunks_exact_mut(pairs).enumerate() {
             let (first, second) = wide.split_at_mut(pairs / 2);

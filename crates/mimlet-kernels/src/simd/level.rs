@@ -81,9 +81,10 @@ impl Level {
         self.0.is_some() && Kind::FUSES
     }
 
-    /// How bytes are multiplied.
-    pub(crate) fn bytes(self) -> Bytes {
-        self.0.map_or(Bytes::Pairs, Kind::bytes)
+    /// How bytes are multiplied, rows of so many quads with so many panels.
+    pub(crate) fn bytes(self, quads: usize, panels: usize) -> Bytes {
+        self.0
+            .map_or(Bytes::Pairs, |kind| kind.bytes(quads, panels))
     }
 
     /// What this machine has beyond the baseline: it is of this kind.

@@ -18,6 +18,8 @@ pub(crate) enum Bytes {
     Pairs,
     /// Four inputs at a time, from panels as the file holds them.
     Quads,
+    /// As quads, of inputs [offset](super::UNSIGNED) to unsigned bytes.
+    UnsignedQuads,
     /// As quads, from rows that had best start on cache lines.
     Lines,
     /// Eight inputs at a time, from panels whose quads are [interleaved](super::interleaved) two by two, but for
@@ -40,8 +42,8 @@ pub(super) trait Machine: Copy + Eq + 'static {
     /// Whether this machine is of the kind.
     fn is_present(self) -> bool;
 
-    /// How it multiplies bytes.
-    fn bytes(self) -> Bytes;
+    /// How it multiplies bytes, rows of so many quads with so many panels.
+    fn bytes(self, quads: usize, panels: usize) -> Bytes;
 
     /// Runs `f`, compiled for the kind wherever it is inlined.
     unsafe fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
@@ -66,13 +68,7 @@ pub(super) trait Machine: Copy + Eq + 'static {
     }
 
     /// Products of quads or octets, of kinds that multiply those.
-    unsafe fn quads(
-        self,
-        _x: ByteRows<'_>,
-        _row_sums: &[i32],
-        _panels: &[[i8; 64]],
-        _sink: &mut impl IntegerSink,
-    ) {
+    unsafe fn quads(self, _x: ByteRows<'_>, _panels: &[[i8; 64]], _sink: &mut impl IntegerSink) {
         unreachable!("{} multiplies pairs", self.name())
     }
 

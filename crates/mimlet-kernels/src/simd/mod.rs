@@ -66,4 +66,4 @@ pub(crate) use pair_tile::PairRows;
 pub(crate) use products::{
     byte_products, float_products, nibble_products, pair_products, widen_halves, widen_quads,
 };
-pub(crate) use quad_tile::{ByteRows, interleaved};
+pub(crate) use quad_tile::{ByteRows, UNSIGNED, interleaved};

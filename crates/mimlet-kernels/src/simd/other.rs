@@ -22,7 +22,7 @@ impl Machine for Kind {
         match self {}
     }
 
-    fn bytes(self) -> Bytes {
+    fn bytes(self, _: usize, _: usize) -> Bytes {
         match self {}
     }
 

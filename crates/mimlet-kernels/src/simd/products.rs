@@ -52,7 +52,7 @@ pub(crate) fn pair_products(
 }
 
 /// Gives `sink` the products of each row of bytes with each panel `[quads][16][4]`, whose quads are
-/// interleaved where a machine multiplies octets. `row_sums` holds the sum of each row's bytes.
+/// interleaved where a machine multiplies octets. Rows are as the level [takes them](Level::bytes).
 ///
 /// # Panics
 /// On machines that multiply [pairs](super::Bytes::Pairs).
@@ -60,14 +60,13 @@ pub(crate) fn pair_products(
 pub(crate) fn byte_products(
     level: Level,
     x: ByteRows<'_>,
-    row_sums: &[i32],
     panels: &[[i8; 64]],
     sink: &mut impl IntegerSink,
 ) {
     match level.kind() {
         None => unreachable!("{} multiplies pairs", level.name()),
         // SAFETY: a `Level` of a kind exists only where its instructions were found.
-        Some(kind) => unsafe { kind.quads(x, row_sums, panels, sink) },
+        Some(kind) => unsafe { kind.quads(x, panels, sink) },
     }
 }
 

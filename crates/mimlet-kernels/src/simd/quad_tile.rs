@@ -11,15 +11,16 @@ pub(super) trait Quads {
     type Sums: Integers16;
     /// Sixteen quads of weights in registers.
     type Weights: Copy;
-    /// What is added to each signed weight before it is multiplied: 128 where the instruction takes
-    /// unsigned weights, else 0.
-    const OFFSET: i32;
-    /// The quads of weights of sixteen channels: signed ones, with the offset, or `NIBBLES` from 0 to
-    /// 15, as they are.
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> Self::Weights;
-    /// Adds to each lane the four products of its quad with the signed bytes of `quad`, the first
-    /// lowest.
-    fn add_products(sums: Self::Sums, quad: u32, weights: Self::Weights) -> Self::Sums;
+    /// The quads of weights of sixteen channels.
+    fn weights(from: &[i8; 64]) -> Self::Weights;
+    /// Adds to each lane the four products of its quad with the bytes of `quad`, the first lowest.
+    /// `NIBBLES` are weights from 0 to 15, and meet signed bytes; others are signed, and meet bytes as
+    /// the machine [takes them](super::Bytes).
+    fn add_products<const NIBBLES: bool>(
+        sums: Self::Sums,
+        quad: u32,
+        weights: Self::Weights,
+    ) -> Self::Sums;
 
     /// Adds the products of each row with each panel's columns to their sums.
     ///
@@ -56,14 +57,14 @@ pub(super) unsafe fn add_one_by_one<
     for index in from..columns[0].len() {
         // SAFETY: the caller promises as many columns and quads.
         unsafe {
-            let mut weights = [Q::weights::<NIBBLES>(columns[0].get_unchecked(index)); P];
+            let mut weights = [Q::weights(columns[0].get_unchecked(index)); P];
             for (weights, columns) in weights.iter_mut().zip(columns).skip(1) {
-                *weights = Q::weights::<NIBBLES>(columns.get_unchecked(index));
+                *weights = Q::weights(columns.get_unchecked(index));
             }
             for r in 0..R {
                 let quad = *rows[r].add(index);
                 for p in 0..P {
-                    sums[r][p] = Q::add_products(sums[r][p], quad, weights[p]);
+                    sums[r][p] = Q::add_products::<NIBBLES>(sums[r][p], quad, weights[p]);
                 }
             }
         }
@@ -109,6 +110,10 @@ pub(crate) fn interleaved<T: Copy>(quads: [[T; 64]; 2]) -> [[T; 64]; 2] {
     octets
 }
 
+/// What the words of signed bytes are combined with, exclusively, to make them unsigned: 128 is added
+/// to each byte.
+pub(crate) const UNSIGNED: u32 = 0x8080_8080;
+
 /// Quantised rows as [`crate::quantize_rows`] writes them: words of four bytes, then the scale and
 /// the zero point.
 #[derive(Debug, Clone, Copy)]
@@ -128,11 +133,20 @@ impl<'a> ByteRows<'a> {
         }
     }
 
-    /// The same rows `stride` words apart in `room`, without scales and zero points.
-    pub(crate) fn apart<'r>(&self, stride: usize, room: &'r mut [u32]) -> ByteRows<'r> {
+    /// The same rows `stride` words apart in `room`, without scales and zero points, their words
+    /// with the bits of `flipped` turned.
+    #[inline(always)]
+    pub(crate) fn apart<'r>(
+        &self,
+        stride: usize,
+        flipped: u32,
+        room: &'r mut [u32],
+    ) -> ByteRows<'r> {
         let room = &mut room[..self.count() * stride];
         for (row, words) in room.chunks_exact_mut(stride).enumerate() {
-            words[..self.quads].copy_from_slice(self.quads(row));
+            for (word, &quad) in words.iter_mut().zip(self.quads(row)) {
+                *word = quad ^ flipped;
+            }
         }
         ByteRows {
             words: room,
@@ -144,6 +158,11 @@ impl<'a> ByteRows<'a> {
     /// Number of rows.
     pub(crate) fn count(&self) -> usize {
         self.words.len() / self.stride
+    }
+
+    /// Quads of a row.
+    pub(crate) fn len(&self) -> usize {
+        self.quads
     }
 
     /// Words from a row to the next.
@@ -171,31 +190,30 @@ impl<'a> ByteRows<'a> {
     }
 }
 
-/// Gives `sink` the products of each row with each panel `[quads][16][4]`; `row_sums` holds the sum of
-/// each row's bytes. Tiles are `H` rows high and `P` panels wide.
+/// Gives `sink` the products of each row with each panel `[quads][16][4]`. Tiles are `H` rows high and
+/// `P` panels wide.
 ///
 /// # Safety
 /// The machine must have the instructions of `Q`.
 #[inline(always)]
 pub(super) unsafe fn products<Q: Quads, const H: usize, const P: usize>(
     x: ByteRows<'_>,
-    row_sums: &[i32],
     panels: &[[i8; 64]],
     sink: &mut impl IntegerSink,
 ) {
-    let count = panels.len() / x.quads(0).len();
+    let count = panels.len() / x.len();
     let mut panel = 0;
     while panel + P <= count {
         // SAFETY: the caller's promise.
         by_height!(H, x.count(), |row, R| unsafe {
-            tile::<Q, R, P>(x, row_sums, panels, [row, panel], sink)
+            tile::<Q, R, P>(x, panels, [row, panel], sink)
         });
         panel += P;
     }
     while panel < count {
         // SAFETY: as above.
         by_height!(H, x.count(), |row, R| unsafe {
-            tile::<Q, R, 1>(x, row_sums, panels, [row, panel], sink)
+            tile::<Q, R, 1>(x, panels, [row, panel], sink)
         });
         panel += 1;
     }
@@ -204,7 +222,6 @@ pub(super) unsafe fn products<Q: Quads, const H: usize, const P: usize>(
 #[inline(always)]
 pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     x: ByteRows<'_>,
-    row_sums: &[i32],
     panels: &[[i8; 64]],
     [row, panel]: [usize; 2],
     sink: &mut impl IntegerSink,
@@ -212,15 +229,13 @@ pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     let quads = x.quads(row).len();
     let rows: [*const u32; R] = from_fn(|r| opaque(x.quads(row + r).as_ptr()));
     let columns: [&[[i8; 64]]; P] = from_fn(|p| &panels[(panel + p) * quads..][..quads]);
-    let offsets: [i32; R] = from_fn(|r| row_sums[row + r] * -Q::OFFSET);
     // SAFETY: the caller promises the instructions; rows and columns are `quads` long.
     unsafe {
         let mut sums = [[Q::Sums::splat(0); P]; R];
         let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
         for (r, sums) in sums.iter_mut().enumerate() {
             for (p, sum) in sums.iter_mut().enumerate() {
-                let start: Q::Sums = sink.start(row + r, channels[p]);
-                *sum = start.add(Q::Sums::splat(offsets[r]));
+                *sum = sink.start(row + r, channels[p]);
             }
         }
         Q::add_columns::<false, R, P>(rows, columns, &mut sums);

@@ -10,20 +10,22 @@ use crate::case::Stream;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Quads one product at a time, of weights that carry the offset of x86's dot products.
-struct OffsetQuads;
+/// Quads one product at a time.
+struct PlainQuads;
 
-impl Quads for OffsetQuads {
+impl Quads for PlainQuads {
     type Sums = Integers;
     type Weights = [i32; 64];
-    const OFFSET: i32 = 128;
 
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> [i32; 64] {
-        let offset = if NIBBLES { 0 } else { 128 };
-        from.map(|weight| i32::from(weight) + offset)
+    fn weights(from: &[i8; 64]) -> [i32; 64] {
+        from.map(i32::from)
     }
 
-    fn add_products(sums: Integers, quad: u32, weights: [i32; 64]) -> Integers {
+    fn add_products<const NIBBLES: bool>(
+        sums: Integers,
+        quad: u32,
+        weights: [i32; 64],
+    ) -> Integers {
         let bytes = quad.to_le_bytes().map(|byte| i32::from(byte.cast_signed()));
         let mut products = [0; 16];
         for (product, weights) in products.iter_mut().zip(weights.as_chunks::<4>().0) {
@@ -123,22 +125,32 @@ fn quad_tiles_of_every_shape_are_exact() {
     for (quads, count) in [(7, PANELS), (16, 2), (32, 4)] {
         for rows in 1..70 {
             let example = Bytewise::new(rows, quads, count);
-            let exact = example.exact();
-            let (x, row_sums) = (example.rows(), &example.row_sums());
+            let exact = example.exact(i32::from);
+            let x = example.rows();
             let [mut low, mut high] = [(); 2].map(|()| Kept::new(rows, count));
             // SAFETY: plain Rust runs everywhere.
             unsafe {
-                quad_tile::products::<OffsetQuads, 6, 1>(x, row_sums, &example.weights, &mut low);
-                quad_tile::products::<OffsetQuads, 12, 2>(x, row_sums, &example.weights, &mut high);
+                quad_tile::products::<PlainQuads, 6, 1>(x, &example.weights, &mut low);
+                quad_tile::products::<PlainQuads, 12, 2>(x, &example.weights, &mut high);
             }
             assert_eq!(low.sums, exact, "{rows} rows of {quads}");
             assert_eq!(high.sums, exact, "{rows} rows of {quads}");
-            for level in Level::available()
-                .filter(|level| matches!(level.bytes(), Bytes::Quads | Bytes::Lines))
-            {
+            // The same bytes, read as unsigned ones.
+            let unsigned = example.exact(|byte| i32::from(byte.cast_unsigned()));
+            for level in Level::available() {
+                let exact = match level.bytes(quads, count) {
+                    Bytes::Quads | Bytes::Lines => &exact,
+                    Bytes::UnsignedQuads => &unsigned,
+                    Bytes::Pairs | Bytes::Octets => continue,
+                };
                 let mut kept = Kept::new(rows, count);
-                byte_products(level, x, row_sums, &example.weights, &mut kept);
-                assert_eq!(kept.sums, exact, "{}: {rows} rows of {quads}", level.name());
+                byte_products(level, x, &example.weights, &mut kept);
+                assert_eq!(
+                    &kept.sums,
+                    exact,
+                    "{}: {rows} rows of {quads}",
+                    level.name()
+                );
             }
         }
     }
@@ -174,13 +186,8 @@ impl Bytewise {
         bytemuck::cast_slice(self.rows().quads(row))
     }
 
-    fn row_sums(&self) -> Vec<i32> {
-        let sum = |row| self.row(row).iter().map(|&byte| i32::from(byte)).sum();
-        (0..self.rows().count()).map(sum).collect()
-    }
-
-    /// What [`Kept`] must hold.
-    fn exact(&self) -> Vec<[f32; 16]> {
+    /// What [`Kept`] must hold, of bytes read as `number` says.
+    fn exact(&self, number: impl Fn(i8) -> i32) -> Vec<[f32; 16]> {
         let mut sums = Vec::new();
         for row in 0..self.rows().count() {
             for (panel, weights) in self.weights.chunks_exact(self.quads).enumerate() {
@@ -188,7 +195,7 @@ impl Bytewise {
                 for (bytes, weights) in self.row(row).as_chunks::<4>().0.iter().zip(weights) {
                     for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks::<4>().0) {
                         let products = bytes.iter().zip(weights);
-                        let products = products.map(|(&x, &w)| i32::from(x) * i32::from(w));
+                        let products = products.map(|(&x, &w)| number(x) * i32::from(w));
                         *lane += products.sum::<i32>();
                     }
                 }

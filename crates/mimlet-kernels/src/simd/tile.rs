@@ -56,14 +56,9 @@ macro_rules! tiles {
     };
     (for $features:literal: quads $type:ty, $height:expr, $panels:literal) => {
         #[target_feature(enable = $features)]
-        pub(super) fn quads(
-            x: ByteRows<'_>,
-            row_sums: &[i32],
-            panels: &[[i8; 64]],
-            sink: &mut impl IntegerSink,
-        ) {
+        pub(super) fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
             // SAFETY: compiled for the instructions that the type needs.
-            unsafe { quad_tile::products::<$type, { $height }, $panels>(x, row_sums, panels, sink) }
+            unsafe { quad_tile::products::<$type, { $height }, $panels>(x, panels, sink) }
         }
     };
     (for $features:literal: nibbles $type:ty, $height:expr) => {

@@ -59,16 +59,19 @@ pub(super) struct ByLanes;
 impl Quads for ByLanes {
     type Sums = Integers;
     type Weights = [int8x16_t; 4];
-    const OFFSET: i32 = 0;
 
     #[inline(always)]
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> [int8x16_t; 4] {
+    fn weights(from: &[i8; 64]) -> [int8x16_t; 4] {
         // SAFETY: every machine has NEON; four quarters of sixteen lie within `from`.
         from_fn(|q| unsafe { vld1q_s8(from.as_ptr().add(16 * q)) })
     }
 
     #[inline(always)]
-    fn add_products(mut sums: Integers, quad: u32, weights: [int8x16_t; 4]) -> Integers {
+    fn add_products<const NIBBLES: bool>(
+        mut sums: Integers,
+        quad: u32,
+        weights: [int8x16_t; 4],
+    ) -> Integers {
         // SAFETY: called only in tiles compiled for dot products.
         unsafe {
             let quad = vreinterpretq_s8_s32(vdupq_n_s32(quad.cast_signed()));

@@ -53,16 +53,19 @@ pub(super) struct ByOctets;
 impl Quads for ByOctets {
     type Sums = Integers;
     type Weights = [int8x16_t; 4];
-    const OFFSET: i32 = 0;
 
     #[inline(always)]
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> [int8x16_t; 4] {
-        ByLanes::weights::<NIBBLES>(from)
+    fn weights(from: &[i8; 64]) -> [int8x16_t; 4] {
+        ByLanes::weights(from)
     }
 
     #[inline(always)]
-    fn add_products(sums: Integers, quad: u32, weights: [int8x16_t; 4]) -> Integers {
-        ByLanes::add_products(sums, quad, weights)
+    fn add_products<const NIBBLES: bool>(
+        sums: Integers,
+        quad: u32,
+        weights: [int8x16_t; 4],
+    ) -> Integers {
+        ByLanes::add_products::<NIBBLES>(sums, quad, weights)
     }
 
     /// Two octets at a time.

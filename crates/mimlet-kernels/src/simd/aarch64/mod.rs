@@ -70,7 +70,7 @@ impl Machine for Kind {
         }
     }
 
-    fn bytes(self) -> Bytes {
+    fn bytes(self, _: usize, _: usize) -> Bytes {
         match self {
             Self::Neon | Self::Dotprod => Bytes::Quads,
             Self::I8mm => Bytes::Octets,
@@ -104,19 +104,13 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn quads(
-        self,
-        x: ByteRows<'_>,
-        row_sums: &[i32],
-        panels: &[[i8; 64]],
-        sink: &mut impl IntegerSink,
-    ) {
+    unsafe fn quads(self, x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
         // SAFETY: the caller promises the kind's instructions.
         unsafe {
             match self {
-                Self::Neon => on_neon::quads(x, row_sums, panels, sink),
-                Self::Dotprod => on_dotprod::quads(x, row_sums, panels, sink),
-                Self::I8mm => on_i8mm::quads(x, row_sums, panels, sink),
+                Self::Neon => on_neon::quads(x, panels, sink),
+                Self::Dotprod => on_dotprod::quads(x, panels, sink),
+                Self::I8mm => on_i8mm::quads(x, panels, sink),
             }
         }
     }

@@ -27,7 +27,7 @@ impl Machine for Kind {
         true
     }
 
-    fn bytes(self) -> Bytes {
+    fn bytes(self, _: usize, _: usize) -> Bytes {
         Bytes::Pairs
     }
 

@@ -86,12 +86,9 @@ impl Sizes {
 #[repr(C, align(64))]
 struct Sums([[[[i32; 16]; SIDE]; 2]; 2]);
 
-/// Whether rows and panels fill matrix registers, and nothing is left over.
-pub(super) fn fits(x: ByteRows<'_>, panels: &[[i8; 64]]) -> bool {
-    x.count() > 0 && {
-        let quads = x.quads(0).len();
-        quads.is_multiple_of(QUADS) && panels.len().is_multiple_of(2 * quads)
-    }
+/// Whether rows of so many quads and so many panels fill matrix registers, and nothing is left over.
+pub(super) fn fits(quads: usize, panels: usize) -> bool {
+    quads.is_multiple_of(QUADS) && panels.is_multiple_of(2)
 }
 
 /// Gives `sink` the products of each row with each panel `[quads][16][4]`, two panels at a time.
@@ -100,7 +97,7 @@ pub(super) fn fits(x: ByteRows<'_>, panels: &[[i8; 64]]) -> bool {
 /// The machine must have AMX, permitted, and [`fits`] must hold.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
-    let quads = x.quads(0).len();
+    let quads = x.len();
     let pairs = panels.chunks_exact(2 * quads);
     let mut sums = Sums([[[[0; 16]; SIDE]; 2]; 2]);
     let mut row = 0;

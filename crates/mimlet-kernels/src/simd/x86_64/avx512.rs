@@ -7,8 +7,7 @@ use crate::simd::quad_tile::Quads;
 use core::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
-    _mm512_xor_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 /// Rows of a tile.
@@ -147,28 +146,27 @@ impl Integers16 for Integers {
     }
 }
 
-/// The instruction multiplies unsigned by signed bytes: the weights are the unsigned ones, as they
-/// are offset once for all rows, and an input is read into all lanes by the same instruction.
+/// The instruction multiplies unsigned by signed bytes.
 impl Quads for Integers {
     type Sums = Self;
     type Weights = __m512i;
-    const OFFSET: i32 = 128;
 
     #[inline(always)]
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> __m512i {
+    fn weights(from: &[i8; 64]) -> __m512i {
         // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
-        unsafe {
-            let weights = read(from.as_ptr());
-            if NIBBLES {
-                return weights;
-            }
-            _mm512_xor_si512(weights, _mm512_set1_epi8(i8::MIN))
-        }
+        unsafe { read(from.as_ptr()) }
     }
 
     #[inline(always)]
-    fn add_products(sums: Self, quad: u32, weights: __m512i) -> Self {
+    fn add_products<const NIBBLES: bool>(sums: Self, quad: u32, weights: __m512i) -> Self {
         // SAFETY: the type exists only in tiles compiled for VNNI.
-        Self(unsafe { _mm512_dpbusd_epi32(sums.0, weights, _mm512_set1_epi32(quad.cast_signed())) })
+        Self(unsafe {
+            let quad = _mm512_set1_epi32(quad.cast_signed());
+            if NIBBLES {
+                _mm512_dpbusd_epi32(sums.0, weights, quad)
+            } else {
+                _mm512_dpbusd_epi32(sums.0, quad, weights)
+            }
+        })
     }
 }

@@ -130,10 +130,10 @@ macro_rules! rounded {
     };
 }
 
-/// Products of quads of bytes: weights are offset to unsigned bytes.
+/// Products of quads of bytes: those of rows are unsigned.
 macro_rules! quads {
     (columns) => {
-        "vpxord zmm24, zmm29, [{first}]\nvpxord zmm25, zmm29, [{second}]\n"
+        "vmovdqu64 zmm24, [{first}]\nvmovdqu64 zmm25, [{second}]\n"
     };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
@@ -142,10 +142,10 @@ macro_rules! quads {
             "\n",
             "vpdpbusd zmm",
             $low,
-            ", zmm24, zmm26\n",
+            ", zmm26, zmm24\n",
             "vpdpbusd zmm",
             $high,
-            ", zmm25, zmm26\n",
+            ", zmm26, zmm25\n",
         )
     };
 }
@@ -155,7 +155,6 @@ macro_rules! multiply {
     ($step:ident $rows:tt, $tile:ident, $sums:ident) => {
         asm!(
             "/* {a} {b} {c} {d} {stride} */",
-            "vpbroadcastd zmm29, {offset:e}",
             for_rows!(read $rows),
             "2:",
             $step!(columns),
@@ -178,13 +177,12 @@ macro_rules! multiply {
             second = inout(reg) $tile.panels[1] => _,
             columns = inout(reg) $tile.columns => _,
             sums = in(reg) $sums,
-            offset = in(reg) 0x8080_8080_u32,
             out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _,
             out("zmm5") _, out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _,
             out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _, out("zmm14") _,
             out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
             out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _,
-            out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _,
+            out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _,
             options(nostack)
         )
     };
@@ -219,7 +217,7 @@ impl Tile {
         }
     }
 
-    /// Adds the products of quads with weights offset by 128 to `sums`.
+    /// Adds the products of quads of unsigned bytes with signed weights to `sums`.
     ///
     /// # Safety
     /// The machine must have AVX-512 and its VNNI, and rows and panels must lie where the tile says.
@@ -293,19 +291,13 @@ pub(super) unsafe fn floats<const FUSED: bool>(
     }
 }
 
-/// Gives `sink` the products of each row with each panel `[quads][16][4]`; `row_sums` holds the sum of
-/// each row's bytes.
+/// Gives `sink` the products of each row of unsigned bytes with each panel `[quads][16][4]`.
 ///
 /// # Safety
 /// The machine must have AVX-512 and its VNNI.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) unsafe fn quads(
-    x: ByteRows<'_>,
-    row_sums: &[i32],
-    panels: &[[i8; 64]],
-    sink: &mut impl IntegerSink,
-) {
-    let quads = x.quads(0).len();
+pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
+    let quads = x.len();
     let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
     let pairs = panels.chunks_exact(2 * quads);
     let last = 2 * pairs.len();
@@ -326,10 +318,9 @@ pub(super) unsafe fn quads(
                 columns: quads,
             };
             for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
-                let offset = Integers::splat(row_sums[first + r] * -Integers::OFFSET);
                 for (p, sums) in sums.iter_mut().enumerate() {
                     let start: Integers = sink.start(first + r, channels[p]);
-                    start.add(offset).store(sums);
+                    start.store(sums);
                 }
             }
             // SAFETY: the caller promises the instructions; the rows exist, and each half of `columns`
@@ -345,7 +336,7 @@ pub(super) unsafe fn quads(
     if last * quads < panels.len() {
         // SAFETY: the caller's promise.
         by_height!(HEIGHT, x.count(), |row, R| unsafe {
-            quad_tile::tile::<Integers, R, 1>(x, row_sums, panels, [row, last], sink)
+            quad_tile::tile::<Integers, R, 1>(x, panels, [row, last], sink)
         });
     }
 }

@@ -3,9 +3,7 @@
 
 use super::avx2::{self, Integers};
 use crate::simd::quad_tile::Quads;
-use core::arch::x86_64::{
-    __m256i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_xor_si256,
-};
+use core::arch::x86_64::{__m256i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi32};
 
 /// Rows of a tile: two registers of sums each, of sixteen registers in all.
 pub(super) const HEIGHT: usize = 6;
@@ -22,38 +20,37 @@ pub(super) fn is_present() -> bool {
     }
 }
 
-/// Quads of weights in two registers. The instruction multiplies unsigned by signed bytes: the weights
-/// are the unsigned ones, as they are offset once for all rows.
+/// Quads of weights in two registers. The instruction multiplies unsigned by signed bytes.
 pub(super) struct Vnni;
 
 impl Quads for Vnni {
     type Sums = Integers;
     type Weights = [__m256i; 2];
-    const OFFSET: i32 = 128;
 
     #[inline(always)]
-    fn weights<const NIBBLES: bool>(from: &[i8; 64]) -> [__m256i; 2] {
+    fn weights(from: &[i8; 64]) -> [__m256i; 2] {
         // SAFETY: called only in tiles compiled for AVX2; `from` is 64 bytes long.
-        unsafe {
-            let halves = avx2::halves(from.as_ptr());
-            if NIBBLES {
-                return halves;
-            }
-            let offset = _mm256_set1_epi8(i8::MIN);
-            halves.map(|half| _mm256_xor_si256(half, offset))
-        }
+        unsafe { avx2::halves(from.as_ptr()) }
     }
 
     #[inline(always)]
-    fn add_products(sums: Integers, quad: u32, weights: [__m256i; 2]) -> Integers {
+    fn add_products<const NIBBLES: bool>(
+        sums: Integers,
+        quad: u32,
+        weights: [__m256i; 2],
+    ) -> Integers {
         let Integers([low, high]) = sums;
         // SAFETY: called only in tiles compiled for AVX-VNNI.
         unsafe {
             let quad = _mm256_set1_epi32(quad.cast_signed());
-            Integers([
-                _mm256_dpbusd_avx_epi32(low, weights[0], quad),
-                _mm256_dpbusd_avx_epi32(high, weights[1], quad),
-            ])
+            let add = |sums, weights| {
+                if NIBBLES {
+                    _mm256_dpbusd_avx_epi32(sums, weights, quad)
+                } else {
+                    _mm256_dpbusd_avx_epi32(sums, quad, weights)
+                }
+            };
+            Integers([add(low, weights[0]), add(high, weights[1])])
         }
     }
 }

@@ -69,11 +69,11 @@ impl Machine for Kind {
         }
     }
 
-    fn bytes(self) -> Bytes {
+    fn bytes(self, quads: usize, panels: usize) -> Bytes {
         match self {
             Self::Avx2 => Bytes::Pairs,
-            Self::AvxVnni | Self::Avx512 => Bytes::Quads,
-            Self::Amx => Bytes::Lines,
+            Self::Amx if amx::fits(quads, panels) => Bytes::Lines,
+            Self::AvxVnni | Self::Avx512 | Self::Amx => Bytes::UnsignedQuads,
         }
     }
 
@@ -122,20 +122,16 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn quads(
-        self,
-        x: ByteRows<'_>,
-        row_sums: &[i32],
-        panels: &[[i8; 64]],
-        sink: &mut impl IntegerSink,
-    ) {
+    unsafe fn quads(self, x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
         // SAFETY: the caller promises the kind's instructions.
         unsafe {
             match self {
                 Self::Avx2 => unreachable!("AVX2 multiplies pairs"),
-                Self::AvxVnni => on_avx_vnni::quads(x, row_sums, panels, sink),
-                Self::Amx if amx::fits(x, panels) => amx::products(x, panels, sink),
-                Self::Avx512 | Self::Amx => avx512_tile::quads(x, row_sums, panels, sink),
+                Self::AvxVnni => on_avx_vnni::quads(x, panels, sink),
+                Self::Amx if amx::fits(x.len(), panels.len() / x.len()) => {
+                    amx::products(x, panels, sink);
+                }
+                Self::Avx512 | Self::Amx => avx512_tile::quads(x, panels, sink),
             }
         }
     }
