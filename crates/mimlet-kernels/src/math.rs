@@ -23,18 +23,28 @@ pub(crate) fn exp(x: f32) -> f32 {
     series * f32::from_bits(exponent)
 }
 
-/// The error function, to `6e-7` (`1.5e-7` of the formula, the rest f32 rounding): formula 7.1.26 of Abramowitz and Stegun, Handbook of
-/// Mathematical Functions (1964).
+/// The share of a normal distribution below `-x`, for `x >= 0`: `erfc(x / sqrt 2) / 2`.
+///
+/// One over the 16th power of a polynomial, as formula 7.1.28 of Abramowitz and Stegun, Handbook of
+/// Mathematical Functions (1964). The coefficients were fitted to `x` times the share, by least squares
+/// weighted until the largest errors were equal: that product, which GELU is made of, is within `6e-7`.
 #[inline(always)]
-pub(crate) fn erf(x: f32) -> f32 {
-    let magnitude = f32::from_bits(x.to_bits() & 0x7fff_ffff);
-    let t = 1.0 / (1.0 + 0.327_591_1 * magnitude);
-    let mut series = 1.061_405_4;
-    for coefficient in [-1.453_152, 1.421_413_8, -0.284_496_74, 0.254_829_6] {
-        series = series * t + coefficient;
+pub(crate) fn normal_tail(x: f32) -> f32 {
+    let mut root = 6.848_333_7e-6;
+    for coefficient in [
+        4.099_424_8e-5,
+        7.036_436e-5,
+        3.379_344_5e-3,
+        2.210_583_9e-2,
+        5.206_722_8e-2,
+        1.044_274_3,
+    ] {
+        root = root * x + coefficient;
     }
-    let value = 1.0 - series * t * exp(-magnitude * magnitude);
-    f32::from_bits(value.to_bits() | (x.to_bits() & 0x8000_0000))
+    for _ in 0..4 {
+        root *= root;
+    }
+    1.0 / root
 }
 
 /// The square root, correctly rounded. `libm` has it as an instruction of SSE, which waits for hundreds
@@ -104,7 +114,7 @@ pub fn f16_to_f32(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{erf, exp, f16_to_f32, round_ties_even, shorten, whole};
+    use super::{exp, f16_to_f32, normal_tail, round_ties_even, shorten, whole};
     use crate::case::Stream;
 
     #[test]
@@ -139,12 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn erf_is_within_its_stated_error() {
-        for i in -6000..=6000 {
-            let x = i as f32 * 0.001;
-            let error = (f64::from(erf(x)) - libm::erf(f64::from(x))).abs();
-            assert!(error < 6e-7, "erf({x}) is off by {error}");
+    fn normal_tail_is_within_its_stated_error() {
+        for i in 0..=200_000 {
+            let x = i as f32 * 1e-4;
+            let exact = 0.5 * libm::erfc(f64::from(x) * core::f64::consts::FRAC_1_SQRT_2);
+            let error = f64::from(x) * (f64::from(normal_tail(x)) - exact).abs();
+            assert!(error < 6e-7, "normal_tail({x}) is off by {error}");
         }
+        assert_eq!([1e30, f32::INFINITY].map(normal_tail), [0.0; 2]);
+        assert!(normal_tail(f32::NAN).is_nan());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! GELU with an error function that vectorises.
+//! GELU from a tail of the normal distribution that vectorises.
 
-use crate::math::erf;
+use crate::math::normal_tail;
 use crate::simd::Level;
 
 /// Overwrites each value with its GELU.
@@ -9,7 +9,9 @@ pub fn cpu(level: Level, x: &mut [f32]) {
         #[inline(always)]
         || {
             for x in x.iter_mut() {
-                *x = 0.5 * *x * (1.0 + erf(*x * core::f32::consts::FRAC_1_SQRT_2));
+                let magnitude = x.abs();
+                let positive = if *x > 0.0 { *x } else { 0.0 };
+                *x = positive - magnitude * normal_tail(magnitude);
             }
         },
     );
