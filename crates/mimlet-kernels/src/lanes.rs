@@ -19,19 +19,59 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     fold(black_box(lanes), |a, b| a + b)
 }
 
-/// The largest value of `f(x)`, or `start` when that is larger. NaN is passed over.
+/// The largest value, or `start` when that is larger. NaN is passed over.
 #[inline(always)]
-pub(crate) fn max(start: f32, values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let (chunks, rest) = values.as_chunks::<16>();
-    let mut lanes = [start; 16];
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
+pub(crate) fn max(start: f32, values: &[f32]) -> f32 {
+    // More lanes than a sum has: as no order matters, they need not wait for each other.
+    let (chunks, rest) = values.as_chunks::<64>();
+    let mut lanes = [start; 64];
     for chunk in chunks {
-        lanes = from_fn(|lane| larger(lanes[lane], f(chunk[lane])));
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, value);
+        }
     }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = larger(*lane, f(value));
+    let mut sixteen = [start; 16];
+    for values in lanes.as_chunks::<16>().0 {
+        sixteen = from_fn(|lane| larger(sixteen[lane], values[lane]));
     }
-    fold(black_box(lanes), larger)
+    let (chunks, rest) = rest.as_chunks::<16>();
+    for chunk in chunks {
+        sixteen = from_fn(|lane| larger(sixteen[lane], chunk[lane]));
+    }
+    for (lane, &value) in sixteen.iter_mut().zip(rest) {
+        *lane = larger(*lane, value);
+    }
+    fold(black_box(sixteen), larger)
+}
+
+/// The smallest and the largest of the values and zero. NaN is passed over.
+#[inline(always)]
+pub(crate) fn range(values: &[f32]) -> (f32, f32) {
+    let (chunks, rest) = values.as_chunks::<32>();
+    let (mut low, mut high) = ([0.0f32; 32], [0.0f32; 32]);
+    for chunk in chunks {
+        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(chunk) {
+            *low = smaller(*low, value);
+            *high = larger(*high, value);
+        }
+    }
+    for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(rest) {
+        *low = smaller(*low, value);
+        *high = larger(*high, value);
+    }
+    let low = from_fn(|lane| smaller(low[lane], low[lane + 16]));
+    let high = from_fn(|lane| larger(high[lane], high[lane + 16]));
+    (fold(black_box(low), smaller), fold(black_box(high), larger))
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if b < a { b } else { a }
 }
 
 /// Halves, quarters and so on folded onto each other. Written out: a loop over the widths would run

@@ -21,10 +21,10 @@ fn head_len(params: &Params, rows: usize) -> usize {
     len16(rows, params.head_dim) + len16(params.head_dim, rows)
 }
 
-/// Floats of scratch for [`attend`]: the scores of some queries.
+/// Floats of scratch for [`attend`]: the scores of some queries, and one over each sum of weights.
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
-    QUERIES * scores_stride(params)
+    QUERIES * (scores_stride(params) + 1)
 }
 
 fn scores_stride(params: &Params) -> usize {
@@ -36,20 +36,32 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
     let &Params { head_dim, .. } = params;
     let dim = params.dim();
     let rows = qkv.len() / (3 * dim);
-    for (head, packed) in packed.chunks_exact_mut(head_len(params, rows)).enumerate() {
-        let (keys, values) = packed.split_at_mut(len16(rows, head_dim));
-        keys[(rows / WIDTH) * WIDTH * head_dim..].fill(0.0);
-        values[(head_dim / WIDTH) * WIDTH * rows..].fill(0.0);
-        for (row, qkv) in qkv.chunks_exact(3 * dim).enumerate() {
-            let key = &qkv[dim + head * head_dim..][..head_dim];
+    let keys_len = len16(rows, head_dim);
+    for head in packed.chunks_exact_mut(head_len(params, rows)) {
+        let (keys, values) = head.split_at_mut(keys_len);
+        keys[rows / WIDTH * WIDTH * head_dim..].fill(0.0);
+        values[head_dim / WIDTH * WIDTH * rows..].fill(0.0);
+    }
+    // Rows outside: their keys and values come from memory in order.
+    for (row, qkv) in qkv.chunks_exact(3 * dim).enumerate() {
+        let (keys, values) = qkv[dim..].split_at(dim);
+        let heads = keys
+            .chunks_exact(head_dim)
+            .zip(values.chunks_exact(head_dim));
+        let packed = packed.chunks_exact_mut(head_len(params, rows));
+        for ((key, value), packed) in heads.zip(packed) {
+            let (keys, values) = packed.split_at_mut(keys_len);
             let panel = &mut keys[row / WIDTH * WIDTH * head_dim..];
-            for (column, &value) in panel.chunks_exact_mut(WIDTH).zip(key) {
+            for (column, &value) in panel.as_chunks_mut::<WIDTH>().0.iter_mut().zip(key) {
                 column[row % WIDTH] = value;
             }
-            let value = &qkv[2 * dim + head * head_dim..][..head_dim];
-            for (panel, value) in value.chunks(WIDTH).enumerate() {
-                let start = (panel * rows + row) * WIDTH;
-                values[start..start + value.len()].copy_from_slice(value);
+            let (whole, rest) = value.as_chunks::<WIDTH>();
+            let columns = values.as_chunks_mut::<WIDTH>().0;
+            for (panel, value) in whole.iter().enumerate() {
+                columns[panel * rows + row] = *value;
+            }
+            if !rest.is_empty() {
+                columns[whole.len() * rows + row][..rest.len()].copy_from_slice(rest);
             }
         }
     }
@@ -69,6 +81,7 @@ pub fn attend<'p>(
     out: &mut [f32],
 ) {
     let dim = params.dim();
+    let (scores, inverses) = scratch.split_at_mut(QUERIES * scores_stride(params));
     let queries = qkv.chunks(QUERIES * 3 * dim);
     for (qkv, out) in queries.zip(out.chunks_mut(QUERIES * dim)) {
         for head in 0..params.heads {
@@ -78,17 +91,18 @@ pub fn attend<'p>(
                 head,
             };
             let count = out.len() / dim;
-            let scores = &mut scratch[..count * scores_stride(params)];
+            let scores = &mut scores[..count * scores_stride(params)];
             keys.score(level, params, qkv, scores);
             level.vectorize(
                 #[inline(always)]
                 || {
-                    for row in scores.chunks_exact_mut(scores_stride(params)) {
-                        weigh(params, row);
+                    let rows = scores.chunks_exact_mut(scores_stride(params));
+                    for (row, inverse) in rows.zip(inverses.iter_mut()) {
+                        *inverse = 1.0 / weigh(params, row);
                     }
                 },
             );
-            keys.mix(level, params, scores, out);
+            keys.mix(level, params, scores, inverses, out);
         }
     }
 }
@@ -115,10 +129,10 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
         })
     }
 
-    /// Writes `q k^T / sqrt(head_dim)`.
+    /// Writes `q k^T / sqrt(head_dim)` as exponents of two.
     fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
         let stride = scores_stride(params);
-        let scale = params.scale();
+        let scale = params.scale() * core::f32::consts::LOG2_E;
         let queries = Rows {
             values: &qkv[self.head * params.head_dim..],
             stride: 3 * params.dim(),
@@ -139,13 +153,17 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
         }
     }
 
-    /// Writes the values mixed by the weights.
-    fn mix(self, level: Level, params: &Params, weights: &[f32], out: &mut [f32]) {
+    /// Writes the values mixed by the weights, which sum to one over `inverses`.
+    fn mix(
+        self,
+        level: Level,
+        params: &Params,
+        weights: &[f32],
+        inverses: &[f32],
+        out: &mut [f32],
+    ) {
         let (dim, head_dim) = (params.dim(), params.head_dim);
         let stride = scores_stride(params);
-        for row in out.chunks_exact_mut(dim) {
-            row[self.head * head_dim..][..head_dim].fill(0.0);
-        }
         for (first, rows, _, values) in self.blocks(params) {
             let rows_of_weights = Rows {
                 values: &weights[first..],
@@ -158,7 +176,13 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
             };
             let from = self.head * head_dim;
             let columns = from..from + head_dim;
-            let mut sink = Mixture { out, dim, columns };
+            let mut sink = Mixture {
+                out,
+                dim,
+                columns,
+                is_first: first == 0,
+                inverses: (first + rows == params.tokens).then_some(inverses),
+            };
             float_products::<true>(level, rows_of_weights, panels, &mut sink);
         }
     }
@@ -192,11 +216,14 @@ impl FloatSink for Scores<'_> {
     }
 }
 
-/// A head's columns of the outputs, to which each block's values are added.
+/// A head's columns of the outputs: the values of blocks before are added to, but for the first.
 struct Mixture<'a> {
     out: &'a mut [f32],
     dim: usize,
     columns: Range<usize>,
+    is_first: bool,
+    /// What the sums are multiplied with after the last block.
+    inverses: Option<&'a [f32]>,
 }
 
 impl FloatSink for Mixture<'_> {
@@ -207,12 +234,19 @@ impl FloatSink for Mixture<'_> {
 
     #[inline(always)]
     fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
+        if self.is_first {
+            return V::splat(0.0);
+        }
         let out = &self.out[row * self.dim..][self.columns.clone()];
         V::load(&of_panel(out, panel))
     }
 
     #[inline(always)]
     fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
+        let sums = match self.inverses {
+            Some(inverses) => sums.mul(V::splat(inverses[row])),
+            None => sums,
+        };
         let out = &mut self.out[row * self.dim..][self.columns.clone()][panel * WIDTH..];
         if let Some(out) = out.first_chunk_mut() {
             sums.store(out);
@@ -225,27 +259,33 @@ impl FloatSink for Mixture<'_> {
     }
 }
 
-/// Turns a row of scores into weights that sum to 1, but for what shortening takes.
+/// Turns a row of scores into weights, the largest of them 1, and returns their sum.
 #[inline(always)]
-fn weigh(params: &Params, row: &mut [f32]) {
-    // Rows are as long as whole panels: what lies beyond the last key weighs nothing. Its exponentials
-    // are small enough to cost a hundred cycles when they are divided.
+fn weigh(params: &Params, row: &mut [f32]) -> f32 {
+    // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
     row[params.tokens..].fill(f32::NEG_INFINITY);
-    let highest = lanes::max(f32::NEG_INFINITY, row, |score| score);
-    for score in row.iter_mut() {
-        *score = math::exp(*score - highest);
-    }
-    row[params.tokens..].fill(0.0);
-    let inverse = 1.0 / lanes::sum(row, |weight| weight);
-    if params.short {
-        for weight in row {
-            *weight = math::shorten(*weight * inverse);
-        }
+    let highest = lanes::max(f32::NEG_INFINITY, row);
+    let panels = row.as_chunks_mut().0;
+    let sum = if params.short {
+        weigh_panels(panels, |score| math::shorten(math::exp2(score - highest)))
     } else {
-        for weight in row {
-            *weight *= inverse;
+        weigh_panels(panels, |score| math::exp2(score - highest))
+    };
+    row[params.tokens..].fill(0.0);
+    sum
+}
+
+/// Turns scores into weights and returns their sum, in the order of [`lanes::sum`].
+#[inline(always)]
+fn weigh_panels(panels: &mut [[f32; WIDTH]], weight: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; WIDTH];
+    for panel in panels {
+        for (sum, score) in sums.iter_mut().zip(panel) {
+            *score = weight(*score);
+            *sum += *score;
         }
     }
+    lanes::sum(&sums, |sum| sum)
 }
 
 /// Floats of scratch for [`cpu`].

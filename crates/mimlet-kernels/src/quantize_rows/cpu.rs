@@ -16,8 +16,7 @@ pub fn cpu(level: Level, params: &Params, x: &[f32], quantized: &mut [u32]) {
                 .zip(quantized.chunks_exact_mut(words))
             {
                 let (row, affine) = row.split_at_mut(words - 2);
-                let high = lanes::max(0.0, x, |x| x);
-                let low = -lanes::max(0.0, x, |x| -x);
+                let (low, high) = lanes::range(x);
                 let half = high * 0.5 - low * 0.5;
                 // Zeros, or values so small that the quotient overflows, are zero.
                 let steps = 127.0 / half;

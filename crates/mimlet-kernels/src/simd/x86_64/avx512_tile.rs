@@ -5,7 +5,7 @@
 use super::avx512::{Floats, Integers};
 use crate::simd::float_tile::{self, FloatPanels, Rows};
 use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
-use crate::simd::quad_tile::{self, ByteRows, Quads};
+use crate::simd::quad_tile::{self, ByteRows};
 use crate::simd::tile::by_height;
 use core::arch::asm;
 
