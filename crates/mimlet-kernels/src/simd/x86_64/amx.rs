@@ -2,11 +2,11 @@
 //! one instruction (Intel servers since 2023). Only Linux is asked for it: a process must request the
 //! registers before it uses them.
 
+use super::ahead::{parts, prefetch};
 use super::avx512::Integers;
 use crate::simd::lanes16::{IntegerSink, Integers16};
 use crate::simd::quad_tile::ByteRows;
 use core::arch::asm;
-use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
 /// Rows of a matrix register, and channels.
 const SIDE: usize = 16;
@@ -144,21 +144,6 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
     }
     // SAFETY: gives the registers back; none is in use.
     unsafe { asm!("tilerelease", options(nostack, preserves_flags, nomem)) };
-}
-
-/// `columns` in `count` parts, about as long as each other.
-fn parts(columns: &[[i8; 64]], count: usize) -> impl Iterator<Item = &[[i8; 64]]> {
-    let end = move |part: usize| columns.len() * part / count;
-    (0..count).map(move |part| &columns[end(part)..end(part + 1)])
-}
-
-/// Has weights come from memory while others are multiplied.
-#[inline(always)]
-fn prefetch(columns: &[[i8; 64]]) {
-    for column in columns {
-        // SAFETY: a hint, of an address that exists.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(column.as_ptr()) };
-    }
 }
 
 /// Writes the products of up to 32 rows from `first` on with two panels to `sums`.

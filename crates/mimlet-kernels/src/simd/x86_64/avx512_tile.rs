@@ -2,6 +2,7 @@
 //! because a compiler does not keep 24 sums of an array in registers: it copies them through memory at
 //! every column, which costs two thirds of the speed.
 
+use super::ahead::{parts, prefetch};
 use super::avx512::{Floats, Integers};
 use crate::simd::float_tile::{self, FloatPanels, Rows};
 use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
@@ -230,7 +231,7 @@ impl Tile {
 }
 
 /// The first row of each of as few tiles as cover `rows` rows, all about as high, and their heights.
-fn tiles(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+fn tiles(rows: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
     let count = rows.div_ceil(HEIGHT);
     (0..count).map(move |tile| {
         let first = rows * tile / count;
@@ -304,7 +305,13 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
     for (pair, columns) in pairs.enumerate() {
         let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
         let (first_columns, second_columns) = columns.split_at(quads);
-        for (first, rows) in tiles(x.count()) {
+        let next = panels[2 * (pair + 1) * quads..]
+            .get(..2 * quads)
+            .unwrap_or_default();
+        let tiles = tiles(x.count());
+        let parts = parts(next, tiles.len());
+        for ((first, rows), next) in tiles.zip(parts) {
+            prefetch(next);
             // Each row is there in full: this looks at the last one.
             let _ = x.quads(first + rows - 1);
             let tile = Tile {
