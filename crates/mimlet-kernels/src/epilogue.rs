@@ -3,7 +3,7 @@
 use crate::gelu;
 use crate::math::shorten;
 use crate::panel::WIDTH;
-use crate::simd::{Floats16, Level};
+use crate::simd::{Floats16, Level, Place};
 
 /// The op that follows a linear layer, on outputs that are still in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,30 +45,27 @@ pub(crate) struct Outputs<'a> {
 }
 
 impl Outputs<'_> {
-    /// Writes the outputs of a row for one panel's channels.
+    /// Writes the outputs of a tile, given by its row.
     #[inline(always)]
-    pub(crate) fn write<F: Floats16>(&mut self, row: usize, panel: usize, outputs: F) {
-        let (first, add) = (panel * WIDTH, self.epilogue == Epilogue::Add);
-        let y = &mut self.y[row * self.channels + first..];
-        if first + WIDTH <= self.channels
-            && let Some(y) = y.first_chunk_mut()
-        {
-            let outputs = if add {
-                F::load(y).add(outputs)
-            } else {
-                outputs
-            };
-            outputs.store(y);
-            return;
-        }
-        let mut lanes = [0.0; WIDTH];
-        outputs.store(&mut lanes);
-        for (y, output) in y.iter_mut().zip(&lanes[..self.channels - first]) {
-            *y = if add { *y + output } else { *output };
+    pub(crate) fn write<F: Floats16, const P: usize>(
+        &mut self,
+        tile: Place,
+        outputs: impl Fn(usize) -> [F; P],
+    ) {
+        let rows = self.y[tile.row * self.channels..].chunks_exact_mut(self.channels);
+        let columns = Columns {
+            rows: rows.take(tile.rows),
+            first: tile.panel * WIDTH,
+        };
+        if self.epilogue == Epilogue::Add {
+            columns.write(outputs, |y, outputs| F::load(y).add(outputs));
+        } else {
+            columns.write(outputs, |_, outputs| outputs);
         }
     }
 
-    /// Does what is left when all outputs are written.
+    /// Does what is left when all outputs are written. Once for all: in tiles, a few values at a time,
+    /// it takes longer.
     pub(crate) fn finish(self, level: Level) {
         match self.epilogue {
             Epilogue::Store | Epilogue::Add => {}
@@ -81,6 +78,40 @@ impl Outputs<'_> {
                     }
                 },
             ),
+        }
+    }
+}
+
+/// Where a tile's outputs go: the columns of some rows from one on.
+pub(crate) struct Columns<I> {
+    pub(crate) rows: I,
+    pub(crate) first: usize,
+}
+
+impl<'y, I: Iterator<Item = &'y mut [f32]>> Columns<I> {
+    /// Writes `combine(present, outputs)` of each row's panels.
+    #[inline(always)]
+    pub(crate) fn write<F: Floats16, const P: usize>(
+        self,
+        outputs: impl Fn(usize) -> [F; P],
+        combine: impl Fn(&[f32; WIDTH], F) -> F,
+    ) {
+        for (r, y) in self.rows.enumerate() {
+            let y = &mut y[self.first..];
+            let outputs = outputs(r);
+            if let Some(y) = y.as_chunks_mut().0.first_chunk_mut::<P>() {
+                for (y, outputs) in y.iter_mut().zip(outputs) {
+                    combine(y, outputs).store(y);
+                }
+                continue;
+            }
+            // The last panels, of which the last is not whole.
+            for (y, outputs) in y.chunks_mut(WIDTH).zip(outputs) {
+                let mut lanes = [0.0; WIDTH];
+                lanes[..y.len()].copy_from_slice(y);
+                combine(&lanes, outputs).store(&mut lanes);
+                y.copy_from_slice(&lanes[..y.len()]);
+            }
         }
     }
 }

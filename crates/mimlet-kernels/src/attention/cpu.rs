@@ -1,8 +1,9 @@
 //! Attention as two products with panels per head, the exponentials of each row between them.
 
 use super::Params;
+use crate::epilogue::Columns;
 use crate::panel::{WIDTH, len16, of_panel};
-use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_products};
 use crate::{lanes, math};
 use core::ops::Range;
 
@@ -208,11 +209,14 @@ impl FloatSink for Scores<'_> {
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
-        let at = row * self.stride + self.first + panel * WIDTH;
-        if let Some(scores) = self.scores[at..].first_chunk_mut() {
-            sums.mul(V::splat(self.scale)).store(scores)
-        }
+    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
+        let scale = V::splat(self.scale);
+        let rows = self.scores[tile.row * self.stride..].chunks_exact_mut(self.stride);
+        let columns = Columns {
+            rows: rows.take(tile.rows),
+            first: self.first + tile.panel * WIDTH,
+        };
+        columns.write(sums, |_, sums| sums.mul(scale));
     }
 }
 
@@ -242,20 +246,29 @@ impl FloatSink for Mixture<'_> {
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
-        let sums = match self.inverses {
-            Some(inverses) => sums.mul(V::splat(inverses[row])),
-            None => sums,
+    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
+        let end = self.columns.end;
+        let rows = self.out[tile.row * self.dim..].chunks_exact_mut(self.dim);
+        let columns = Columns {
+            rows: rows.take(tile.rows).map(|row| &mut row[..end]),
+            first: self.columns.start + tile.panel * WIDTH,
         };
-        let out = &mut self.out[row * self.dim..][self.columns.clone()][panel * WIDTH..];
-        if let Some(out) = out.first_chunk_mut() {
-            sums.store(out);
-            return;
-        }
-        let mut lanes = [0.0; WIDTH];
-        sums.store(&mut lanes);
-        let columns = out.len();
-        out.copy_from_slice(&lanes[..columns]);
+        let Some(inverses) = self.inverses else {
+            return columns.write(sums, |_, sums| sums);
+        };
+        let inverses = &inverses[tile.row..];
+        columns.write(
+            #[inline(always)]
+            |r| {
+                let inverse = V::splat(inverses[r]);
+                let mut mixed = sums(r);
+                for mixed in &mut mixed {
+                    *mixed = mixed.mul(inverse);
+                }
+                mixed
+            },
+            |_, mixed| mixed,
+        );
     }
 }
 

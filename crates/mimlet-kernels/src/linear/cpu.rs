@@ -4,7 +4,7 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::halves;
 use crate::panel::{Panels, WIDTH, of_panel};
-use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_products};
 
 /// Panels of halves that are widened at a time: as many as the widest tile takes.
 pub(crate) const WIDENED: usize = 2;
@@ -79,8 +79,13 @@ impl FloatSink for Sink<'_> {
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
-        self.outputs.write(row, self.first_panel + panel, sums)
+    fn write<V: Floats16, const P: usize>(
+        &mut self,
+        mut tile: Place,
+        sums: impl Fn(usize) -> [V; P],
+    ) {
+        tile.panel += self.first_panel;
+        self.outputs.write::<V, P>(tile, sums);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::epilogue::{Epilogue, Outputs};
 use crate::halves;
 use crate::panel::{WIDTH, len16x8, of_panel};
 use crate::simd::{
-    ByteRows, Bytes, FloatSink, Floats16, GroupOffsets, Level, NIBBLE_OFFSET, NibblePanel,
+    ByteRows, Bytes, FloatSink, Floats16, GroupOffsets, Level, NIBBLE_OFFSET, NibblePanel, Place,
     interleaved, nibble_products,
 };
 
@@ -121,16 +121,13 @@ struct Layer<'a> {
 }
 
 impl FloatSink for Layer<'_> {
-    /// Sums of the weights, and biases.
-    type Channels<V: Floats16> = [V; 2];
+    type Channels<V: Floats16> = ();
 
     #[inline(always)]
-    fn channels<V: Floats16>(&self, panel: usize) -> [V; 2] {
-        [self.weights.sums, self.weights.bias].map(|values| V::load(&of_panel(values, panel)))
-    }
+    fn channels<V: Floats16>(&self, _: usize) {}
 
     #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, _: usize, _: [V; 2]) -> V {
+    fn start<V: Floats16>(&self, row: usize, _: usize, (): ()) -> V {
         if self.is_first {
             V::splat(0.0)
         } else {
@@ -141,16 +138,30 @@ impl FloatSink for Layer<'_> {
     /// In the end zero point times the sum of the weights is added, the row's scale applied, and the
     /// bias added.
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, [sums, biases]: [V; 2], totals: V) {
+    fn write<V: Floats16, const P: usize>(
+        &mut self,
+        tile: Place,
+        totals: impl Fn(usize) -> [V; P],
+    ) {
         if !self.is_last {
-            totals.store(&mut self.totals[row]);
+            for (r, kept) in self.totals[tile.row..][..tile.rows].iter_mut().enumerate() {
+                totals(r)[0].store(kept);
+            }
             return;
         }
-        let zero_point = V::splat(self.x.zero_point(row) as f32);
-        let scaled = totals
-            .add(sums.mul(zero_point))
-            .mul(V::splat(self.x.scale(row)));
-        self.outputs.write(row, panel, scaled.add(biases));
+        let x = self.x;
+        let [sums, biases]: [V; 2] = [self.weights.sums, self.weights.bias]
+            .map(|values| V::load(&of_panel(values, tile.panel)));
+        self.outputs.write::<V, P>(
+            tile,
+            #[inline(always)]
+            |r| {
+                let row = tile.row + r;
+                let zero_point = V::splat(x.zero_point(row) as f32);
+                let total = totals(r)[0].add(sums.mul(zero_point));
+                [total.mul(V::splat(x.scale(row))).add(biases); P]
+            },
+        );
     }
 }
 

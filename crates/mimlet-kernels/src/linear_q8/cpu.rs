@@ -4,8 +4,8 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
-    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, UNSIGNED, byte_products,
-    interleaved, pair_products, widen_quads,
+    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, Place, UNSIGNED,
+    byte_products, interleaved, pair_products, widen_quads,
 };
 
 /// The tensors of a layer.
@@ -127,33 +127,49 @@ struct Channels<V: Integers16> {
     biases: V::Floats,
 }
 
-/// Sums begin with the share of the zero point and of the bytes' offset; in the end they are scaled and
-/// the bias is added.
-impl IntegerSink for Layer<'_> {
-    type Channels<V: Integers16> = Channels<V>;
-
+impl<V: Integers16> Channels<V> {
     #[inline(always)]
-    fn channels<V: Integers16>(&self, panel: usize) -> Channels<V> {
-        let panel = self.first_panel + panel;
-        Channels {
-            sums: V::load(&of_panel(self.weights.sums, panel)),
-            scales: V::Floats::load(&of_panel(self.weights.scale, panel)),
-            biases: V::Floats::load(&of_panel(self.weights.bias, panel)),
+    fn of(weights: &Weights<'_>, panel: usize) -> Self {
+        Self {
+            sums: V::load(&of_panel(weights.sums, panel)),
+            scales: V::Floats::load(&of_panel(weights.scale, panel)),
+            biases: V::Floats::load(&of_panel(weights.bias, panel)),
         }
     }
+}
 
+/// The share of the zero point and of the bytes' offset is added to sums, then they are scaled and the
+/// bias is added.
+impl IntegerSink for Layer<'_> {
     #[inline(always)]
-    fn start<V: Integers16>(&self, row: usize, channels: Channels<V>) -> V {
-        let zero_point = self.x.zero_point(row) - self.offset;
-        channels.sums.mul(V::splat(zero_point))
-    }
-
-    #[inline(always)]
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, channels: Channels<V>, sums: V) {
-        let row_scale = V::Floats::splat(self.x.scale(row));
-        let scaled = sums.to_floats().mul(row_scale).mul(channels.scales);
-        let outputs = scaled.add(channels.biases);
-        self.outputs.write(row, self.first_panel + panel, outputs);
+    fn write<V: Integers16, const P: usize>(
+        &mut self,
+        mut tile: Place,
+        sums: impl Fn(usize) -> [V; P],
+    ) {
+        tile.panel += self.first_panel;
+        let (x, offset) = (self.x, self.offset);
+        let mut channels = [Channels::<V>::of(self.weights, tile.panel); P];
+        if P == 2 {
+            channels[P - 1] = Channels::of(self.weights, tile.panel + 1);
+        }
+        self.outputs.write::<V::Floats, P>(
+            tile,
+            #[inline(always)]
+            |r| {
+                let row = tile.row + r;
+                let zero_point = V::splat(x.zero_point(row) - offset);
+                let scale = V::Floats::splat(x.scale(row));
+                let sums = sums(r);
+                let mut outputs = [scale; P];
+                for p in 0..P {
+                    let sums = sums[p].add(channels[p].sums.mul(zero_point));
+                    let scaled = sums.to_floats().mul(scale).mul(channels[p].scales);
+                    outputs[p] = scaled.add(channels[p].biases);
+                }
+                outputs
+            },
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::linear::{WIDENED, each_panel};
 use crate::panel::{Panels, WIDTH, of_panel};
-use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Rows, float_products};
+use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_products};
 
 /// Floats of scratch an embedding needs: panels of halves, widened.
 #[must_use]
@@ -83,7 +83,12 @@ impl FloatSink for Sink<'_> {
     }
 
     #[inline(always)]
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
-        self.outputs.write(row, self.first_panel + panel, sums)
+    fn write<V: Floats16, const P: usize>(
+        &mut self,
+        mut tile: Place,
+        sums: impl Fn(usize) -> [V; P],
+    ) {
+        tile.panel += self.first_panel;
+        self.outputs.write::<V, P>(tile, sums);
     }
 }

@@ -1,7 +1,7 @@
 //! Products of f32: rows of activations against panels of sixteen weight rows, each sum in the order
 //! of the inputs.
 
-use super::lanes16::{FloatSink, Floats16};
+use super::lanes16::{FloatSink, Floats16, Place};
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
@@ -129,12 +129,11 @@ pub(super) unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, con
             }
         }
         V::add_columns::<R, P, FUSED>(rows, columns, &mut sums);
-        // Read anew: they need no registers meanwhile.
-        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (p, sum) in sums.into_iter().enumerate() {
-                sink.write(row + r, panel + p, channels[p], sum);
-            }
-        }
+        let place = Place {
+            row,
+            rows: R,
+            panel,
+        };
+        sink.write::<_, P>(place, |r| sums[r]);
     }
 }

@@ -37,30 +37,23 @@ pub(crate) trait FloatSink {
     fn channels<V: Floats16>(&self, panel: usize) -> Self::Channels<V>;
     /// What the products of a row with a panel are added to.
     fn start<V: Floats16>(&self, row: usize, panel: usize, channels: Self::Channels<V>) -> V;
-    /// Takes the sums.
-    fn write<V: Floats16>(
-        &mut self,
-        row: usize,
-        panel: usize,
-        channels: Self::Channels<V>,
-        sums: V,
-    );
+    /// Takes the sums of a tile, given by its row.
+    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]);
 }
 
-/// Where a tile's sums of integers begin and go.
+/// Where a tile's sums of integers go.
 pub(crate) trait IntegerSink {
-    /// What all rows of a panel have in common, read once for a tile.
-    type Channels<V: Integers16>: Copy;
-    /// That of a panel.
-    fn channels<V: Integers16>(&self, panel: usize) -> Self::Channels<V>;
-    /// What the products of a row with a panel are added to.
-    fn start<V: Integers16>(&self, row: usize, channels: Self::Channels<V>) -> V;
-    /// Takes the sums.
-    fn write<V: Integers16>(
-        &mut self,
-        row: usize,
-        panel: usize,
-        channels: Self::Channels<V>,
-        sums: V,
-    );
+    /// Takes the sums of a tile, given by its row.
+    fn write<V: Integers16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]);
+}
+
+/// Where a tile lies: its panels are a constant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Its first row.
+    pub(crate) row: usize,
+    /// How many rows it has.
+    pub(crate) rows: usize,
+    /// Its first panel.
+    pub(crate) panel: usize,
 }

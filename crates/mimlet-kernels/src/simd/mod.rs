@@ -58,7 +58,7 @@ use wasm32::Kind;
 use x86_64::Kind;
 
 pub(crate) use float_tile::{FloatPanels, Rows};
-pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
 pub use level::{Level, UnknownLevel};
 pub(crate) use machine::Bytes;
 pub(crate) use nibble_tile::{GroupOffsets, NIBBLE_OFFSET, NibblePanel};

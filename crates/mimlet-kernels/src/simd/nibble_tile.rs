@@ -1,7 +1,7 @@
 //! Products of bytes with 4-bit weights: exact in i32 within a group of inputs, scaled and summed in
 //! f32 over the groups, in order.
 
-use super::lanes16::{FloatSink, Floats16, Integers16};
+use super::lanes16::{FloatSink, Floats16, Integers16, Place};
 use super::quad_tile::ByteRows;
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
@@ -104,10 +104,11 @@ unsafe fn tile<N: Nibbles, const R: usize>(
                 rows[r] = rows[r].add(weights.len());
             }
         }
-        // Read anew: they need no registers meanwhile.
-        let channels = sink.channels(panel);
-        for (r, total) in totals.into_iter().enumerate() {
-            sink.write(row + r, panel, channels, total);
-        }
+        let place = Place {
+            row,
+            rows: R,
+            panel,
+        };
+        sink.write::<_, 1>(place, |r| [totals[r]]);
     }
 }

@@ -1,7 +1,7 @@
 //! Exact products of widened bytes, two inputs at a time: what machines without dot products of bytes
 //! have (x86's `pmaddwd`, wasm's `i32x4.dot_i16x8`).
 
-use super::lanes16::{IntegerSink, Integers16};
+use super::lanes16::{IntegerSink, Integers16, Place};
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
 
@@ -57,20 +57,17 @@ unsafe fn tile<V: Pairs16, const R: usize>(
     // SAFETY: the caller promises the instructions; each row is as long as `columns`.
     unsafe {
         let mut sums = [V::splat(0); R];
-        let channels = sink.channels(panel);
-        for (r, sum) in sums.iter_mut().enumerate() {
-            *sum = sink.start(row + r, channels);
-        }
         for (index, weights) in columns.iter().enumerate() {
             let weights = V::weights(weights);
             for r in 0..R {
                 sums[r] = sums[r].add_products(*rows[r].add(index), weights);
             }
         }
-        // Read anew: they need no registers meanwhile.
-        let channels = sink.channels(panel);
-        for (r, sum) in sums.into_iter().enumerate() {
-            sink.write(row + r, panel, channels, sum);
-        }
+        let place = Place {
+            row,
+            rows: R,
+            panel,
+        };
+        sink.write::<_, 1>(place, |r| [sums[r]]);
     }
 }

@@ -1,6 +1,6 @@
 //! Exact products of bytes, four inputs at a time: VNNI's `vpdpbusd`, Arm's `sdot`.
 
-use super::lanes16::{IntegerSink, Integers16};
+use super::lanes16::{IntegerSink, Integers16, Place};
 use super::nibble_tile::Nibbles;
 use super::tile::{by_height, opaque};
 use core::array::from_fn;
@@ -232,19 +232,12 @@ pub(super) unsafe fn tile<Q: Quads, const R: usize, const P: usize>(
     // SAFETY: the caller promises the instructions; rows and columns are `quads` long.
     unsafe {
         let mut sums = [[Q::Sums::splat(0); P]; R];
-        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
-        for (r, sums) in sums.iter_mut().enumerate() {
-            for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = sink.start(row + r, channels[p]);
-            }
-        }
         Q::add_columns::<false, R, P>(rows, columns, &mut sums);
-        // Read anew: they need no registers meanwhile.
-        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
-        for (r, sums) in sums.into_iter().enumerate() {
-            for (p, sum) in sums.into_iter().enumerate() {
-                sink.write(row + r, panel + p, channels[p], sum);
-            }
-        }
+        let place = Place {
+            row,
+            rows: R,
+            panel,
+        };
+        sink.write::<_, P>(place, |r| sums[r]);
     }
 }

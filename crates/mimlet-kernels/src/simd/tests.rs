@@ -2,7 +2,7 @@
 //! machine without those instructions can tell about, and at each level of this machine.
 
 use super::float_tile::{self, FloatPanels, Rows};
-use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
 use super::portable::{Floats, Integers};
 use super::quad_tile::{self, ByteRows, Quads};
 use super::{Bytes, Level, byte_products, float_products};
@@ -35,7 +35,7 @@ impl Quads for PlainQuads {
     }
 }
 
-/// Sums begin at one and a half, and are kept by row and panel.
+/// Sums of floats begin at one and a half; all are kept by row and panel.
 struct Kept {
     panels: usize,
     sums: Vec<[f32; 16]>,
@@ -60,25 +60,28 @@ impl FloatSink for Kept {
         V::splat(1.5)
     }
 
-    fn write<V: Floats16>(&mut self, row: usize, panel: usize, (): (), sums: V) {
-        sums.store(&mut self.sums[row * self.panels + panel]);
+    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
+        for r in 0..tile.rows {
+            let at = (tile.row + r) * self.panels + tile.panel;
+            for (kept, sums) in self.sums[at..].iter_mut().zip(sums(r)) {
+                sums.store(kept);
+            }
+        }
     }
 }
 
 impl IntegerSink for Kept {
-    type Channels<V: Integers16> = V;
-
-    fn channels<V: Integers16>(&self, panel: usize) -> V {
-        V::splat(panel as i32)
-    }
-
-    fn start<V: Integers16>(&self, row: usize, panel: V) -> V {
-        V::splat(row as i32 * 100).add(panel)
-    }
-
-    fn write<V: Integers16>(&mut self, row: usize, panel: usize, _: V, sums: V) {
-        sums.to_floats()
-            .store(&mut self.sums[row * self.panels + panel]);
+    fn write<V: Integers16, const P: usize>(
+        &mut self,
+        tile: Place,
+        sums: impl Fn(usize) -> [V; P],
+    ) {
+        for r in 0..tile.rows {
+            let at = (tile.row + r) * self.panels + tile.panel;
+            for (kept, sums) in self.sums[at..].iter_mut().zip(sums(r)) {
+                sums.to_floats().store(kept);
+            }
+        }
     }
 }
 
@@ -190,8 +193,8 @@ impl Bytewise {
     fn exact(&self, number: impl Fn(i8) -> i32) -> Vec<[f32; 16]> {
         let mut sums = Vec::new();
         for row in 0..self.rows().count() {
-            for (panel, weights) in self.weights.chunks_exact(self.quads).enumerate() {
-                let mut lanes = [(row * 100 + panel) as i32; 16];
+            for weights in self.weights.chunks_exact(self.quads) {
+                let mut lanes = [0; 16];
                 for (bytes, weights) in self.row(row).as_chunks::<4>().0.iter().zip(weights) {
                     for (lane, weights) in lanes.iter_mut().zip(weights.as_chunks::<4>().0) {
                         let products = bytes.iter().zip(weights);

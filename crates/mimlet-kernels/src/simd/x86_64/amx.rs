@@ -4,7 +4,7 @@
 
 use super::ahead::{parts, prefetch};
 use super::avx512::Integers;
-use crate::simd::lanes16::{IntegerSink, Integers16};
+use crate::simd::lanes16::{IntegerSink, Integers16, Place};
 use crate::simd::quad_tile::ByteRows;
 use core::arch::asm;
 
@@ -117,7 +117,6 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
             asm!("ldtilecfg [{}]", in(reg) &sizes, options(nostack, preserves_flags, readonly));
         }
         for (pair, weights) in pairs.clone().enumerate() {
-            let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
             let next = panels[(2 * pair + 2) * quads..]
                 .get(..2 * quads)
                 .unwrap_or_default();
@@ -128,15 +127,14 @@ pub(super) unsafe fn products(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut i
                 unsafe {
                     multiply(x, first, lower > 0, weights, &mut sums);
                 }
-                for (part, height) in [upper, lower].into_iter().enumerate() {
-                    for r in 0..height {
-                        let row = first + part * SIDE + r;
-                        for (p, sums) in sums.0[part].iter().enumerate() {
-                            let start: Integers = sink.start(row, channels[p]);
-                            let sums = start.add(Integers::load(&sums[r]));
-                            sink.write(row, 2 * pair + p, channels[p], sums);
-                        }
-                    }
+                for (part, rows) in [upper, lower].into_iter().enumerate() {
+                    let place = Place {
+                        row: first + part * SIDE,
+                        rows,
+                        panel: 2 * pair,
+                    };
+                    let sums = &sums.0[part];
+                    sink.write::<_, 2>(place, |r| [0, 1].map(|p| Integers::load(&sums[p][r])));
                 }
             }
         }

@@ -7,7 +7,7 @@ use crate::simd::quad_tile::Quads;
 use core::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps,
 };
 
 /// Rows of a tile.
@@ -102,14 +102,6 @@ pub(super) struct Integers(__m512i);
 unsafe fn read<T>(from: *const T) -> __m512i {
     // SAFETY: the type exists only in tiles compiled for AVX-512 and 64 bytes behind the pointer.
     unsafe { _mm512_loadu_si512(from.cast()) }
-}
-
-impl Integers {
-    #[inline(always)]
-    pub(super) fn store(self, to: &mut [i32; 16]) {
-        // SAFETY: the type exists only in tiles compiled for AVX-512; the store needs no alignment.
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
-    }
 }
 
 impl Integers16 for Integers {

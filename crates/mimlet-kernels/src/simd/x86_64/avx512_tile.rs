@@ -5,7 +5,7 @@
 use super::ahead::{parts, prefetch};
 use super::avx512::{Floats, Integers};
 use crate::simd::float_tile::{self, FloatPanels, Rows};
-use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16};
+use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
 use crate::simd::quad_tile::{self, ByteRows};
 use crate::simd::tile::by_height;
 use core::arch::asm;
@@ -63,6 +63,28 @@ macro_rules! read {
             ", [{sums} + 64 * ",
             $high,
             "]\n",
+        )
+    };
+}
+
+/// Begins a row's sums with zero.
+macro_rules! zero {
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vpxord zmm",
+            $low,
+            ", zmm",
+            $low,
+            ", zmm",
+            $low,
+            "\n",
+            "vpxord zmm",
+            $high,
+            ", zmm",
+            $high,
+            ", zmm",
+            $high,
+            "\n",
         )
     };
 }
@@ -151,12 +173,12 @@ macro_rules! quads {
     };
 }
 
-/// Adds a tile's products to its sums, for a tile of so many rows.
+/// Adds a tile's products to its sums as `$start` begins them, for a tile of so many rows.
 macro_rules! multiply {
-    ($step:ident $rows:tt, $tile:ident, $sums:ident) => {
+    ($start:ident $step:ident $rows:tt, $tile:ident, $sums:ident) => {
         asm!(
             "/* {a} {b} {c} {d} {stride} */",
-            for_rows!(read $rows),
+            for_rows!($start $rows),
             "2:",
             $step!(columns),
             for_rows!($step $rows),
@@ -191,9 +213,9 @@ macro_rules! multiply {
 
 /// [`multiply!`] for the tile's number of rows.
 macro_rules! multiply_rows {
-    ($step:ident, $tile:ident, $sums:ident: $($rows:tt)*) => {
+    ($start:ident $step:ident, $tile:ident, $sums:ident: $($rows:tt)*) => {
         match $tile.rows {
-            $($rows => multiply!($step $rows, $tile, $sums),)*
+            $($rows => multiply!($start $step $rows, $tile, $sums),)*
             rows => unreachable!("a tile of {rows} rows"),
         }
     };
@@ -211,22 +233,22 @@ impl Tile {
         // and written.
         unsafe {
             if FUSED {
-                multiply_rows!(fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+                multiply_rows!(read fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
             } else {
-                multiply_rows!(rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+                multiply_rows!(read rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
             }
         }
     }
 
-    /// Adds the products of quads of unsigned bytes with signed weights to `sums`.
+    /// Writes the sums of the products of quads of unsigned bytes with signed weights.
     ///
     /// # Safety
     /// The machine must have AVX-512 and its VNNI, and rows and panels must lie where the tile says.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn add_quads(&self, sums: &mut Sums<i32>) {
+    unsafe fn multiply_quads(&self, sums: &mut Sums<i32>) {
         let sums = &raw mut *sums;
         // SAFETY: as above.
-        unsafe { multiply_rows!(quads, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
+        unsafe { multiply_rows!(zero quads, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 }
 
@@ -277,11 +299,13 @@ pub(super) unsafe fn floats<const FUSED: bool>(
             // SAFETY: the caller promises AVX-512; `values` holds the rows, and each half of `columns`
             // a panel.
             unsafe { tile.add_floats::<FUSED>(&mut sums) };
-            for (r, sums) in sums.0[..rows].iter().enumerate() {
-                for (p, sums) in sums.iter().enumerate() {
-                    sink.write(first + r, 2 * pair + p, channels[p], Floats::load(sums));
-                }
-            }
+            let place = Place {
+                row: first,
+                rows,
+                panel: 2 * pair,
+            };
+            let sums = &sums.0[..rows];
+            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Floats::load(&sums[r][p])));
         }
     }
     if last * k < panels.columns.len() {
@@ -303,7 +327,6 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
     let pairs = panels.chunks_exact(2 * quads);
     let last = 2 * pairs.len();
     for (pair, columns) in pairs.enumerate() {
-        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
         let (first_columns, second_columns) = columns.split_at(quads);
         let next = panels[2 * (pair + 1) * quads..]
             .get(..2 * quads)
@@ -324,20 +347,16 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
                 ],
                 columns: quads,
             };
-            for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
-                for (p, sums) in sums.iter_mut().enumerate() {
-                    let start: Integers = sink.start(first + r, channels[p]);
-                    start.store(sums);
-                }
-            }
             // SAFETY: the caller promises the instructions; the rows exist, and each half of `columns`
             // is a panel.
-            unsafe { tile.add_quads(&mut sums) };
-            for (r, sums) in sums.0[..rows].iter().enumerate() {
-                for (p, sums) in sums.iter().enumerate() {
-                    sink.write(first + r, 2 * pair + p, channels[p], Integers::load(sums));
-                }
-            }
+            unsafe { tile.multiply_quads(&mut sums) };
+            let place = Place {
+                row: first,
+                rows,
+                panel: 2 * pair,
+            };
+            let sums = &sums.0[..rows];
+            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
         }
     }
     if last * quads < panels.len() {
