@@ -60,7 +60,7 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: b
         }],
         cpu: at_each_level(|level| {
             let mut out = vec![f32::NAN; tokens * dim];
-            // In blocks of 16 tokens, as threads would share them.
+            // In blocks, as threads would share them.
             let blocks = qkv.chunks(BLOCK * 3 * dim).map(|qkv| {
                 let rows = qkv.len() / (3 * dim);
                 let mut packed = vec![f32::NAN; packed_len(&params, rows)];
@@ -79,5 +79,5 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: b
     }
 }
 
-/// Rows of a block.
-const BLOCK: usize = 16;
+/// Rows of a block: no whole panel.
+const BLOCK: usize = 21;

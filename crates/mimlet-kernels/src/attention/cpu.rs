@@ -7,7 +7,7 @@ use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_pr
 use crate::{lanes, math};
 use core::ops::Range;
 
-/// Queries handled together.
+/// Most queries handled together.
 const QUERIES: usize = 48;
 
 /// Floats of a block's packed keys and values, for a block of `rows` tokens.
@@ -28,8 +28,10 @@ pub fn scratch_len(params: &Params) -> usize {
     QUERIES * (scores_stride(params) + 1)
 }
 
+/// Scores of a row: those of all tokens, and as many more as the last of a block's panels may have
+/// too many.
 fn scores_stride(params: &Params) -> usize {
-    params.tokens.next_multiple_of(WIDTH)
+    (params.tokens + WIDTH - 1).next_multiple_of(WIDTH)
 }
 
 /// Packs the keys and values of a block: `qkv` is `[rows, 3 * dim]`, `packed` [`packed_len`] long.
@@ -70,7 +72,7 @@ pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
 
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
-/// tokens, a multiple of 16; `scratch` is [`scratch_len`] long.
+/// tokens; `scratch` is [`scratch_len`] long.
 /// Of [shortened](Params::short) numbers every machine gives the same bits.
 pub fn attend<'p>(
     level: Level,
@@ -83,8 +85,11 @@ pub fn attend<'p>(
 ) {
     let dim = params.dim();
     let (scores, inverses) = scratch.split_at_mut(QUERIES * scores_stride(params));
-    let queries = qkv.chunks(QUERIES * 3 * dim);
-    for (qkv, out) in queries.zip(out.chunks_mut(QUERIES * dim)) {
+    // As few parts as there may be, all about as long.
+    let queries = out.len() / dim;
+    let part = queries.div_ceil(queries.div_ceil(QUERIES));
+    let parts = qkv.chunks(part * 3 * dim);
+    for (qkv, out) in parts.zip(out.chunks_mut(part * dim)) {
         for head in 0..params.heads {
             let keys = Keys {
                 packed,
@@ -275,7 +280,8 @@ impl FloatSink for Mixture<'_> {
 /// Turns a row of scores into weights, the largest of them 1, and returns their sum.
 #[inline(always)]
 fn weigh(params: &Params, row: &mut [f32]) -> f32 {
-    // Rows are as long as whole panels: what lies beyond the last key weighs nothing.
+    // A last panel is there in full: what lies beyond the last key weighs nothing.
+    let row = &mut row[..params.tokens.next_multiple_of(WIDTH)];
     row[params.tokens..].fill(f32::NEG_INFINITY);
     let highest = lanes::max(f32::NEG_INFINITY, row);
     let panels = row.as_chunks_mut().0;
@@ -312,8 +318,15 @@ pub fn whole_len(params: &Params) -> usize {
 pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out: &mut [f32]) {
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
     pack(params, qkv, packed);
-    let block_rows = params.tokens.next_multiple_of(WIDTH);
-    attend(level, params, qkv, |_| &*packed, block_rows, scratch, out);
+    attend(
+        level,
+        params,
+        qkv,
+        |_| &*packed,
+        params.tokens,
+        scratch,
+        out,
+    );
 }
 
 /// Rows of each block of `tokens`: `block_rows` of them, but for the last.

@@ -3,25 +3,14 @@
 
 use core::ops::Range;
 
-/// Rows of a block: multiples of 16, the keys of a panel.
-const SIZES: [usize; 7] = [208, 112, 96, 64, 48, 32, 16];
+/// Most rows of a block: more would not stay in a core's cache.
+const MOST: usize = 208;
 
-/// What a block costs besides its rows, in rows: reading all weights once more.
-const BLOCK_COST: usize = 4;
-
-/// The rows of a block for `tokens` rows on `threads` threads: the size that leaves least to the
-/// busiest thread, the larger of equals.
+/// The rows of a block for `tokens` rows on `threads` threads: each has as many blocks, and as few as
+/// can be, for each block reads all weights once more.
 pub(super) fn block_rows(tokens: usize, threads: usize) -> usize {
-    let busiest = |rows: usize| {
-        let work = |worker| {
-            let share = worker_rows(tokens, rows, threads, worker).len();
-            share + share.div_ceil(rows) * BLOCK_COST
-        };
-        (0..threads).map(work).max()
-    };
-    // The first of equal minima: SIZES are in falling order.
-    let best = SIZES.into_iter().min_by_key(|&rows| busiest(rows));
-    best.unwrap_or(16)
+    let share = tokens.div_ceil(threads);
+    share.div_ceil(share.div_ceil(MOST))
 }
 
 /// The rows of a worker: whole blocks, as even as they allow.
@@ -31,15 +20,8 @@ pub(super) fn worker_rows(
     threads: usize,
     worker: usize,
 ) -> Range<usize> {
-    // Cut where the rows up to there are nearest to an equal share.
-    let end = |workers: usize| {
-        let blocks = (tokens * workers + block_rows * threads / 2) / (block_rows * threads);
-        if workers == threads {
-            tokens
-        } else {
-            (blocks * block_rows).min(tokens)
-        }
-    };
+    let blocks = tokens.div_ceil(block_rows);
+    let end = |workers: usize| (blocks * workers / threads * block_rows).min(tokens);
     end(worker)..end(worker + 1)
 }
 
@@ -71,7 +53,7 @@ mod tests {
             let share = |worker| worker_rows(197, rows, threads, worker).len();
             let most = (0..threads).map(share).max().unwrap();
             assert!(
-                most * threads < 197 * 9 / 8,
+                most * threads < 197 + threads,
                 "{threads}: {most} in blocks of {rows}"
             );
         }
