@@ -1,6 +1,6 @@
 //! Elementary functions without branches or calls, so that loops over them vectorise.
 
-/// `2^x` for `-125 <= x <= 126`, arguments beyond clamped; within `2.4e-7` of itself.
+/// `2^x` for `x <= 126`, that of -125 for what lies below it; within `2.4e-7` of itself.
 ///
 /// `x = n + r` with `|r| <= 1/2`, exactly, a polynomial for `2^r`, and `2^n` by adding to the exponent's
 /// bits. The polynomial begins with 1; its other coefficients, fitted by least squares weighted until the
@@ -8,7 +8,7 @@
 /// wait for each other half as long as Horner's.
 #[inline(always)]
 pub(crate) fn exp2(x: f32) -> f32 {
-    let x = clamp(x, -125.0, 126.0);
+    let x = if x > -125.0 { x } else { -125.0 };
     let shifted = x + SHIFT;
     let r = x - (shifted - SHIFT);
     let square = r * r;

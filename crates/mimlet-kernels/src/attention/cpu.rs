@@ -102,9 +102,13 @@ pub fn attend<'p>(
             level.vectorize(
                 #[inline(always)]
                 || {
-                    let rows = scores.chunks_exact_mut(scores_stride(params));
-                    for (row, inverse) in rows.zip(inverses.iter_mut()) {
-                        *inverse = 1.0 / weigh(params, row);
+                    let stride = scores_stride(params);
+                    // Two passes over all rows: in each, rows need not wait for each other.
+                    for (row, highest) in scores.chunks_exact_mut(stride).zip(&mut *inverses) {
+                        *highest = highest_of(params, row);
+                    }
+                    for (row, inverse) in scores.chunks_exact_mut(stride).zip(&mut *inverses) {
+                        *inverse = 1.0 / weigh(params, row, *inverse);
                     }
                 },
             );
@@ -214,6 +218,11 @@ impl FloatSink for Scores<'_> {
     }
 
     #[inline(always)]
+    fn starts_at_zero(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
         let scale = V::splat(self.scale);
         let rows = self.scores[tile.row * self.stride..].chunks_exact_mut(self.stride);
@@ -251,6 +260,11 @@ impl FloatSink for Mixture<'_> {
     }
 
     #[inline(always)]
+    fn starts_at_zero(&self) -> bool {
+        self.is_first
+    }
+
+    #[inline(always)]
     fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
         let end = self.columns.end;
         let rows = self.out[tile.row * self.dim..].chunks_exact_mut(self.dim);
@@ -277,14 +291,21 @@ impl FloatSink for Mixture<'_> {
     }
 }
 
-/// Turns a row of scores into weights, the largest of them 1, and returns their sum.
+/// The highest of a row's scores. What lies beyond the last key, in a panel that is there in full, will
+/// weigh next to nothing.
 #[inline(always)]
-fn weigh(params: &Params, row: &mut [f32]) -> f32 {
-    // A last panel is there in full: what lies beyond the last key weighs nothing.
+fn highest_of(params: &Params, row: &mut [f32]) -> f32 {
     let row = &mut row[..params.tokens.next_multiple_of(WIDTH)];
     row[params.tokens..].fill(f32::NEG_INFINITY);
-    let highest = lanes::max(f32::NEG_INFINITY, row);
-    let panels = row.as_chunks_mut().0;
+    lanes::max(f32::NEG_INFINITY, row)
+}
+
+/// Turns a row of scores into weights, the highest's 1, and returns their sum.
+#[inline(always)]
+fn weigh(params: &Params, row: &mut [f32], highest: f32) -> f32 {
+    let panels = row[..params.tokens.next_multiple_of(WIDTH)]
+        .as_chunks_mut()
+        .0;
     let sum = if params.short {
         weigh_panels(panels, |score| math::shorten(math::exp2(score - highest)))
     } else {

@@ -37,6 +37,10 @@ pub(crate) trait FloatSink {
     fn channels<V: Floats16>(&self, panel: usize) -> Self::Channels<V>;
     /// What the products of a row with a panel are added to.
     fn start<V: Floats16>(&self, row: usize, panel: usize, channels: Self::Channels<V>) -> V;
+    /// Whether that is zero everywhere.
+    fn starts_at_zero(&self) -> bool {
+        false
+    }
     /// Takes the sums of a tile, given by its row.
     fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]);
 }

@@ -240,6 +240,23 @@ impl Tile {
         }
     }
 
+    /// Writes the sums of the products of floats.
+    ///
+    /// # Safety
+    /// As of [`Tile::add_floats`].
+    #[target_feature(enable = "avx512f")]
+    unsafe fn multiply_floats<const FUSED: bool>(&self, sums: &mut Sums<f32>) {
+        let sums = &raw mut *sums;
+        // SAFETY: as above.
+        unsafe {
+            if FUSED {
+                multiply_rows!(zero fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+            } else {
+                multiply_rows!(zero rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
+            }
+        }
+    }
+
     /// Writes the sums of the products of quads of unsigned bytes with signed weights.
     ///
     /// # Safety
@@ -272,6 +289,7 @@ pub(super) unsafe fn floats<const FUSED: bool>(
     sink: &mut impl FloatSink,
 ) {
     let k = panels.k;
+    let from_zero = sink.starts_at_zero();
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
     let pairs = panels.columns.chunks_exact(2 * k);
     let last = 2 * pairs.len();
@@ -290,15 +308,21 @@ pub(super) unsafe fn floats<const FUSED: bool>(
                 ],
                 columns: k,
             };
-            for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
-                for (p, sums) in sums.iter_mut().enumerate() {
-                    let start: Floats = sink.start(first + r, 2 * pair + p, channels[p]);
-                    start.store(sums);
-                }
-            }
             // SAFETY: the caller promises AVX-512; `values` holds the rows, and each half of `columns`
             // a panel.
-            unsafe { tile.add_floats::<FUSED>(&mut sums) };
+            unsafe {
+                if from_zero {
+                    tile.multiply_floats::<FUSED>(&mut sums);
+                } else {
+                    for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
+                        for (p, sums) in sums.iter_mut().enumerate() {
+                            let start: Floats = sink.start(first + r, 2 * pair + p, channels[p]);
+                            start.store(sums);
+                        }
+                    }
+                    tile.add_floats::<FUSED>(&mut sums);
+                }
+            }
             let place = Place {
                 row: first,
                 rows,
