@@ -240,8 +240,8 @@ impl Config {
     /// [`TrainError::Config`].
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let text = std::fs::read_to_string(path).map_err(TrainError::io(path, "read"))?;
-        let config: Self =
-            toml::from_str(&text).map_err(TrainError::content(path, "not a run's TOML"))?;
+        let wrong = TrainError::toml(path, &text, "not a run's TOML");
+        let config: Self = toml::from_str(&text).map_err(wrong)?;
         config.check()?;
         Ok(config)
     }

@@ -97,6 +97,27 @@ impl TrainError {
     }
 }
 
+impl TrainError {
+    /// For `map_err` on reading a file's `text` as TOML: names the line.
+    pub(crate) fn toml<'a>(
+        path: &'a Path,
+        text: &'a str,
+        what: &'static str,
+    ) -> impl FnOnce(toml::de::Error) -> Self + use<'a> {
+        move |error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(String::new(), |before| {
+                format!("line {}: ", before.matches('\n').count() + 1)
+            });
+            let message = one_line(error.message());
+            Self::Content {
+                path: path.to_owned(),
+                reason: format!("{what}: {line}{message}"),
+            }
+        }
+    }
+}
+
 /// Some libraries report over many lines; ours is one.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -164,7 +164,7 @@ impl Experiment {
         /// The section of [`Plan`].
         const SECTION: &str = "experiment";
         let text = std::fs::read_to_string(path).map_err(TrainError::io(path, "read"))?;
-        let wrong = || TrainError::content(path, "not an experiment's TOML");
+        let wrong = || TrainError::toml(path, &text, "not an experiment's TOML");
         let mut table: toml::Table = toml::from_str(&text).map_err(wrong())?;
         let plan = table.remove(SECTION).ok_or_else(|| TrainError::Content {
             path: path.to_owned(),
