@@ -13,7 +13,18 @@ pub struct GpuRung {
     list: Arc<Adapters>,
     index: usize,
     description: AdapterDescription,
-    autotune: bool,
+    kernels: Kernels,
+}
+
+/// Which of its kernels a GPU runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kernels {
+    /// The fastest, found by trying them.
+    Tried,
+    /// Those that suit its vendor's GPUs.
+    OfVendor,
+    /// Those that ask least of it.
+    Plainest,
 }
 
 impl GpuRung {
@@ -22,14 +33,28 @@ impl GpuRung {
     #[must_use]
     pub fn all(autotune: bool) -> Vec<Self> {
         let list = Arc::new(Adapters::list());
+        let kernels = match autotune {
+            true => Kernels::Tried,
+            false => Kernels::OfVendor,
+        };
         let descriptions = list.describe().into_iter().enumerate();
         let rung = |(index, description)| Self {
             list: Arc::clone(&list),
             index,
             description,
-            autotune,
+            kernels,
         };
         descriptions.map(rung).collect()
+    }
+
+    /// The same GPU with the kernels that ask least of it, to stand in when the others are wrong:
+    /// 32-bit floats and exact integers from buffers.
+    #[must_use]
+    pub fn plainest(&self) -> Self {
+        Self {
+            kernels: Kernels::Plainest,
+            ..self.clone()
+        }
     }
 
     /// What it is and what it offers.
@@ -41,7 +66,10 @@ impl GpuRung {
 
 impl Rung for GpuRung {
     fn name(&self) -> String {
-        format!("wgpu {}", self.description)
+        match self.kernels {
+            Kernels::Plainest => format!("wgpu {}, plainest kernels", self.description),
+            Kernels::Tried | Kernels::OfVendor => format!("wgpu {}", self.description),
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -54,8 +82,12 @@ impl Rung for GpuRung {
 
     fn identity(&self) -> String {
         let features = self.description.features.join(" ");
-        let (limits, autotune) = (&self.description.limits, self.autotune);
-        format!("{} {features} {limits:?} {autotune}", self.name())
+        let (limits, kernels) = (&self.description.limits, self.kernels);
+        format!("{} {features} {limits:?} {kernels:?}", self.name())
+    }
+
+    fn stands_in(&self) -> bool {
+        self.kernels == Kernels::Plainest
     }
 
     fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {
@@ -64,10 +96,10 @@ impl Rung for GpuRung {
         let gpu = self.list.open(&choice, &Requirements::Plan(&plan));
         let gpu = gpu.map_err(|error| error.to_string())?;
         let folder = cache_folder();
-        let tuning = if self.autotune {
-            Tuning::Measured(folder.as_deref())
-        } else {
-            Tuning::VendorOrder
+        let tuning = match self.kernels {
+            Kernels::Tried => Tuning::Measured(folder.as_deref()),
+            Kernels::OfVendor => Tuning::VendorOrder,
+            Kernels::Plainest => Tuning::Plainest,
         };
         let backend = WgpuBackend::new(&gpu, model, &plan, tuning);
         let backend = backend.map_err(|error| error.to_string())?;

@@ -39,8 +39,9 @@ fn reasons(report: &Report) -> String {
 }
 
 impl Ladder {
-    /// All that this machine offers: hardware GPUs (software ones are the CPU by a longer way), then
-    /// the CPU on all its threads, then its plainest instructions. Verdicts are cached for this user.
+    /// All that this machine offers: hardware GPUs (software ones are the CPU by a longer way), each
+    /// followed by its plainest kernels, then the CPU on all its threads, then its plainest
+    /// instructions. Verdicts are cached for this user.
     #[must_use]
     pub fn of_machine() -> Self {
         Self::of_threads(
@@ -118,7 +119,8 @@ impl Ladder {
         let mut climb = Climb::new(self, model, out);
         for last_resort in [false, true] {
             for (index, rung) in self.rungs.iter().enumerate() {
-                if rung.is_last_resort() == last_resort {
+                let is_needed = !rung.stands_in() || !climb.passed_before(index);
+                if rung.is_last_resort() == last_resort && is_needed {
                     climb.try_rung(index);
                 }
             }
@@ -181,6 +183,12 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
         };
     }
 
+    /// Whether the rung before this one passed.
+    fn passed_before(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).map(|before| &self.tried[before]);
+        before.is_some_and(|tried| tried.passed_ms().is_some())
+    }
+
     /// The fastest rung that passed.
     fn best(&self) -> Option<usize> {
         let passed = self.tried.iter().enumerate();
@@ -212,14 +220,16 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
     }
 }
 
-/// The hardware GPUs, each with the kernels that are fastest by trying them, or by its vendor.
+/// The hardware GPUs, each with the kernels that are fastest by trying them, or by its vendor; and after
+/// each its plainest kernels, should those be wrong.
 #[must_use]
 pub fn hardware_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
     #[cfg(feature = "gpu")]
     {
         let gpus = crate::gpu::GpuRung::all(autotune).into_iter();
         let hardware = gpus.filter(|gpu| !gpu.description().is_software());
-        hardware.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
+        let both = hardware.flat_map(|gpu| [gpu.clone(), gpu.plainest()]);
+        both.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
     }
     #[cfg(not(feature = "gpu"))]
     {

@@ -27,6 +27,12 @@ pub trait Rung: fmt::Debug + Send {
         false
     }
 
+    /// Whether it is tried only when the rung before it does not pass: the same device, asked for
+    /// less.
+    fn stands_in(&self) -> bool {
+        false
+    }
+
     /// An encoder of a model.
     ///
     /// # Errors

@@ -24,6 +24,10 @@ pub enum Tuning<'p> {
     /// By trying each on the model's own shapes, as long as it gives the CPU's results. What was found
     /// is kept in this folder, if any.
     Measured(Option<&'p Path>),
+    /// The first of each, which asks least of a GPU: 32-bit floats and exact integers from buffers,
+    /// without textures, workgroup memory to share, or 16-bit floats. For a driver that has one of
+    /// those wrong.
+    Plainest,
 }
 
 /// How long the trials of one model may take. Units that are not reached go by the vendor.
@@ -37,6 +41,9 @@ pub(crate) async fn choose(
     (units, operands): (&[Unit], &Operands<'_>),
     tuning: Tuning<'_>,
 ) -> Result<Vec<Variant>, WgpuError> {
+    if tuning == Tuning::Plainest {
+        return Ok(units.iter().map(|unit| first(unit.variants())).collect());
+    }
     let offered: Vec<Vec<Variant>> = units.iter().map(|u| offered(gpu, plan, u)).collect();
     let Tuning::Measured(folder) = tuning else {
         return Ok(offered.into_iter().map(first).collect());

@@ -5,8 +5,8 @@
 // has channels 4 * x.. and, in heads wider than 64, 64 + 4 * x... Accumulators are named: an array
 // indexed in a loop would live in memory, not in registers.
 //
-// Shortened weights are divided by the sum over all keys before, as on the CPU: then keys pass twice, and
-// the first time leaves each query's maximum and sum.
+// Shortened weights are those of the maximum over all keys, as on the CPU: then keys pass twice, and the
+// first time leaves each query's maximum.
 
 override TOKENS: u32;
 override HEADS: u32;
@@ -114,7 +114,7 @@ fn largest_scores(scores: Scores) -> vec4<f32> {
     );
 }
 
-// Weights before they are divided by their sum.
+// Weights, of which that of the largest score is 1.
 fn weights_of(scores: Scores, key: u32, largest: vec4<f32>) -> Scores {
     let present = present_of(key);
     let zero = vec4<f32>();
@@ -123,16 +123,6 @@ fn weights_of(scores: Scores, key: u32, largest: vec4<f32>) -> Scores {
         select(zero, exp(scores.query1 - largest.y), present),
         select(zero, exp(scores.query2 - largest.z), present),
         select(zero, exp(scores.query3 - largest.w), present),
-    );
-}
-
-fn sums_of(weights: Scores) -> vec4<f32> {
-    let ones = vec4<f32>(1.0);
-    return vec4<f32>(
-        dot(weights.query0, ones),
-        dot(weights.query1, ones),
-        dot(weights.query2, ones),
-        dot(weights.query3, ones),
     );
 }
 
@@ -160,27 +150,15 @@ fn main(
             let key = tile + lane.x * 4u;
             let scores = scores_of(queries, key, head);
             // This invocation's keys alone.
-            let previous = largest;
             largest = max(largest, largest_scores(scores));
-            total = total * exp(previous - largest) + sums_of(weights_of(scores, key, largest));
         }
         partial[lane.y * 16u + lane.x] = largest;
         workgroupBarrier();
-        let previous = largest;
         for (var i = 0u; i < 16u; i += 1u) {
             largest = max(largest, partial[lane.y * 16u + i]);
         }
         workgroupBarrier();
-        partial[lane.y * 16u + lane.x] = total * exp(previous - largest);
-        workgroupBarrier();
-        total = vec4<f32>();
-        for (var i = 0u; i < 16u; i += 1u) {
-            total += partial[lane.y * 16u + i];
-        }
-        workgroupBarrier();
     }
-    // The sums over all keys.
-    let divisors = total;
     // A component a channel.
     var low0 = vec4<f32>();
     var low1 = vec4<f32>();
@@ -201,10 +179,10 @@ fn main(
         }
         var mixed = weights_of(scores, key, largest);
         if SHORT == 1u {
-            mixed.query0 = shortened(mixed.query0 / divisors.x);
-            mixed.query1 = shortened(mixed.query1 / divisors.y);
-            mixed.query2 = shortened(mixed.query2 / divisors.z);
-            mixed.query3 = shortened(mixed.query3 / divisors.w);
+            mixed.query0 = shortened(mixed.query0);
+            mixed.query1 = shortened(mixed.query1);
+            mixed.query2 = shortened(mixed.query2);
+            mixed.query3 = shortened(mixed.query3);
         }
         let slot = lane.y * 64u + lane.x * 4u;
         let by_key = transpose(mat4x4<f32>(mixed.query0, mixed.query1, mixed.query2, mixed.query3));
@@ -249,9 +227,6 @@ fn main(
         }
     }
 
-    if SHORT == 1u {
-        total = vec4<f32>(1.0);
-    }
     store(first, group.y, channel, low0 / total.x);
     store(first + 1u, group.y, channel, low1 / total.y);
     store(first + 2u, group.y, channel, low2 / total.z);

@@ -2,7 +2,7 @@
 // memory.
 //
 // Each invocation leaves a record for each of its queries, so that nobody waits for a row's largest
-// score: exp(score - largest) of its eight keys, the largest, and the sum.
+// score: exp(score - largest) of its eight keys, and the largest.
 
 override TOKENS: u32;
 override HEADS: u32;
@@ -11,7 +11,7 @@ override SCALE: f32;
 
 // [TOKENS, 3, HEADS, HEAD_DIM / 4] texels: queries, keys, values.
 @group(0) @binding(0) var qkv: texture_2d<f32>;
-// [HEADS, TOKENS, ceil(TOKENS / 8), 3]: four weights, four weights, largest and sum.
+// [HEADS, TOKENS, ceil(TOKENS / 8), 3]: four weights, four weights, largest.
 @group(0) @binding(1) var<storage, read_write> records: array<vec4<f32>>;
 
 // Below any score.
@@ -36,12 +36,11 @@ fn store(head: u32, query: u32, key: u32, low: vec4<f32>, high: vec4<f32>) {
         let largest = max(max(most.x, most.y), max(most.z, most.w));
         let low_weights = select(vec4<f32>(), exp(low_scores - largest), low_present);
         let high_weights = select(vec4<f32>(), exp(high_scores - largest), high_present);
-        let total = dot(low_weights + high_weights, vec4<f32>(1.0));
         let blocks = (TOKENS + 7u) / 8u;
         let record = ((head * TOKENS + query) * blocks + key / 8u) * 3u;
         records[record] = low_weights;
         records[record + 1u] = high_weights;
-        records[record + 2u] = vec4<f32>(largest, total, 0.0, 0.0);
+        records[record + 2u] = vec4<f32>(largest);
     }
 }
 

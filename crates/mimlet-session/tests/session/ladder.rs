@@ -169,6 +169,33 @@ fn plainer_instructions_are_tried_only_when_the_better_are_wrong() {
 }
 
 #[test]
+fn a_devices_plainer_kernels_stand_in_where_its_better_ones_are_wrong() {
+    let plain = || Twisted {
+        stands_in: true,
+        ..Twisted::right("gpu, plainest kernels")
+    };
+    let spared = plain();
+    let rungs = [Twisted::right("gpu"), spared.clone(), Twisted::right("cpu")];
+    let report = ladder(rungs).climb(&bundled()).unwrap().report;
+    assert_eq!(report.rungs[1].tried, Tried::Spared);
+    assert_eq!(spared.answers(), 0);
+
+    // The processor is asked, too: the faster of the two is kept.
+    let refuses = Twisted::new("gpu", |_, _| Err("no such instruction".into()));
+    for wrong in FAULTS
+        .map(|(_, twist)| Twisted::new("gpu", twist))
+        .into_iter()
+        .chain([refuses])
+    {
+        let report = ladder([wrong, plain(), Twisted::right("cpu")]).climb(&bundled());
+        let report = report.unwrap().report;
+        assert!(report.rungs[1].tried.passed_ms().is_some(), "{report}");
+        assert!(report.rungs[2].tried.passed_ms().is_some(), "{report}");
+        assert!([Some(1), Some(2)].contains(&report.kept), "{report}");
+    }
+}
+
+#[test]
 fn where_nothing_passes_each_reason_is_given_and_nothing_runs() {
     let [(name, twist), ..] = FAULTS;
     let refuses = Twisted::new("other", |_, _| Err("no such device".into()));

@@ -34,6 +34,7 @@ pub(crate) struct Twisted {
     pub(crate) name: &'static str,
     pub(crate) twist: Twist,
     pub(crate) last_resort: bool,
+    pub(crate) stands_in: bool,
     /// Answers given by all encoders of this rung.
     pub(crate) answers: Arc<AtomicU32>,
 }
@@ -44,6 +45,7 @@ impl Twisted {
             name,
             twist,
             last_resort: false,
+            stands_in: false,
             answers: Arc::default(),
         }
     }
@@ -80,6 +82,10 @@ impl Rung for Twisted {
 
     fn is_last_resort(&self) -> bool {
         self.last_resort
+    }
+
+    fn stands_in(&self) -> bool {
+        self.stands_in
     }
 
     fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {

@@ -44,17 +44,19 @@ fn features_and_tokens_are_those_of_the_cpu() {
             let model = Model::parse(&file).unwrap();
             let plan = Plan::new(model.manifest()).unwrap();
             let mut cpu = CpuBackend::new(&model, &plan, Level::detect(), 1).unwrap();
+            let images = images(&plan);
             for gpu in gpus() {
-                let mut backend =
-                    WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap();
-                for image in images(&plan) {
-                    let expected = encode(&mut cpu, &plan, &image);
-                    let actual = encode(&mut backend, &plan, &image);
-                    let context = format!("{dtype:?} on {}", backend.describe());
-                    let difference = largest_difference(&actual.class, &expected.class)
-                        .max(largest_difference(&actual.patches, &expected.patches));
-                    assert!(difference <= tolerance, "{context}: {difference}");
-                    same_tokens(&actual, &expected, 4.0 * tolerance, &context);
+                for tuning in [Tuning::VendorOrder, Tuning::Plainest] {
+                    let mut backend = WgpuBackend::new(&gpu, &model, &plan, tuning).unwrap();
+                    for image in &images {
+                        let expected = encode(&mut cpu, &plan, image);
+                        let actual = encode(&mut backend, &plan, image);
+                        let context = format!("{dtype:?} on {}, {tuning:?}", backend.describe());
+                        let difference = largest_difference(&actual.class, &expected.class)
+                            .max(largest_difference(&actual.patches, &expected.patches));
+                        assert!(difference <= tolerance, "{context}: {difference}");
+                        same_tokens(&actual, &expected, 4.0 * tolerance, &context);
+                    }
                 }
             }
         }
