@@ -122,10 +122,12 @@ pub(super) unsafe fn tile<V: ColumnProducts, const R: usize, const P: usize, con
     // SAFETY: the caller promises the instructions; rows and columns are `k` long.
     unsafe {
         let mut sums = [[V::splat(0.0); P]; R];
-        let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
-        for (r, sums) in sums.iter_mut().enumerate() {
-            for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = sink.start(row + r, panel + p, channels[p]);
+        if !sink.starts_at_zero() {
+            let channels: [_; P] = from_fn(|p| sink.channels(panel + p));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    *sum = sink.start(row + r, panel + p, channels[p]);
+                }
             }
         }
         V::add_columns::<R, P, FUSED>(rows, columns, &mut sums);

@@ -4,7 +4,7 @@
 //! A core has a dozen registers for everything: a tile is a row of eight channels, or two rows of four,
 //! and the sixteen channels of a panel are several passes over its columns.
 
-use crate::simd::lanes16::IntegerSink;
+use crate::simd::lanes16::{IntegerSink, Place};
 use crate::simd::nibble_tile::Nibbles;
 use crate::simd::pair_tile::PairRows;
 use crate::simd::portable::Integers;
@@ -74,15 +74,19 @@ pub(super) unsafe fn pairs(
     columns: &[[i16; 32]],
     sink: &mut impl IntegerSink,
 ) {
-    let channels = sink.channels(panel);
     for index in 0..x.count {
         let row = &x.words[index * x.stride..][..columns.len()];
-        let mut sums: Integers = sink.start(index, channels);
+        let mut sums = Integers([0; 16]);
         for (half, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             // SAFETY: the row is as long as `columns`, of whose sixteen channels these are eight.
             unsafe { add_columns(row, columns, half * 8, sums) };
         }
-        sink.write(index, panel, channels, sums);
+        let place = Place {
+            row: index,
+            rows: 1,
+            panel,
+        };
+        sink.write::<_, 1>(place, |_| [sums]);
     }
 }
 
