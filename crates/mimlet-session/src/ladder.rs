@@ -224,16 +224,24 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
 /// each its plainest kernels, should those be wrong.
 #[must_use]
 pub fn hardware_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
-    #[cfg(feature = "gpu")]
-    {
-        let gpus = crate::gpu::GpuRung::all(autotune).into_iter();
-        let hardware = gpus.filter(|gpu| !gpu.description().is_software());
-        let both = hardware.flat_map(|gpu| [gpu.clone(), gpu.plainest()]);
-        both.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
-    }
-    #[cfg(not(feature = "gpu"))]
-    {
-        let _ = autotune;
-        Vec::new()
-    }
+    gpus(autotune, false)
+}
+
+/// As [`hardware_gpus`], and then those that are software on the CPU.
+#[must_use]
+pub fn all_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
+    gpus(autotune, true)
+}
+
+#[cfg(feature = "gpu")]
+fn gpus(autotune: bool, software: bool) -> Vec<Box<dyn Rung>> {
+    let gpus = crate::gpu::GpuRung::all(autotune).into_iter();
+    let gpus = gpus.filter(|gpu| software || !gpu.description().is_software());
+    let both = gpus.flat_map(|gpu| [gpu.clone(), gpu.plainest()]);
+    both.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpus(_: bool, _: bool) -> Vec<Box<dyn Rung>> {
+    Vec::new()
 }

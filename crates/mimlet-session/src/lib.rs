@@ -32,7 +32,7 @@ pub use cache::{VerdictCache, VerdictKey, cache_folder};
 pub use cpu::CpuRung;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuRung;
-pub use ladder::{Climbed, Ladder, NothingPasses, hardware_gpus};
+pub use ladder::{Climbed, Ladder, NothingPasses, all_gpus, hardware_gpus};
 pub use report::{Report, Standing, Tried};
 pub use rung::Rung;
 pub use session::{Session, SessionError};

@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 use mimlet_format::ModelFile;
-use mimlet_session::Ladder;
+use mimlet_session::{Ladder, all_gpus};
 use serde::Serialize;
 
 use crate::adapter::AdapterInfo;
@@ -94,7 +94,7 @@ impl DevicesArgs {
 fn ladder(path: &Path) -> Result<LadderReport, Error> {
     let file = ModelFile::open(path)?;
     let threads = available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let ladder = Ladder::of_threads(threads, gpu::rungs(true));
+    let ladder = Ladder::of_threads(threads, all_gpus(true));
     let _progress = Progress::unknown("running the acceptance test on each backend");
     let report = match ladder.asking_anew().climb(&file.model()) {
         Ok(climbed) => climbed.report,
