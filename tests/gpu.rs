@@ -96,8 +96,9 @@ fn tokens_are_the_cpus_but_for_ties() {
 }
 
 /// The trained model over its check images. In f32 a tie is what rounding can turn; in int8 one
-/// rounding of an activation to another byte is noise to all that follows, so a tie is what the
-/// file itself calls one.
+/// rounding of an activation to another byte is noise to all that follows, so a tie is a quarter of
+/// what the file itself calls one. How many of the near-ties turn is chance: 7 to 12 of 7,680 in builds
+/// whose arithmetic differed in last bits alone.
 #[test]
 fn shapes_tiny_has_the_cpus_tokens_but_for_ties() {
     let (images, _) = shapes::check_images();
@@ -106,7 +107,7 @@ fn shapes_tiny_has_the_cpus_tokens_but_for_ties() {
             let file = model_file(shapes::packed(scheme));
             let model = file.model();
             let tie = match scheme {
-                Scheme::Int8 => model.manifest().acceptance.thresholds.wide_margin,
+                Scheme::Int8 => model.manifest().acceptance.thresholds.wide_margin / 4.0,
                 _ => TIE,
             };
             let mut agreement = Agreement::new(tie);
@@ -118,7 +119,7 @@ fn shapes_tiny_has_the_cpus_tokens_but_for_ties() {
             println!("{}, {scheme:?}: {agreement:?}", gpu.description());
             assert_eq!(agreement.wide_flips, 0, "{scheme:?}: {agreement:?}");
             assert!(
-                agreement.token_agreement() >= 0.999,
+                agreement.token_agreement() >= 0.998,
                 "{scheme:?}: {agreement:?}"
             );
         }

@@ -119,10 +119,10 @@ fn weights_of(scores: Scores, key: u32, largest: vec4<f32>) -> Scores {
     let present = present_of(key);
     let zero = vec4<f32>();
     return Scores(
-        select(zero, exp(scores.query0 - largest.x), present),
-        select(zero, exp(scores.query1 - largest.y), present),
-        select(zero, exp(scores.query2 - largest.z), present),
-        select(zero, exp(scores.query3 - largest.w), present),
+        select(zero, exp2(scores.query0 - largest.x), present),
+        select(zero, exp2(scores.query1 - largest.y), present),
+        select(zero, exp2(scores.query2 - largest.z), present),
+        select(zero, exp2(scores.query3 - largest.w), present),
     );
 }
 
@@ -194,7 +194,7 @@ fn main(
         // have read these.
         workgroupBarrier();
 
-        let rescale = exp(previous - largest);
+        let rescale = exp2(previous - largest);
         total *= rescale;
         low0 *= rescale.x;
         low1 *= rescale.y;

@@ -142,7 +142,7 @@ impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
     /// Writes `q k^T / sqrt(head_dim)` as exponents of two.
     fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
         let stride = scores_stride(params);
-        let scale = params.scale() * core::f32::consts::LOG2_E;
+        let scale = params.scale();
         let queries = Rows {
             values: &qkv[self.head * params.head_dim..],
             stride: 3 * params.dim(),

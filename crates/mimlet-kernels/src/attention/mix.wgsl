@@ -129,14 +129,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var low7 = vec4<f32>();
     var high7 = vec4<f32>();
     for (var b = 0u; b < blocks(); b += 1u) {
-        let factor0 = exp(largest_of(row0 + b * 3u) - largest0);
-        let factor1 = exp(largest_of(row1 + b * 3u) - largest1);
-        let factor2 = exp(largest_of(row2 + b * 3u) - largest2);
-        let factor3 = exp(largest_of(row3 + b * 3u) - largest3);
-        let factor4 = exp(largest_of(row4 + b * 3u) - largest4);
-        let factor5 = exp(largest_of(row5 + b * 3u) - largest5);
-        let factor6 = exp(largest_of(row6 + b * 3u) - largest6);
-        let factor7 = exp(largest_of(row7 + b * 3u) - largest7);
+        let first_factors = exp2(vec4<f32>(
+            largest_of(row0 + b * 3u) - largest0,
+            largest_of(row1 + b * 3u) - largest1,
+            largest_of(row2 + b * 3u) - largest2,
+            largest_of(row3 + b * 3u) - largest3,
+        ));
+        let last_factors = exp2(vec4<f32>(
+            largest_of(row4 + b * 3u) - largest4,
+            largest_of(row5 + b * 3u) - largest5,
+            largest_of(row6 + b * 3u) - largest6,
+            largest_of(row7 + b * 3u) - largest7,
+        ));
         for (var half = 0u; half < 2u; half += 1u) {
             let key = b * 8u + half * 4u;
             let l0 = textureLoad(qkv, place(value(key, low_channels)), 0);
@@ -148,35 +152,35 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             let h2 = textureLoad(qkv, place(value(key + 2u, high_channels)), 0);
             let h3 = textureLoad(qkv, place(value(key + 3u, high_channels)), 0);
             let record = b * 3u + half;
-            let w0 = weights(row0 + record, factor0);
+            let w0 = weights(row0 + record, first_factors.x);
             total0 += w0;
             low0 = add_four(low0, w0, l0, l1, l2, l3);
             high0 = add_four(high0, w0, h0, h1, h2, h3);
-            let w1 = weights(row1 + record, factor1);
+            let w1 = weights(row1 + record, first_factors.y);
             total1 += w1;
             low1 = add_four(low1, w1, l0, l1, l2, l3);
             high1 = add_four(high1, w1, h0, h1, h2, h3);
-            let w2 = weights(row2 + record, factor2);
+            let w2 = weights(row2 + record, first_factors.z);
             total2 += w2;
             low2 = add_four(low2, w2, l0, l1, l2, l3);
             high2 = add_four(high2, w2, h0, h1, h2, h3);
-            let w3 = weights(row3 + record, factor3);
+            let w3 = weights(row3 + record, first_factors.w);
             total3 += w3;
             low3 = add_four(low3, w3, l0, l1, l2, l3);
             high3 = add_four(high3, w3, h0, h1, h2, h3);
-            let w4 = weights(row4 + record, factor4);
+            let w4 = weights(row4 + record, last_factors.x);
             total4 += w4;
             low4 = add_four(low4, w4, l0, l1, l2, l3);
             high4 = add_four(high4, w4, h0, h1, h2, h3);
-            let w5 = weights(row5 + record, factor5);
+            let w5 = weights(row5 + record, last_factors.y);
             total5 += w5;
             low5 = add_four(low5, w5, l0, l1, l2, l3);
             high5 = add_four(high5, w5, h0, h1, h2, h3);
-            let w6 = weights(row6 + record, factor6);
+            let w6 = weights(row6 + record, last_factors.z);
             total6 += w6;
             low6 = add_four(low6, w6, l0, l1, l2, l3);
             high6 = add_four(high6, w6, h0, h1, h2, h3);
-            let w7 = weights(row7 + record, factor7);
+            let w7 = weights(row7 + record, last_factors.w);
             total7 += w7;
             low7 = add_four(low7, w7, l0, l1, l2, l3);
             high7 = add_four(high7, w7, h0, h1, h2, h3);

@@ -41,10 +41,11 @@ impl Params {
         self.heads * self.head_dim
     }
 
-    /// What scores are multiplied with.
+    /// What products of queries and keys are multiplied with, to be exponents of two:
+    /// `log2(e) / sqrt(head_dim)`.
     #[must_use]
     pub fn scale(&self) -> f32 {
-        1.0 / crate::math::sqrt(self.head_dim as f32)
+        1.0 / crate::math::sqrt(self.head_dim as f32) * core::f32::consts::LOG2_E
     }
 }
 

@@ -2,7 +2,7 @@
 // memory.
 //
 // Each invocation leaves a record for each of its queries, so that nobody waits for a row's largest
-// score: exp(score - largest) of its eight keys, and the largest.
+// score: exp2(score - largest) of its eight keys, and the largest.
 
 override TOKENS: u32;
 override HEADS: u32;
@@ -34,8 +34,8 @@ fn store(head: u32, query: u32, key: u32, low: vec4<f32>, high: vec4<f32>) {
         let high_scores = select(vec4<f32>(LOWEST), high * SCALE, high_present);
         let most = max(low_scores, high_scores);
         let largest = max(max(most.x, most.y), max(most.z, most.w));
-        let low_weights = select(vec4<f32>(), exp(low_scores - largest), low_present);
-        let high_weights = select(vec4<f32>(), exp(high_scores - largest), high_present);
+        let low_weights = select(vec4<f32>(), exp2(low_scores - largest), low_present);
+        let high_weights = select(vec4<f32>(), exp2(high_scores - largest), high_present);
         let blocks = (TOKENS + 7u) / 8u;
         let record = ((head * TOKENS + query) * blocks + key / 8u) * 3u;
         records[record] = low_weights;

@@ -1,16 +1,24 @@
-// Formula 7.1.26 of Abramowitz and Stegun, Handbook of Mathematical Functions (1964). Beyond 9 it
-// is 1 to f32, and the square would overflow.
-fn erf(value: vec4<f32>) -> vec4<f32> {
-    let magnitude = min(abs(value), vec4<f32>(9.0));
-    let t = 1.0 / (1.0 + 0.3275911 * magnitude);
-    var series = vec4<f32>(1.06140543);
-    series = series * t - 1.45315203;
-    series = series * t + 1.42141374;
-    series = series * t - 0.28449674;
-    series = series * t + 0.2548296;
-    return sign(value) * (1.0 - series * t * exp(-magnitude * magnitude));
+// GELU, as the CPU computes it: see `normal_tail` in math.rs.
+
+// The share of a normal distribution below -x, for x >= 0. Beyond 12 it is less than a float near 1 shows,
+// and its root's 16th power might be beyond all floats.
+fn normal_tail(x: vec4<f32>) -> vec4<f32> {
+    let near = min(x, vec4<f32>(12.0));
+    var root = vec4<f32>(6.8483337e-6);
+    root = root * near + 4.0994248e-5;
+    root = root * near + 7.036436e-5;
+    root = root * near + 3.3793445e-3;
+    root = root * near + 2.210584e-2;
+    root = root * near + 5.2067228e-2;
+    root = root * near + 1.0442743;
+    root *= root;
+    root *= root;
+    root *= root;
+    root *= root;
+    return select(1.0 / root, vec4<f32>(), x > vec4<f32>(12.0));
 }
 
 fn gelu(value: vec4<f32>) -> vec4<f32> {
-    return value * (0.5 * (1.0 + erf(value * 0.70710678)));
+    let magnitude = abs(value);
+    return max(value, vec4<f32>()) - magnitude * normal_tail(magnitude);
 }
