@@ -38,7 +38,8 @@ export class Native {
 
 /**
  * Holds a GPU's tokens to a CPU's: rarely others, and those where the second-best centroid was about as
- * near, by the margin that the file itself calls wide.
+ * near, by a quarter of the margin that the file itself calls wide. How many of a few hundred near-ties turn
+ * is chance.
  */
 export function sameButForTies(found, expected, wide) {
   let [all, others] = [0, 0];
@@ -48,8 +49,8 @@ export function sameButForTies(found, expected, wide) {
       if (token === expected[image][patch]) continue;
       others += 1;
       const where = `image ${image}, patch ${patch}: token ${token} instead of ${expected[image][patch]}`;
-      assert.ok(margins[patch] < wide, `${where} at a margin of ${margins[patch]}`);
+      assert.ok(margins[patch] < wide / 4, `${where} at a margin of ${margins[patch]}`);
     }
   }
-  assert.ok(others * 200 <= all, `${others} of ${all} tokens are others`);
+  assert.ok(others * 100 <= all, `${others} of ${all} tokens are others`);
 }
