@@ -306,13 +306,11 @@ fn weigh(params: &Params, row: &mut [f32], highest: f32) -> f32 {
     let panels = row[..params.tokens.next_multiple_of(WIDTH)]
         .as_chunks_mut()
         .0;
-    let sum = if params.short {
+    if params.short {
         weigh_panels(panels, |score| math::shorten(math::exp2(score - highest)))
     } else {
         weigh_panels(panels, |score| math::exp2(score - highest))
-    };
-    row[params.tokens..].fill(0.0);
-    sum
+    }
 }
 
 /// Turns scores into weights and returns their sum, in the order of [`lanes::sum`].
