@@ -45,7 +45,7 @@ pub(crate) struct Outputs<'a> {
 }
 
 impl Outputs<'_> {
-    /// Writes the outputs of a tile, given by its row.
+    /// Writes the outputs of a tile: `outputs` gives those of a row, counted from the tile's first.
     #[inline(always)]
     pub(crate) fn write<F: Floats16, const P: usize>(
         &mut self,
@@ -89,7 +89,7 @@ pub(crate) struct Columns<I> {
 }
 
 impl<'y, I: Iterator<Item = &'y mut [f32]>> Columns<I> {
-    /// Writes `combine(present, outputs)` of each row's panels.
+    /// Writes `combine(present, outputs)` of each row's panels; `outputs` gives those of a row.
     #[inline(always)]
     pub(crate) fn write<F: Floats16, const P: usize>(
         self,

@@ -19,18 +19,18 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     fold(black_box(lanes), |a, b| a + b)
 }
 
-/// The largest value, or `start` when that is larger. NaN is passed over.
+/// The largest value. NaN is passed over; where there is nothing else, it is negative infinity.
 #[inline(always)]
-pub(crate) fn max(start: f32, values: &[f32]) -> f32 {
+pub(crate) fn max(values: &[f32]) -> f32 {
     // More lanes than a sum has: as no order matters, they need not wait for each other.
     let (chunks, rest) = values.as_chunks::<64>();
-    let mut lanes = [start; 64];
+    let mut lanes = [f32::NEG_INFINITY; 64];
     for chunk in chunks {
         for (lane, &value) in lanes.iter_mut().zip(chunk) {
             *lane = larger(*lane, value);
         }
     }
-    let mut sixteen = [start; 16];
+    let mut sixteen = [f32::NEG_INFINITY; 16];
     for values in lanes.as_chunks::<16>().0 {
         sixteen = from_fn(|lane| larger(sixteen[lane], values[lane]));
     }

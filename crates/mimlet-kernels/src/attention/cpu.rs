@@ -297,7 +297,7 @@ impl FloatSink for Mixture<'_> {
 fn highest_of(params: &Params, row: &mut [f32]) -> f32 {
     let row = &mut row[..params.tokens.next_multiple_of(WIDTH)];
     row[params.tokens..].fill(f32::NEG_INFINITY);
-    lanes::max(f32::NEG_INFINITY, row)
+    lanes::max(row)
 }
 
 /// Turns a row of scores into weights, the highest's 1, and returns their sum.

@@ -41,13 +41,13 @@ pub(crate) trait FloatSink {
     fn starts_at_zero(&self) -> bool {
         false
     }
-    /// Takes the sums of a tile, given by its row.
+    /// Takes the sums of a tile: `sums` gives those of a row, counted from the tile's first.
     fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]);
 }
 
 /// Where a tile's sums of integers go.
 pub(crate) trait IntegerSink {
-    /// Takes the sums of a tile, given by its row.
+    /// Takes the sums of a tile: `sums` gives those of a row, counted from the tile's first.
     fn write<V: Integers16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]);
 }
 

@@ -240,21 +240,15 @@ impl Tile {
         }
     }
 
-    /// Writes the sums of the products of floats.
+    /// Writes the sums of the products of floats, each rounded with its addition.
     ///
     /// # Safety
     /// As of [`Tile::add_floats`].
     #[target_feature(enable = "avx512f")]
-    unsafe fn multiply_floats<const FUSED: bool>(&self, sums: &mut Sums<f32>) {
+    unsafe fn multiply_floats(&self, sums: &mut Sums<f32>) {
         let sums = &raw mut *sums;
         // SAFETY: as above.
-        unsafe {
-            if FUSED {
-                multiply_rows!(zero fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
-            } else {
-                multiply_rows!(zero rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
-            }
-        }
+        unsafe { multiply_rows!(zero fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 
     /// Writes the sums of the products of quads of unsigned bytes with signed weights.
@@ -289,7 +283,8 @@ pub(super) unsafe fn floats<const FUSED: bool>(
     sink: &mut impl FloatSink,
 ) {
     let k = panels.k;
-    let from_zero = sink.starts_at_zero();
+    // What is rounded before it is added starts at zero nowhere.
+    let from_zero = FUSED && sink.starts_at_zero();
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
     let pairs = panels.columns.chunks_exact(2 * k);
     let last = 2 * pairs.len();
@@ -312,7 +307,7 @@ pub(super) unsafe fn floats<const FUSED: bool>(
             // a panel.
             unsafe {
                 if from_zero {
-                    tile.multiply_floats::<FUSED>(&mut sums);
+                    tile.multiply_floats(&mut sums);
                 } else {
                     for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
                         for (p, sums) in sums.iter_mut().enumerate() {
