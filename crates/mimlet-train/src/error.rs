@@ -122,3 +122,23 @@ impl TrainError {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TrainError;
+    use crate::config::Config;
+    use std::path::Path;
+
+    #[test]
+    fn an_error_in_toml_names_its_line_in_one_line() {
+        let text = "[model]\nimage_size = 64\nimage_sise = 64\n";
+        let error = toml::from_str::<Config>(text).unwrap_err();
+        let error = TrainError::toml(Path::new("run.toml"), text, "not a run's TOML")(error);
+        let error = error.to_string();
+        assert!(
+            error.starts_with("run.toml: not a run's TOML: line 3: unknown field `image_sise`"),
+            "{error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+}

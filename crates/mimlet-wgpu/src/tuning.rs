@@ -25,8 +25,8 @@ pub enum Tuning<'p> {
     /// is kept in this folder, if any.
     Measured(Option<&'p Path>),
     /// The first of each, which asks least of a GPU: 32-bit floats and exact integers from buffers,
-    /// without textures, workgroup memory to share, or 16-bit floats. For a driver that has one of
-    /// those wrong.
+    /// without textures, tiles in workgroup memory or 16-bit floats. For a driver that has one of those
+    /// wrong.
     Plainest,
 }
 
@@ -225,7 +225,7 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::{Features, Operands, Variant, image, trial};
+    use super::{Features, Operands, Tuning, Variant, choose, image, trial};
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
     use crate::units::Unit;
@@ -233,6 +233,29 @@ mod tests {
     use mimlet_format::{CodebookSpace, DType, Model};
     use mimlet_runtime::{CpuStepper, Plan};
     use std::time::Duration;
+
+    /// Else they would not stand in for anything.
+    #[test]
+    fn the_plainest_kernels_ask_least() {
+        if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
+            return;
+        }
+        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
+            let file = random(dtype, CodebookSpace::Features, FOURS);
+            let model = Model::parse(&file).unwrap();
+            let plan = Plan::new(model.manifest()).unwrap();
+            let units = Unit::of(&plan);
+            let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan)).unwrap();
+            let operands = Operands::new(&Maker::new(&gpu), &model, &plan, &units).unwrap();
+            let chosen = choose(&gpu, &model, &plan, (&units, &operands), Tuning::Plainest);
+            let chosen = pollster::block_on(chosen).unwrap();
+            assert_eq!(chosen.len(), units.len());
+            for variant in chosen {
+                let asks = variant.reads_texels() || variant.needs_f16();
+                assert!(!asks, "{} of {dtype:?}", variant.name());
+            }
+        }
+    }
 
     /// One that is not would never be chosen, and nobody would know.
     #[test]
