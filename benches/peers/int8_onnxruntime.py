@@ -5,9 +5,10 @@ both held to the float model's.
     pip install torch timm onnx onnxruntime onnxscript safetensors pillow
     python benches/peers/int8_onnxruntime.py
 
-Two models: models/shapes-tiny on its check images, and timm's vit_small_patch16_224 with random weights
-and the outliers that training brings (a few massive channels in the residual stream, uneven norm
-gains: Sun et al. 2024, arXiv 2402.17762) on drawn images, with a k-means codebook of its own features.
+Three models: shapes-tiny and digits-tiny of models/ on their check images, and timm's
+vit_small_patch16_224 with random weights and the outliers that training brings (a few massive channels
+in the residual stream, uneven norm gains: Sun et al. 2024, arXiv 2402.17762) on drawn images, with a
+k-means codebook of its own features.
 ONNX Runtime quantises as its documentation advises for transformers: `quant_pre_process`, then
 `quantize_dynamic` to signed bytes, per tensor and per channel. Ours runs through `mimlet export` and
 `mimlet encode`, calibrated on other images than those it is measured on where there are enough.
@@ -31,6 +32,8 @@ from safetensors.torch import load_file, save_file
 ROOT = Path(__file__).resolve().parents[2]
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
+# Image, patch, width, depth, heads.
+MODELS = {"shapes-tiny": (64, 8, 128, 5, 4), "digits-tiny": (32, 4, 64, 4, 4)}
 
 
 def vit(image_size, patch, dim, depth, heads):
@@ -191,7 +194,7 @@ def compare(title, binary, model, checkpoint, heads, codebook, centres, calibrat
             made = ours(binary, work, checkpoint, heads, codebook, calibration, inputs, scheme)
             errors[scheme] = row(f"mimlet {scheme}", *made, expected, centres)
         best = min(errors["per tensor"], errors["per channel"])
-        print(f"\nError of mimlet int8 / of ONNX Runtime's better one: {errors['int8'] / best:.2f}")
+        print(f"\nError of mimlet int8 / of ONNX Runtime's better one: {errors['int8'] / best:.3f}")
 
 
 def save_codebook(path, centres):
@@ -209,15 +212,18 @@ def main():
     schemes = arguments.schemes.split(",")
     print(f"ONNX Runtime {onnxruntime.__version__}, timm {timm.__version__}, torch {torch.__version__}")
 
-    folder = ROOT / "models/shapes-tiny"
-    model = vit(64, 8, 128, 5, 4)
-    model.load_state_dict({k: v.float() for k, v in load_file(folder / "encoder.safetensors").items()})
-    files = sorted((folder / "check").glob("*/*.png"))
-    images = [np.asarray(Image.open(file).convert("RGB")) for file in files]
-    codebook = folder / "feature-codebook.safetensors"
-    centres = load_file(codebook)["centers"].numpy()
-    compare("shapes-tiny", arguments.binary, model, folder / "encoder.safetensors", 4, codebook, centres,
-            folder / "check", images, schemes)
+    for name, shape in MODELS.items():
+        folder = ROOT / "models" / name
+        model = vit(*shape)
+        model.load_state_dict({k: v.float() for k, v in load_file(folder / "encoder.safetensors").items()})
+        images = []
+        for file in sorted((folder / "check").glob("*/*.png")):
+            image = Image.open(file).convert("RGB").resize((shape[0], shape[0]), Image.BICUBIC)
+            images.append(np.asarray(image))
+        codebook = folder / "feature-codebook.safetensors"
+        centres = load_file(codebook)["centers"].numpy()
+        compare(name, arguments.binary, model, folder / "encoder.safetensors", shape[-1], codebook, centres,
+                folder / "check", images, schemes)
 
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

@@ -1,6 +1,7 @@
 //! Which images go into the file, and which calibrate.
 
 use crate::{ExportError, GoldenImage};
+use mimlet_format::{EncoderConfig, Scheme};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -9,11 +10,24 @@ const GOLDEN: usize = 16;
 /// Golden images in a file at most, however many classes there are.
 const MAX_GOLDEN: usize = 64;
 /// Images that calibrate besides.
-pub(crate) const CALIBRATION: usize = 16;
+const CALIBRATION: usize = 32;
 /// The same for 4-bit weights, whose error feedback fits what it sees.
-pub(crate) const CALIBRATION_INT4: usize = 48;
+const CALIBRATION_INT4: usize = 48;
+/// The same of a model whose checkpoint leaves less room for them.
+const CALIBRATION_LARGE: usize = 16;
+/// Values of all tokens of an image from which on a model is large.
+const LARGE: u32 = 100_000;
 /// With fewer images left over than this, the golden ones calibrate too.
 const FEW: usize = 8;
+
+/// How many images calibrate a model that is stored like this.
+pub(crate) fn calibration(encoder: &EncoderConfig, scheme: Scheme) -> usize {
+    match scheme {
+        Scheme::Int4 | Scheme::Mixed => CALIBRATION_INT4,
+        _ if encoder.tokens() * encoder.embed_dim >= LARGE => CALIBRATION_LARGE,
+        Scheme::F32 | Scheme::F16 | Scheme::Int8 => CALIBRATION,
+    }
+}
 
 /// Golden images first, calibrating ones after them.
 #[derive(Debug)]

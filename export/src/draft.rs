@@ -10,12 +10,15 @@ use crate::quantize::{self, Precision, QuantizedBlock, Variant};
 use crate::report::LayerReport;
 use crate::tensors::{self, Tensors};
 use crate::{ExportError, ExportOptions, FloatCodebook};
-use mimlet_format::{ActivationRange, NormPart, Scheme, TensorRole, ranged_roles};
+use mimlet_format::{ActivationRange, EncoderConfig, NormPart, Scheme, TensorRole, ranged_roles};
 
-/// Rows of inputs kept for calibration, over all images: enough to average bytes over.
-const ROWS: usize = 1024;
+/// Rows of inputs kept for calibration, over all images.
+const ROWS: usize = 2048;
 /// The same where four bits have to be made up for by what inputs have in common.
 const ROWS_INT4: usize = 4096;
+/// Bytes that a block's rows may take with weights of 8 bits: of a wide model fewer are kept, for a large
+/// checkpoint leaves less room.
+const ROW_BYTES: usize = 24 << 20;
 
 /// A file but for its thresholds, and what was found on the way.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub(crate) fn draft<'m>(
     let mut tensors = unquantized(model, weights, patch_embedding)?;
     let rows = match options.scheme {
         Scheme::Int4 | Scheme::Mixed => ROWS_INT4,
-        _ => ROWS,
+        _ => ROWS.min(ROW_BYTES / row_bytes(encoder)),
     };
     let calibration = (choice.calibration.clone(), rows);
     let images = &choice.images;
@@ -123,6 +126,11 @@ pub(crate) fn draft<'m>(
         answers,
         notes,
     })
+}
+
+/// Bytes of what goes into a block's four linear layers for one token.
+fn row_bytes(encoder: &EncoderConfig) -> usize {
+    4 * (3 * encoder.embed_dim + encoder.mlp_dim) as usize
 }
 
 /// What no scheme quantises: the token table and the final norm as they are, and the patch embedding.

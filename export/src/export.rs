@@ -193,10 +193,7 @@ fn run(
         target.admits(&shape)?;
     }
     let classes = options.class_names.len();
-    let calibration = match options.scheme {
-        Scheme::Int4 | Scheme::Mixed => choice::CALIBRATION_INT4,
-        Scheme::F32 | Scheme::F16 | Scheme::Int8 => choice::CALIBRATION,
-    };
+    let calibration = choice::calibration(&model.encoder, options.scheme);
     let size = model.encoder.image_size;
     let choice = Choice::of(&options.golden, size, classes, calibration)?;
     let drafted = draft((model, &mut weights), codebook, options, &choice)?;

@@ -205,9 +205,9 @@ impl Half {
         half
     }
 
-    /// `x += second(between(first(norm(x))))`. With a stride, every so many-th row that goes into a
-    /// linear layer is kept, and the ranges are those of all rows.
-    pub(crate) fn run(&self, stream: &mut [f32], stride: Option<usize>) -> Seen {
+    /// `x += second(between(first(norm(x))))`. Of the rows that go into a linear layer those from a
+    /// first on are kept, every so many-th, where these two are given; the ranges are those of all rows.
+    pub(crate) fn run(&self, stream: &mut [f32], kept: Option<(usize, usize)>) -> Seen {
         let level = self.level;
         let [first, second] = &self.linears;
         let mut normed = vec![0.0; stream.len()];
@@ -216,13 +216,13 @@ impl Half {
         let hidden = first.run(level, &normed);
         let mut seen = Seen::default();
         let see = |rows: &[f32], width: usize, y: &[f32]| -> (Vec<f32>, Range) {
-            let Some(stride) = stride else {
+            let Some((first, step)) = kept else {
                 return Default::default();
             };
-            let kept = rows.chunks_exact(width).step_by(stride).flatten();
-            (kept.copied().collect(), Range::of(rows, y))
+            let kept = rows.chunks_exact(width).skip(first).step_by(step);
+            (kept.flatten().copied().collect(), Range::of(rows, y))
         };
-        if stride.is_some() {
+        if kept.is_some() {
             seen.ranges[0] = Range::of(stream, &normed);
         }
         let first_rows;

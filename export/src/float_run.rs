@@ -22,7 +22,8 @@ pub(crate) struct FloatRun<'m> {
     images: Vec<Image<'m>>,
     /// The images that calibrate.
     calibration: Range<usize>,
-    /// Every how many-th token of a calibration image is kept.
+    /// Every how many-th token of a calibration image is kept. Each image starts at another: a step that
+    /// divides a row of patches would never come to some columns.
     stride: usize,
     /// Of the calibration images: the patch embedding, then each block's norm, qkv, proj, norm, fc1
     /// and fc2 as they are run, then the final norm.
@@ -133,13 +134,14 @@ impl<'m> FloatRun<'m> {
     fn half(&mut self, half: &Half) -> Taps {
         let (calibration, stride) = (&self.calibration, self.stride);
         let run = |(index, image): (usize, &mut Image<'_>)| {
-            let stride = calibration.contains(&index).then_some(stride);
-            half.run(&mut image.stream, stride)
+            let calibrates = calibration.contains(&index);
+            let kept = calibrates.then_some((index % stride, stride));
+            half.run(&mut image.stream, kept)
         };
-        let images = self.images.par_iter_mut().enumerate();
-        let seen: Vec<_> = images.map(run).collect();
         let mut ranges = HalfRanges::default();
         let mut taps = Taps::default();
+        let images = self.images.par_iter_mut().enumerate();
+        let seen: Vec<_> = images.map(run).collect();
         for seen in seen {
             for (range, of_image) in ranges.iter_mut().zip(seen.ranges) {
                 *range = range.join(of_image);
@@ -292,4 +294,51 @@ pub(crate) fn panels(n: usize, k: usize, matrix: &[f32]) -> Vec<f32> {
     let mut packed = vec![0.0; panel::len16(n, k)];
     panel::pack16(n, k, matrix, &mut packed);
     packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FloatRun, Taps};
+    use crate::model::Weights;
+    use crate::random_model::small;
+    use crate::synthetic_golden;
+    use std::collections::BTreeSet;
+
+    const IMAGES: usize = 4;
+
+    /// What goes into the first block, with about so many rows kept.
+    fn first_taps(rows: usize) -> Taps {
+        let model = small::plain(3);
+        let preprocess = model.preprocess.resolve(model.encoder.image_size);
+        let images = synthetic_golden(model.encoder.image_size, IMAGES, 1);
+        let images: Vec<&[u8]> = images.iter().map(|image| &image.pixels[..]).collect();
+        let weights = Weights::Lent(&model.weights);
+        let calibration = (0..IMAGES, rows);
+        let mut run = FloatRun::new(&model.encoder, &weights, &preprocess, &images, calibration);
+        run.block(&weights, 0)
+    }
+
+    /// Else a layer is rounded for some columns of an image and not for others.
+    #[test]
+    fn rows_kept_for_calibration_come_from_every_token() {
+        let (dim, tokens) = (
+            small::SHAPE.embed_dim as usize,
+            small::SHAPE.tokens() as usize,
+        );
+        let all = first_taps(IMAGES * tokens).qkv;
+        // Every fourth token, of a grid four patches wide.
+        let kept = first_taps(IMAGES * tokens.div_ceil(4)).qkv;
+        assert!(
+            kept.len() * 3 < all.len(),
+            "{} of {}",
+            kept.len(),
+            all.len()
+        );
+        let token_of = |row: &[f32]| all.chunks_exact(dim).position(|other| other == row);
+        let seen: BTreeSet<usize> = kept
+            .chunks_exact(dim)
+            .map(|row| token_of(row).unwrap() % tokens)
+            .collect();
+        assert_eq!(seen.len(), tokens, "{seen:?}");
+    }
 }

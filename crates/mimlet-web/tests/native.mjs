@@ -38,8 +38,7 @@ export class Native {
 
 /**
  * Holds a GPU's tokens to a CPU's: rarely others, and those where the second-best centroid was about as
- * near, by a quarter of the margin that the file itself calls wide. How many of a few hundred near-ties turn
- * is chance.
+ * near, by a quarter of the margin that the file itself calls wide.
  */
 export function sameButForTies(found, expected, wide) {
   let [all, others] = [0, 0];
@@ -52,5 +51,5 @@ export function sameButForTies(found, expected, wide) {
       assert.ok(margins[patch] < wide / 4, `${where} at a margin of ${margins[patch]}`);
     }
   }
-  assert.ok(others * 100 <= all, `${others} of ${all} tokens are others`);
+  assert.ok(others * 200 <= all, `${others} of ${all} tokens are others`);
 }

@@ -98,14 +98,22 @@ impl FloatBlock {
     /// through which no factor passes.
     pub(super) fn migrate(&mut self, taps: &mut Taps, grid: &Grid) -> [Option<f32>; 3] {
         let dim = self.norm1.weight.len();
-        let qkv = migrate::choose(&taps.qkv, &self.qkv.weight, dim, grid);
+        let choose = |rows, layer: &Affine| migrate::choose(rows, &layer.weight, dim, grid);
+        let (qkv, (proj, fc1)) = rayon::join(
+            || choose(&taps.qkv, &self.qkv),
+            || {
+                rayon::join(
+                    || choose(&taps.proj, &self.proj),
+                    || choose(&taps.fc1, &self.fc1),
+                )
+            },
+        );
         divide_columns(&mut self.norm1.weight, &qkv);
         divide_columns(&mut self.norm1.bias, &qkv);
         multiply_columns(&mut self.qkv.weight, &qkv);
         divide_columns(&mut taps.qkv, &qkv);
 
         // Attention averages values channel by channel: a factor of a value row passes through.
-        let proj = migrate::choose(&taps.proj, &self.proj.weight, dim, grid);
         for (row, factor) in self.qkv.weight[2 * dim * dim..]
             .chunks_exact_mut(dim)
             .zip(&proj.factors)
@@ -116,7 +124,6 @@ impl FloatBlock {
         multiply_columns(&mut self.proj.weight, &proj);
         divide_columns(&mut taps.proj, &proj);
 
-        let fc1 = migrate::choose(&taps.fc1, &self.fc1.weight, dim, grid);
         divide_columns(&mut self.norm2.weight, &fc1);
         divide_columns(&mut self.norm2.bias, &fc1);
         multiply_columns(&mut self.fc1.weight, &fc1);

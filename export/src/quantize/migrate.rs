@@ -2,34 +2,31 @@
 //! (SmoothQuant: Xiao et al. 2023, arXiv 2211.10438).
 //!
 //! Input channel j is divided by `s_j = max|x_j|^alpha / max|w_j|^(1 - alpha)` and column j of the
-//! weight multiplied by it. Factors are quarters of an octave apart: folded into the layer before they
+//! weight multiplied by it. From the best strength on, factors are changed one by one as long as the
+//! expected error falls: the formula looks at a channel's largest value alone, and what costs is how far
+//! it widens the rows it is in. Factors are quarters of an octave apart: folded into the layer before they
 //! round each value once more in f32, which is nothing beside a byte, and a comparison of two files
 //! can tell them from the weights. Powers of two are too coarse where channels differ by less.
 
+use super::expected::Expected;
 use super::feedback::Grid;
-use super::inputs::Inputs;
-
-/// Steps of a byte to either side of a row's middle.
-const BYTE: f64 = 127.0;
 
 /// Strengths that are tried.
 const ALPHAS: [f32; 4] = [0.25, 0.5, 0.75, 1.0];
 
-/// Factors beyond these exponents help nothing and could overflow.
-const MAX_EXPONENT: f64 = 16.0;
+/// Octaves beyond which factors help nothing and could overflow.
+const MAX_EXPONENT: i32 = 16;
 
 /// Factors in an octave.
-const FACTORS_AN_OCTAVE: f64 = 4.0;
+const FACTORS_AN_OCTAVE: i32 = 4;
 
-/// Share of the weights' rounding error that error feedback leaves, as a guess that serves: with 1 the
-/// features of digits-tiny and shapes-tiny in int8 are 10 and 1 % further from the float model's (mean
-/// of 1 - cosine), with 0.1 as far within 1 %.
-const LEFT_OF_WEIGHTS: f64 = 0.3;
+/// How often all channels are gone through, at most.
+const PASSES: usize = 12;
 
 /// A migration.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Migration {
-    /// Its strength; `None` when every factor is 1.
+    /// The strength it began with; `None` when every factor is 1.
     pub(super) alpha: Option<f32>,
     /// `[inputs]`: powers of `2^(1/4)`.
     pub(super) factors: Vec<f32>,
@@ -40,25 +37,49 @@ pub(super) struct Migration {
 pub(super) fn choose(rows: &[f32], weight: &[f32], inputs: usize, grid: &Grid) -> Migration {
     let largest_input = column_maxima(rows, inputs);
     let largest_weight = column_maxima(weight, inputs);
-    let none = Migration {
-        alpha: None,
-        factors: vec![1.0; inputs],
-    };
-    let statistics = Statistics::new(rows, weight, inputs, grid);
-    let mut best = (statistics.expected_error(&none.factors), none);
-    for alpha in ALPHAS {
-        let factors: Vec<f32> = largest_input
-            .iter()
-            .zip(&largest_weight)
-            .map(|(&x, &w)| factor(x, w, alpha))
-            .collect();
-        let error = statistics.expected_error(&factors);
-        if error < best.0 {
-            let alpha = Some(alpha);
-            best = (error, Migration { alpha, factors });
+    let largest: Vec<(f32, f32)> = largest_input.into_iter().zip(largest_weight).collect();
+    let expected = |steps: &[i32]| Expected::new(rows, weight, &factors(steps), grid);
+    let mut steps = vec![0; inputs];
+    let mut best = expected(&steps);
+    let mut alpha = None;
+    for strength in ALPHAS {
+        let of = |&(x, w): &(f32, f32)| step(x, w, strength);
+        let candidate: Vec<i32> = largest.iter().map(of).collect();
+        let error = expected(&candidate);
+        if error.error() < best.error() {
+            (steps, best, alpha) = (candidate, error, Some(strength));
         }
     }
-    best.1
+    if alpha.is_some() {
+        let alive: Vec<bool> = largest.iter().map(|&(x, w)| is_alive(x, w)).collect();
+        descend(&mut best, &alive, &mut steps);
+    }
+    Migration {
+        alpha,
+        factors: factors(&steps),
+    }
+}
+
+/// Changes a channel's factor by a step up or down where that lowers the expected error, until nothing
+/// does.
+fn descend(expected: &mut Expected, alive: &[bool], steps: &mut [i32]) {
+    let most = MAX_EXPONENT * FACTORS_AN_OCTAVE;
+    for _ in 0..PASSES {
+        let mut moved = false;
+        for channel in (0..steps.len()).filter(|&channel| alive[channel]) {
+            for by in [1, -1] {
+                let times = factor(by);
+                let to = steps[channel] + by;
+                if to.abs() <= most && expected.change_with(channel, times) < 0.0 {
+                    expected.multiply(channel, times);
+                    (steps[channel], moved) = (to, true);
+                }
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
 }
 
 /// Largest magnitude of each column of a row-major matrix.
@@ -72,93 +93,29 @@ fn column_maxima(matrix: &[f32], columns: usize) -> Vec<f32> {
     maxima
 }
 
-/// The power of `2^(1/4)` nearest to `x^alpha / w^(1 - alpha)`; 1 for a channel without input or weight.
-fn factor(x: f32, w: f32, alpha: f32) -> f32 {
-    if x == 0.0 || w == 0.0 {
-        return 1.0;
+/// The step nearest to `x^alpha / w^(1 - alpha)`; 0 for a channel without input or weight.
+fn step(x: f32, w: f32, alpha: f32) -> i32 {
+    if !is_alive(x, w) {
+        return 0;
     }
     let alpha = f64::from(alpha);
     let exponent = alpha * libm::log2(x.into()) - (1.0 - alpha) * libm::log2(w.into());
-    let exponent = (exponent * FACTORS_AN_OCTAVE).round() / FACTORS_AN_OCTAVE;
-    libm::exp2(exponent.clamp(-MAX_EXPONENT, MAX_EXPONENT)) as f32
+    let most = f64::from(MAX_EXPONENT);
+    (exponent.clamp(-most, most) * f64::from(FACTORS_AN_OCTAVE)).round() as i32
 }
 
-/// What the expected error is computed from.
-struct Statistics<'a> {
-    rows: &'a [f32],
-    weight: &'a [f32],
-    inputs: usize,
-    grid: &'a Grid,
-    /// Variance of each input channel.
-    variance: Vec<f32>,
-    /// Sum of squares of each weight column.
-    weight_power: Vec<f64>,
+/// Whether a channel has inputs and weights.
+fn is_alive(x: f32, w: f32) -> bool {
+    x != 0.0 && w != 0.0
 }
 
-impl<'a> Statistics<'a> {
-    fn new(rows: &'a [f32], weight: &'a [f32], inputs: usize, grid: &'a Grid) -> Self {
-        Self {
-            rows,
-            weight,
-            inputs,
-            grid,
-            variance: Inputs::of(rows, inputs, false).variance,
-            weight_power: column_powers(weight, inputs),
-        }
-    }
-
-    /// Mean square error of a row of outputs, but for a constant factor: rounding to steps of d
-    /// leaves d^2/12 on a value, on inputs through the weights and on weights through the inputs,
-    /// whose mean the bias makes good and most of whose rest feedback does.
-    fn expected_error(&self, factors: &[f32]) -> f64 {
-        let rows = (self.rows.len() / self.inputs).max(1) as f64;
-        let halves = self.rows.chunks_exact(self.inputs).map(|row| {
-            let scaled = row.iter().zip(factors).map(|(x, s)| x / s);
-            let extremes = (f32::INFINITY, f32::NEG_INFINITY);
-            let (low, high) = scaled.fold(extremes, |(low, high), x| (low.min(x), high.max(x)));
-            f64::from(high / 2.0 - low / 2.0)
-        });
-        let input_steps = halves.map(|half| (half / BYTE).powi(2)).sum::<f64>() / rows;
-        let squares = factors.iter().map(|&factor| f64::from(factor).powi(2));
-        let through_weights: f64 = self
-            .weight_power
-            .iter()
-            .zip(squares)
-            .map(|(weight, square)| weight * square)
-            .sum();
-        input_steps * through_weights + LEFT_OF_WEIGHTS * self.expected_weight_error(factors)
-    }
-
-    fn expected_weight_error(&self, factors: &[f32]) -> f64 {
-        let group = self.grid.group;
-        let mut steps = vec![0.0; self.inputs.div_ceil(group)];
-        for row in self.weight.chunks_exact(self.inputs) {
-            let groups = row.chunks(group).zip(factors.chunks(group));
-            for (step, (weights, factors)) in steps.iter_mut().zip(groups) {
-                let scaled = weights.iter().zip(factors).map(|(w, s)| (w * s).abs());
-                let largest = f64::from(scaled.fold(0.0, f32::max));
-                *step += (largest / f64::from(self.grid.high)).powi(2);
-            }
-        }
-        let variances = self.variance.chunks(group).zip(factors.chunks(group));
-        let errors = variances.zip(&steps).map(|((variances, factors), step)| {
-            let inputs = variances.iter().zip(factors);
-            let inputs = inputs.map(|(&v, &factor)| f64::from(v) / f64::from(factor).powi(2));
-            step * inputs.sum::<f64>()
-        });
-        errors.sum()
-    }
+fn factors(steps: &[i32]) -> Vec<f32> {
+    steps.iter().map(|&step| factor(step)).collect()
 }
 
-/// Sum of squares of each column.
-fn column_powers(matrix: &[f32], columns: usize) -> Vec<f64> {
-    let mut powers = vec![0.0; columns];
-    for row in matrix.chunks_exact(columns) {
-        for (power, &value) in powers.iter_mut().zip(row) {
-            *power += f64::from(value).powi(2);
-        }
-    }
-    powers
+/// So many steps as a factor.
+fn factor(steps: i32) -> f32 {
+    libm::exp2(f64::from(steps) / f64::from(FACTORS_AN_OCTAVE)) as f32
 }
 
 #[cfg(test)]

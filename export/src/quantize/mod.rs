@@ -1,6 +1,7 @@
 //! Float layers to stored layers: f32, f16, or integers calibrated on what goes into them.
 
 mod block;
+mod expected;
 mod factor;
 mod feedback;
 mod fold;
