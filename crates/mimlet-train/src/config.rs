@@ -16,13 +16,16 @@ use crate::synth::SynthConfig;
 pub struct Config {
     /// Shape of the encoder.
     pub model: ModelConfig,
-    /// Shape of the decoder, which training alone uses.
+    /// Shape of the decoder, which pre-training alone uses.
+    #[serde(default)]
     pub decoder: DecoderConfig,
     /// Images and their augmentation.
     pub data: DataConfig,
     /// K-means over patches or features.
+    #[serde(default)]
     pub codebook: CodebookConfig,
-    /// The optimisation.
+    /// Pre-training's optimisation.
+    #[serde(default)]
     pub train: OptimConfig,
     /// How frozen features are judged. Not written out: a run's checkpoint does not depend on it.
     #[serde(default, skip_serializing)]
@@ -73,6 +76,18 @@ pub struct DecoderConfig {
     pub heads: usize,
     /// Width of the MLP's hidden layer.
     pub mlp: usize,
+}
+
+impl Default for DecoderConfig {
+    /// MAE's.
+    fn default() -> Self {
+        Self {
+            dim: 512,
+            depth: 8,
+            heads: 16,
+            mlp: 2048,
+        }
+    }
 }
 
 /// Images and their augmentation.
@@ -198,6 +213,27 @@ pub struct OptimConfig {
     pub log_every: usize,
 }
 
+impl Default for OptimConfig {
+    /// MAE's recipe (He et al. 2021, arXiv 2111.06377, table 8), for a batch of 256.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            steps: 100_000,
+            batch: 256,
+            micro_batch: None,
+            target: TargetKind::default(),
+            precision: Precision::default(),
+            blr: 1.5e-4,
+            warmup: 5_000,
+            weight_decay: 0.05,
+            clip: 1.0,
+            mask_ratio: 0.75,
+            checkpoint_every: 1_000,
+            log_every: 50,
+        }
+    }
+}
+
 /// What is guessed of hidden patches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -233,15 +269,23 @@ fn licence() -> String {
 }
 
 impl Config {
-    /// Reads and checks a TOML file.
+    /// Reads and checks a TOML file. Without a section of these it is refused; of the others all but
+    /// `model` and `data` have defaults.
     ///
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::Content`] for what is no such TOML, or
     /// [`TrainError::Config`].
-    pub fn read(path: &Path) -> Result<Self, TrainError> {
+    pub fn read(path: &Path, needed: &[&str]) -> Result<Self, TrainError> {
         let text = std::fs::read_to_string(path).map_err(TrainError::io(path, "read"))?;
-        let wrong = TrainError::toml(path, &text, "not a run's TOML");
-        let config: Self = toml::from_str(&text).map_err(wrong)?;
+        let wrong = || TrainError::toml(path, &text, "not a run's TOML");
+        let sections: toml::Table = toml::from_str(&text).map_err(wrong())?;
+        if let Some(missing) = needed.iter().find(|name| !sections.contains_key(**name)) {
+            return Err(TrainError::Content {
+                path: path.to_owned(),
+                reason: format!("no [{missing}] section, which this command needs"),
+            });
+        }
+        let config: Self = toml::from_str(&text).map_err(wrong())?;
         config.check()?;
         Ok(config)
     }

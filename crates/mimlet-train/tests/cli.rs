@@ -93,7 +93,14 @@ fn from_images_to_alignment() {
             .as_u64()
             .is_some_and(|used| (1..=6).contains(&used))
     );
-    let line = format!("probe {data} {encoder} --test images --json");
+    // What judges an encoder needs to know its shape and its images.
+    let mut sections: toml::Table = RUN.parse().unwrap();
+    sections.retain(|name, _| name == "model" || name == "data");
+    std::fs::write(folder.join("judge.toml"), sections.to_string()).unwrap();
+    let judged = "--config judge.toml --data images";
+    let line = format!("pretrain {judged} --out other");
+    fail(folder, &line, "judge.toml: no [decoder] section");
+    let line = format!("probe {judged} {encoder} --test images --json");
     let report: serde_json::Value = serde_json::from_str(&succeed(folder, &line)).unwrap();
     assert_eq!(report["test_images"], 20);
     let line = format!("knn {data} {encoder} --test images --json");

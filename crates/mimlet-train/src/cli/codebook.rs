@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
 }
 
 fn cluster(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
-    let (mut config, images) = arguments.images.read()?;
+    let (mut config, images) = arguments.images.read(&[])?;
     arguments
         .settings
         .apply(&mut config.codebook, arguments.encoder.is_some())?;

@@ -48,7 +48,7 @@ struct Report {
 
 /// Fine-tunes.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
-    let (mut config, train) = arguments.images.read()?;
+    let (mut config, train) = arguments.images.read(&[])?;
     let test = arguments
         .images
         .read_test(&config, arguments.test.as_deref())?;

@@ -32,9 +32,10 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// The configuration and the images: the part to train on, unless `--split` says otherwise.
-    pub(crate) fn read(&self) -> Result<(Config, Box<dyn Source>), TrainError> {
-        let mut config = Config::read(&self.config)?;
+    /// The configuration, with these sections given in it, and the images: the part to train on, unless
+    /// `--split` says otherwise.
+    pub(crate) fn read(&self, needed: &[&str]) -> Result<(Config, Box<dyn Source>), TrainError> {
+        let mut config = Config::read(&self.config, needed)?;
         if self.max_bad.is_some() {
             config.data.max_bad = self.max_bad;
         }

@@ -32,7 +32,7 @@ pub(crate) struct Labelled {
 impl Labelled {
     /// The configuration, and the features of both sets.
     pub(crate) fn read(&self) -> Result<(Config, Features, Features), TrainError> {
-        let (config, train) = self.images.read()?;
+        let (config, train) = self.images.read(&[])?;
         let device = device::by_name(&self.device)?;
         let encoder = EncoderFile::open(&self.encoder, &config.model, &device)?;
         let test = self.images.read_test(&config, self.test.as_deref())?;

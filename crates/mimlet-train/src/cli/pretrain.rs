@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
 }
 
 fn train(arguments: &Arguments, collective: &dyn Collective) -> Result<(), TrainError> {
-    let (config, images) = arguments.images.read()?;
+    let (config, images) = arguments.images.read(&["decoder", "train"])?;
     let device = device::by_name(&arguments.device)?;
     if config.train.precision == Precision::Bf16 && !device::supports_bf16(&device) {
         return Err(TrainError::Config(format!(

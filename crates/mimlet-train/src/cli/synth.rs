@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 /// Writes the images.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), TrainError> {
     let configured = match &arguments.config {
-        Some(path) => Config::read(path)?.data.synth,
+        Some(path) => Config::read(path, &[])?.data.synth,
         None => None,
     };
     let missing = |flag: &str| TrainError::Config(format!("give --{flag}, or --config"));

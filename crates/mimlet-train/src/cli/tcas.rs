@@ -49,7 +49,7 @@ fn measure(arguments: &Arguments, collective: &dyn Collective) -> Result<(), Tra
                 .into(),
         ));
     }
-    let (config, images) = arguments.images.read()?;
+    let (config, images) = arguments.images.read(&[])?;
     let codebook = Codebook::read(&arguments.codebook)?;
     let device = device::by_name(&arguments.device)?;
     let encoder = arguments.encoder.as_deref();
