@@ -18,6 +18,10 @@ const RUNS: u32 = 3;
 /// How many times as long as the fastest makes a variant hopeless.
 const FAR_BEHIND: u32 = 2;
 
+/// What a variant may take, in hundredths of the fastest's time, and still be chosen over those after
+/// it: a trial is short, and the next differs by as much.
+const AS_FAST: u32 = 110;
+
 /// An op's operands before it runs, and what it must make of them.
 #[derive(Debug)]
 pub(crate) struct Trial<'m> {
@@ -69,8 +73,8 @@ impl Kind {
 /// What a trial of several variants found, by their names.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// The fastest of those that gave the expected results; `None` when there was none, or the time was
-    /// over before the first was known.
+    /// The first of the fastest that gave the expected results; `None` when there was none, or the time
+    /// was over before the first was known.
     pub(crate) fastest: Option<&'static str>,
     /// Those that took more than [`FAR_BEHIND`] times as long, gave other results or were refused.
     pub(crate) beaten: Vec<&'static str>,
@@ -97,16 +101,14 @@ impl Trial<'_> {
             match self.time(gpu, variant, best).await {
                 Ok(Some(time)) => {
                     times.push((variant.name(), time));
-                    if time < best {
-                        best = time;
-                        outcome.fastest = Some(variant.name());
-                    }
+                    best = best.min(time);
                 }
                 Ok(None) => outcome.beaten.push(variant.name()),
                 Err(lost @ WgpuError::DeviceLost { .. }) => return Err(lost),
                 Err(_refused) => outcome.beaten.push(variant.name()),
             }
         }
+        outcome.fastest = first_of_fastest(&times, best);
         times.retain(|(_, time)| *time / FAR_BEHIND > best);
         outcome.beaten.extend(times.iter().map(|(name, _)| *name));
         Ok(outcome)
@@ -170,6 +172,13 @@ impl Trial<'_> {
     }
 }
 
+/// The first that is as fast as the fastest, as far as a trial can tell.
+fn first_of_fastest(times: &[(&'static str, Duration)], best: Duration) -> Option<&'static str> {
+    let mut times = times.iter();
+    let first = times.find(|(_, time)| *time <= best * AS_FAST / 100);
+    first.map(|(name, _)| *name)
+}
+
 /// The first words of a buffer.
 async fn read(maker: &Maker, buffer: &Buffer, words: usize) -> Result<Vec<u32>, WgpuError> {
     let bytes = words as u64 * 4;
@@ -192,7 +201,7 @@ async fn read(maker: &Maker, buffer: &Buffer, words: usize) -> Result<Vec<u32>, 
 
 #[cfg(test)]
 mod tests {
-    use super::{Expected, Kind, Trial};
+    use super::{Expected, Kind, Trial, first_of_fastest};
     use crate::maker::Maker;
     use crate::operands::Held;
     use crate::{Choice, Gpu, Requirements, buffers};
@@ -260,6 +269,18 @@ mod tests {
         assert_eq!(of(&[&wrong, &broken]).fastest, None);
         // Nothing is tried when there is no time.
         assert_eq!(by(&[&right], Instant::now()).fastest, None);
+    }
+
+    #[test]
+    fn of_those_as_fast_the_vendors_first_is_chosen() {
+        let of = |times: [u64; 3]| {
+            let times = ["first", "second", "third"].into_iter().zip(times);
+            let times: Vec<_> = times.map(|(n, t)| (n, Duration::from_micros(t))).collect();
+            first_of_fastest(&times, times.iter().map(|(_, time)| *time).min().unwrap())
+        };
+        assert_eq!(of([109, 105, 100]), Some("first"));
+        assert_eq!(of([111, 110, 100]), Some("second"));
+        assert_eq!(of([200, 120, 100]), Some("third"));
     }
 
     #[test]
