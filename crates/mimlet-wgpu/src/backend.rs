@@ -5,6 +5,7 @@ use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
 use crate::maker::{Made, Maker};
 use crate::operands::Operands;
+use crate::pipeline_cache::KeptPipelines;
 use crate::profile;
 use crate::program::{self, Builder, Work};
 use crate::signal::{Signal, signal};
@@ -77,11 +78,15 @@ impl WgpuBackend {
         let units = Unit::of(plan);
         let operands = Operands::new(&maker, model, plan, &units)?;
         let variants = tuning::choose(gpu, model, plan, (&units, &operands), tuning).await?;
-        let mut builder = Builder::new(&maker);
+        let kept = KeptPipelines::open(gpu, tuning.folder()).await;
+        let mut builder = Builder::new(&maker, kept.as_ref().map(|kept| &kept.cache));
         for (unit, variant) in units.iter().zip(&variants) {
             builder.push(variant, &operands.of(unit))?;
         }
         let (work, bytes) = builder.finish().await?;
+        if let Some(kept) = kept {
+            kept.save();
+        }
         let mut end = 0;
         let mut output = |buffer: BufferId| {
             let start = end;

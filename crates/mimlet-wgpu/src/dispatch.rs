@@ -61,7 +61,7 @@ async fn dispatch(
     maker.settle().await?;
     uploader.flush()?;
     let held: Vec<Held<'_>> = bound.iter().cloned().map(Held::Buffer).collect();
-    let mut builder = Builder::new(&maker);
+    let mut builder = Builder::new(&maker, None);
     builder.push(variant, &held)?;
     let (work, _) = builder.finish().await?;
     let lengths = contents

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor,
     BindGroupLayoutEntry, BindingResource, BindingType, Buffer, BufferBindingType, ComputePipeline,
-    ComputePipelineDescriptor, PipelineCompilationOptions, PipelineLayout,
+    ComputePipelineDescriptor, PipelineCache, PipelineCompilationOptions, PipelineLayout,
     PipelineLayoutDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource, ShaderStages,
     TextureView, TextureViewDimension,
 };
@@ -16,6 +16,8 @@ use wgpu::{
 #[derive(Debug)]
 pub(crate) struct Pipelines<'k> {
     maker: &'k Maker,
+    /// Where a driver looks first.
+    cache: Option<&'k PipelineCache>,
     modules: HashMap<&'static str, Module>,
     compiled: HashMap<Key, ComputePipeline>,
 }
@@ -70,9 +72,10 @@ impl Prepared {
 }
 
 impl<'k> Pipelines<'k> {
-    pub(crate) fn new(maker: &'k Maker) -> Self {
+    pub(crate) fn new(maker: &'k Maker, cache: Option<&'k PipelineCache>) -> Self {
         Self {
             maker,
+            cache,
             modules: HashMap::new(),
             compiled: HashMap::new(),
         }
@@ -139,7 +142,7 @@ impl<'k> Pipelines<'k> {
                 constants: &call.constants,
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.cache,
         };
         let pipeline = self.maker.make(Made::Kernel(kernel.name), |device| {
             device.create_compute_pipeline(&descriptor)

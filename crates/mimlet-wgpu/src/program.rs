@@ -9,7 +9,7 @@ use crate::pipelines::{Bound, Pipelines, Prepared};
 use crate::texels;
 use mimlet_kernels::{Access, Dispatch, Operand, Texel, Variant};
 use std::collections::{HashMap, HashSet};
-use wgpu::{Buffer, CommandEncoder, Texture};
+use wgpu::{Buffer, CommandEncoder, PipelineCache, Texture};
 
 /// One thing to record.
 #[derive(Debug)]
@@ -60,10 +60,11 @@ pub(crate) struct Builder<'k> {
 }
 
 impl<'k> Builder<'k> {
-    pub(crate) fn new(maker: &'k Maker) -> Self {
+    /// With a cache of pipelines, drivers look there before they compile.
+    pub(crate) fn new(maker: &'k Maker, cache: Option<&'k PipelineCache>) -> Self {
         Self {
             maker,
-            pipelines: Pipelines::new(maker),
+            pipelines: Pipelines::new(maker, cache),
             uploader: Uploader::new(maker),
             scratch: HashMap::new(),
             textures: HashMap::new(),

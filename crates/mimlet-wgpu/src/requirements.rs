@@ -19,7 +19,10 @@ impl Requirements<'_> {
     /// wgpu's features to ask for.
     pub(crate) fn features(&self, offered: Features) -> Features {
         match self {
-            Self::Plan(_) => offered & (Features::TIMESTAMP_QUERY | Features::SHADER_F16),
+            Self::Plan(_) => {
+                let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16;
+                offered & (wanted | Features::PIPELINE_CACHE)
+            }
             Self::Within(_) => Features::empty(),
         }
     }

@@ -123,7 +123,7 @@ impl Trial<'_> {
         bound: Duration,
     ) -> Result<Option<Duration>, WgpuError> {
         let maker = Maker::new(gpu);
-        let mut builder = Builder::new(&maker);
+        let mut builder = Builder::new(&maker, None);
         builder.push(variant, &self.operands)?;
         let (work, _) = builder.finish().await?;
         let failed = |fault| gpu.error(&format!("trying {}", variant.name()), fault);

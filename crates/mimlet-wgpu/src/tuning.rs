@@ -22,12 +22,22 @@ pub enum Tuning<'p> {
     /// By what suits GPUs of its kind.
     VendorOrder,
     /// By trying each on the model's own shapes, as long as it gives the CPU's results. What was found
-    /// is kept in this folder, if any.
+    /// is kept in this folder, if any, and so is what the driver compiled.
     Measured(Option<&'p Path>),
     /// The first of each, which asks least of a GPU: 32-bit floats and exact integers from buffers,
     /// without textures, tiles in workgroup memory or 16-bit floats. For a driver that has one of those
     /// wrong.
     Plainest,
+}
+
+impl<'p> Tuning<'p> {
+    /// Where things are kept.
+    pub(crate) fn folder(self) -> Option<&'p Path> {
+        match self {
+            Self::Measured(folder) => folder,
+            Self::VendorOrder | Self::Plainest => None,
+        }
+    }
 }
 
 /// How long the trials of one model may take. Units that are not reached go by the vendor.

@@ -6,7 +6,7 @@ use mimlet_format::{CodebookSpace, DType, Model};
 use mimlet_kernels::Level;
 use mimlet_kernels::case::Stream;
 use mimlet_runtime::{Backend, CpuBackend, Encoding, Plan};
-use mimlet_wgpu::{Choice, Requirements, Tuning, WgpuBackend};
+use mimlet_wgpu::{AdapterDescription, Choice, Requirements, Tuning, WgpuBackend};
 
 fn images(plan: &Plan) -> Vec<Vec<f32>> {
     let mut stream = Stream::new(0x22);
@@ -106,6 +106,48 @@ fn kernels_chosen_by_trial_give_the_same_tokens_and_are_found_again() {
             std::fs::write(&kept[0], "damaged").unwrap();
             same_tokens(&run(measured), &by_vendor, 0.4, "after damage");
             assert_ne!(std::fs::read(&kept[0]).unwrap(), b"damaged");
+        }
+    }
+}
+
+/// A driver that is given damaged data might fall over.
+#[test]
+fn what_a_driver_compiled_is_kept_and_believed_only_whole() {
+    let Some(adapters) = adapters() else { return };
+    let file = random(DType::I8, CodebookSpace::Features, FOURS);
+    let model = Model::parse(&file).unwrap();
+    let plan = Plan::new(model.manifest()).unwrap();
+    let image = &images(&plan)[0];
+    let of_vulkan = |(index, adapter): (usize, &AdapterDescription)| {
+        (adapter.backend == "vulkan").then_some(Choice::Index(index))
+    };
+    let described = adapters.describe();
+    for choice in described.iter().enumerate().filter_map(of_vulkan) {
+        let gpu = adapters.open(&choice, &Requirements::Plan(&plan)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let run = || {
+            let tuning = Tuning::Measured(Some(folder.path()));
+            let mut backend = WgpuBackend::new(&gpu, &model, &plan, tuning).unwrap();
+            encode(&mut backend, &plan, image)
+        };
+        let first = run();
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let kept = files.find(|path| path.extension().is_some_and(|end| end == "pipelines"));
+        let kept = kept.expect("Vulkan keeps pipelines for others");
+        let whole = std::fs::read(&kept).unwrap();
+        assert_eq!(run(), first);
+        assert_eq!(
+            std::fs::read(&kept).unwrap(),
+            whole,
+            "nothing new was compiled"
+        );
+        let mut damaged = whole.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        for bytes in [&damaged[..], &whole[..whole.len() / 2], b""] {
+            std::fs::write(&kept, bytes).unwrap();
+            assert_eq!(run(), first);
+            assert_ne!(std::fs::read(&kept).unwrap(), bytes, "written anew");
         }
     }
 }
