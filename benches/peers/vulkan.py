@@ -1,14 +1,17 @@
-"""Our GPU backend beside ncnn's, on the same Vulkan driver, taking turns.
+"""Our GPU backend beside ncnn's and burn's, on the same Vulkan driver, taking turns.
 
-    python3 benches/peers/table.py --models tiny --batch 1 --turns 1   # once: writes the files of both
+    python3 benches/peers/table.py --models tiny --batch 1 --turns 1   # once: writes the files of all
     cargo build --release -p mimlet-cli
+    cargo build --release -p mimlet-train --features vulkan,fast --example encode_images
     python benches/peers/vulkan.py
 
 ncnn comes from its package, at the version of `contestants.py`, in the interpreter that runs this. Its
 features through Vulkan are held to its own in f32 on the CPU, which `table.py` holds to ours; `mimlet bench`
 gives times only of a run that passed the file's acceptance test. A turn of ncnn is a run that is not
 counted and five that are, in f32 and with the 16-bit storage and arithmetic that it takes by default; one
-of ours is a process of its own, which runs the acceptance test first.
+of ours is a process of its own, which runs the acceptance test first. burn (wgpu, with its autotuning and
+fusion) runs the encoder of mimlet-train on the same weights; without its program it is left out, and said
+to be.
 """
 
 import sys
@@ -28,9 +31,10 @@ from turns import Worker, WorkerFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).resolve().parent / "python_worker.py"
+BURN = ROOT / "target/release/examples/encode_images"
 RUNS = 5
 # How far the worst token may be from that of ncnn's CPU path in f32: its shaders round exp and tanh coarser.
-SAME = {"ncnn-vulkan": 1e-3, "ncnn-vulkan-f16": 5e-2}
+SAME = {"ncnn-vulkan": 1e-3, "ncnn-vulkan-f16": 5e-2, "burn": 1e-3}
 DIM = {"vit-tiny-16": 192, "vit-small-16": 384}
 
 
@@ -44,8 +48,11 @@ def arguments():
     return parser.parse_args()
 
 
-def ncnn_worker(runtime, args, work):
+def worker_of(runtime, args, work):
     folder = args.files / args.model
+    if runtime == "burn":
+        command = [BURN, folder / "timm.safetensors", folder / "input.f32", "vulkan"]
+        return Worker(command, machine.cores(), work / "burn.log")
     command = [sys.executable, WORKER, runtime, folder / "batch-1.ncnn.param", folder / "input.f32", 1,
                machine.cores()]
     return Worker(command, machine.cores(), work / f"{runtime}.log")
@@ -58,15 +65,18 @@ def features_of(worker, path):
 
 
 def peers(args, work):
-    """ncnn's workers through Vulkan; ends the run when their features are not those of its CPU path."""
-    cpu = ncnn_worker("ncnn", args, work)
+    """The others' workers through Vulkan; ends the run when their features are not those of ncnn's CPU path."""
+    cpu = worker_of("ncnn", args, work)
     reference = features_of(cpu, work / "reference")
     cpu.close()
     workers = {}
     for runtime, bound in SAME.items():
-        worker = ncnn_worker(runtime, args, work)
+        if runtime == "burn" and not BURN.exists():
+            print(f"burn: left out, {BURN.relative_to(ROOT)} is not there")
+            continue
+        worker = worker_of(runtime, args, work)
         worst = features.worst_token(features_of(worker, work / "features"), reference, DIM[args.model])
-        print(f"{runtime}: {worker.description}, features {worst:.1e} off its CPU path's")
+        print(f"{runtime}: {worker.description}, features {worst:.1e} off those of ncnn's CPU path")
         if worst > bound:
             raise SystemExit("they are others: no times")
         workers[runtime] = worker
@@ -93,7 +103,7 @@ def main():
         try:
             run(args, files, Path(work))
         except WorkerFailed as reason:
-            raise SystemExit(f"ncnn: {reason}") from None
+            raise SystemExit(f"a peer: {reason}") from None
 
 
 def run(args, files, work):
@@ -112,11 +122,12 @@ def run(args, files, work):
         worker.close()
         theirs[runtime] = statistics.median(worker.times)
         print(f"{runtime}: {theirs[runtime]:.0f} ms, from {min(worker.times):.0f} to {max(worker.times):.0f}")
-    best = min(theirs.values())
+    best = min(time for runtime, time in theirs.items() if runtime != "burn")
+    burn = theirs.get("burn")
     for name, medians in times.items():
         median = statistics.median(medians)
         print(f"mimlet {name}: {median:.0f} ms, medians of turns from {min(medians):.0f} to {max(medians):.0f}, "
-              f"{median / best:.2f} of ncnn's faster one")
+              f"{median / best:.2f} of ncnn's faster one" + (f", {median / burn:.2f} of burn's" if burn else ""))
 
 
 if __name__ == "__main__":

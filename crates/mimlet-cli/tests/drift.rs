@@ -31,7 +31,7 @@ fn encodings(file: &ModelFile, change: impl Fn(&RgbImage) -> RgbImage) -> Vec<En
         let changed = change(&image::open(path).unwrap().to_rgb8());
         let (width, height) = changed.dimensions();
         let pixels = Pixels::new(width, height, changed.into_raw()).unwrap();
-        let input = preprocessor.prepare_image(&pixels).unwrap().input;
+        let input = preprocessor.prepare_image(&pixels).input;
         encoder.encode(&input).unwrap().clone()
     };
     images.into_iter().map(encode).collect()

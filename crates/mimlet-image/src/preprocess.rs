@@ -96,32 +96,21 @@ impl Preprocessor {
         &self.preprocess
     }
 
-    /// The pixels at input size, as torchvision's `Resize` and `CenterCrop` give them over Pillow
-    /// to within one level: short side to `resize_short_side`, long side truncated, crop offset
-    /// rounded with halves to even. Smaller images are enlarged.
-    ///
-    /// # Errors
-    /// [`ImageError::Preprocess`] when the resampler refuses the image.
-    pub fn resize_and_crop(&self, image: &RgbImage) -> Result<RgbImage, ImageError> {
+    /// The pixels at input size, as torchvision's `Resize` and `CenterCrop` give them over Pillow, bit
+    /// for bit: short side to `resize_short_side`, long side truncated, crop offset rounded with
+    /// halves to even. Smaller images are enlarged.
+    pub fn resize_and_crop(&self, image: &RgbImage) -> RgbImage {
         let Preprocess {
             resize_short_side,
             resample: Resample::Bicubic,
             ..
         } = self.preprocess;
-        resize::resize_and_crop(image, resize_short_side, self.image_size).map_err(|error| {
-            ImageError::Preprocess {
-                field: "resize_short_side",
-                reason: format!("{resize_short_side} cannot be reached: {error}"),
-            }
-        })
+        resize::resize_and_crop(image, resize_short_side, self.image_size)
     }
 
     /// Resizes, crops and normalises a decoded image.
-    ///
-    /// # Errors
-    /// As [`resize_and_crop`](Self::resize_and_crop).
-    pub fn prepare_image(&self, image: &RgbImage) -> Result<Prepared, ImageError> {
-        Ok(self.normalized(self.resize_and_crop(image)?))
+    pub fn prepare_image(&self, image: &RgbImage) -> Prepared {
+        self.normalized(self.resize_and_crop(image))
     }
 
     /// Reads an image file and prepares it.
@@ -139,7 +128,7 @@ impl Preprocessor {
                 .prepare_array(&bytes)
                 .map_err(|problem| ImageError::file(path, problem));
         }
-        self.prepare_image(&decode(&bytes, path, &self.limits)?)
+        Ok(self.prepare_image(&decode(&bytes, path, &self.limits)?))
     }
 
     fn prepare_array(&self, bytes: &[u8]) -> Result<Prepared, FileProblem> {

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeError, ResizeOptions, Resizer};
+use mimlet_kernels::Level;
+use mimlet_kernels::resample::{Windows, along_columns, along_rows};
 
 use crate::RgbImage;
 use crate::error::ImageError;
@@ -23,8 +22,8 @@ pub struct CropBox {
 }
 
 /// Cuts `part` out of `image` and scales it to `[height, width]` by Pillow's antialiased bicubic
-/// (a = -0.5), as torchvision's `resized_crop` over Pillow does to within one level: pixels outside
-/// the box have no say. Columns first, as in `resize_and_crop`.
+/// (a = -0.5), as torchvision's `resized_crop` over Pillow does, bit for bit: pixels outside the box
+/// have no say.
 ///
 /// ```
 /// use mimlet_image::{CropBox, RgbImage, crop_and_resize};
@@ -61,21 +60,13 @@ pub fn crop_and_resize(
         return Err(refuse(format!("cannot be scaled to {width} x {height}")));
     }
     let pixels = cut(image, part);
-    let whole = |width: u32, height: u32| [0.0, 0.0, f64::from(width), f64::from(height)];
-    let scaled = resize(
-        (part.width, part.height, &pixels),
-        (width, part.height),
-        whole(part.width, part.height),
-    )
-    .and_then(|narrow| {
-        resize(
-            (width, part.height, &narrow),
-            (width, height),
-            whole(width, part.height),
-        )
-    })
-    .map_err(|error| refuse(format!("cannot be scaled to {width} x {height}: {error}")))?;
-    Ok(RgbImage::new(width, height, scaled).expect("the buffer was made for this size"))
+    let windows = |source: u32, target: u32| bicubic(source, target.into(), 0..target.into());
+    let scaled = resample(
+        &pixels,
+        part.width,
+        [windows(part.height, height), windows(part.width, width)],
+    );
+    Ok(RgbImage::new(width, height, scaled).expect("as many pixels as windows"))
 }
 
 /// The pixels of a box that lies inside the image.
@@ -94,104 +85,42 @@ fn cut(image: &RgbImage, part: CropBox) -> Vec<u8> {
 /// exceed `short_side`.
 ///
 /// Only the pixels of the crop are computed, from the rows its windows touch, so a long thin image
-/// costs no more than a square one. The axes are resized one after the other, columns first as in
-/// Pillow: left to itself the resizer takes the rows first, which rounds one pixel value in seven
-/// the other way.
+/// costs no more than a square one.
 pub(crate) fn resize_and_crop(
     image: &RgbImage,
     short_side: u32,
     [height, width]: [u32; 2],
-) -> Result<RgbImage, ResizeError> {
+) -> RgbImage {
     let short = image.width().min(image.height());
-    let columns = Axis::new(image.width(), short, short_side, width);
-    let rows = Axis::new(image.height(), short, short_side, height);
-    let touched = rows.touched(image.height());
-    let row_bytes = image.width() as usize * 3;
-    let pixels =
-        &image.pixels()[touched.start as usize * row_bytes..touched.end as usize * row_bytes];
-    let touched_height = touched.end - touched.start;
-
-    let narrow = resize(
-        (image.width(), touched_height, pixels),
-        (width, touched_height),
-        [
-            columns.start,
-            0.0,
-            columns.length,
-            f64::from(touched_height),
-        ],
-    )?;
-    let crop = resize(
-        (width, touched_height, &narrow),
-        (width, height),
-        [
-            0.0,
-            rows.start - f64::from(touched.start),
-            f64::from(width),
-            rows.length,
-        ],
-    )?;
-    Ok(RgbImage::new(width, height, crop).expect("the buffer was made for this size"))
-}
-
-/// Resamples the box `[left, top, width, height]` of a source of width, height and pixels.
-fn resize(
-    (width, height, pixels): (u32, u32, &[u8]),
-    (target_width, target_height): (u32, u32),
-    [left, top, box_width, box_height]: [f64; 4],
-) -> Result<Vec<u8>, ResizeError> {
-    // Of one pixel type alone: the resizer's choice at run time compiles all of its fourteen.
-    let source = TypedImageRef::<U8x3>::from_buffer(width, height, pixels)
-        .expect("the pixels are whole rows of this width");
-    let mut bytes = vec![0; target_width as usize * target_height as usize * 3];
-    let mut target = TypedImage::<U8x3>::from_buffer(target_width, target_height, &mut bytes)
-        .expect("the buffer was made for this size");
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom))
-        .crop(
-            left,
-            top,
-            // Rounding may carry the box past the border by the last bit.
-            box_width.min(f64::from(width) - left),
-            box_height.min(f64::from(height) - top),
-        );
-    Resizer::new().resize_typed(&source, &mut target, &options)?;
-    Ok(bytes)
-}
-
-/// The stretch of a source axis that the crop covers, in source pixels.
-#[derive(Debug, Clone, Copy)]
-struct Axis {
-    start: f64,
-    length: f64,
-    /// Source pixels per pixel of the result.
-    scale: f64,
-}
-
-impl Axis {
-    /// For an axis of `side` pixels in an image whose short side goes from `short` to `short_side`.
-    fn new(side: u32, short: u32, short_side: u32, crop: u32) -> Self {
+    let windows = |side: u32, crop: u32| {
         let resized = resized_side(side, short, short_side);
         let offset = crop_offset(resized, u64::from(crop));
-        // Multiplied before divided: exact when the crop is the whole axis or the scale is 1.
-        let to_source = |position: u64| (position as f64 * f64::from(side)) / resized as f64;
-        let start = to_source(offset);
-        let length = to_source(u64::from(crop));
-        Self {
-            start,
-            length,
-            scale: f64::from(side) / resized as f64,
-        }
-    }
+        bicubic(side, resized, offset..offset + u64::from(crop))
+    };
+    let axes = [
+        windows(image.height(), height),
+        windows(image.width(), width),
+    ];
+    let crop = resample(image.pixels(), image.width(), axes);
+    RgbImage::new(width, height, crop).expect("as many pixels as windows")
+}
 
-    /// The source pixels that the crop's windows can reach, of `side` pixels.
-    fn touched(&self, side: u32) -> Range<u32> {
-        // The bicubic kernel reaches two pixels to each side, wider when it has to antialias.
-        let reach = 2.0 * self.scale.max(1.0) + 1.0;
-        let start = (self.start - reach).floor().max(0.0) as u32;
-        let end = (self.start + self.length + reach).ceil() as u32;
-        start..end.min(side)
-    }
+/// The windows of an axis; sizes are bounded far below a pointer's width.
+fn bicubic(source: u32, target: u64, wanted: Range<u64>) -> Windows {
+    let wanted = wanted.start as usize..wanted.end as usize;
+    Windows::bicubic(source as usize, target as usize, wanted)
+}
+
+/// Resamples an image of this width, rows first as Pillow does: only those that the windows of the
+/// columns touch.
+fn resample(pixels: &[u8], width: u32, [rows, columns]: [Windows; 2]) -> Vec<u8> {
+    let level = Level::detect();
+    let row_bytes = width as usize * 3;
+    let touched = rows.touched();
+    let pixels = &pixels[touched.start * row_bytes..touched.end * row_bytes];
+    let narrow = along_rows(level, pixels, [width as usize, 3], &columns);
+    let narrow_bytes = narrow.len() / touched.len().max(1);
+    along_columns(level, &narrow, narrow_bytes, &rows.without(touched.start))
 }
 
 /// `int(short_side * side / short)`, as torchvision's `resize`.

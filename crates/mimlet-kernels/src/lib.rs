@@ -32,6 +32,7 @@ pub mod panel;
 pub mod patch_embed;
 pub mod patchify;
 pub mod quantize_rows;
+pub mod resample;
 pub mod residual;
 pub mod simd;
 

@@ -43,5 +43,5 @@ pub(crate) fn from_file(
 }
 
 fn fit(preprocessor: &Preprocessor, image: &RgbImage) -> Result<Vec<u8>, JsError> {
-    Ok(preprocessor.resize_and_crop(image)?.into_pixels())
+    Ok(preprocessor.resize_and_crop(image).into_pixels())
 }

@@ -104,7 +104,7 @@ fn samples(model: &Model<'_>) -> Result<Vec<Sample>, Error> {
     bundle::images()
         .map(|(class, bytes)| {
             let image = decode(bytes, "bundled image", &Limits::default())?;
-            let input = preprocessor.prepare_image(&image)?.input;
+            let input = preprocessor.prepare_image(&image).input;
             Ok(Sample {
                 class,
                 image,

@@ -114,7 +114,7 @@ fn read_piece(
     let mut piece = Block::default();
     for &index in indices {
         if let Some(image) = faults::read(source, index)? {
-            let view = preprocessor.resize_and_crop(&image)?;
+            let view = preprocessor.resize_and_crop(&image);
             piece.indices.push(index);
             piece.labels.push(source.label(index));
             piece.pixels.extend_from_slice(view.pixels());
