@@ -131,7 +131,8 @@ fn known_format(bytes: &[u8]) -> Result<(ImageFormat, &'static str), FileProblem
     let unsupported = match image::guess_format(bytes) {
         Ok(ImageFormat::Png) => return Ok((ImageFormat::Png, "PNG")),
         Ok(ImageFormat::Jpeg) => return Ok((ImageFormat::Jpeg, "JPEG")),
-        Ok(ImageFormat::WebP) => return Ok((ImageFormat::WebP, "WebP")),
+        Ok(ImageFormat::WebP) if cfg!(feature = "webp") => return Ok((ImageFormat::WebP, "WebP")),
+        Ok(ImageFormat::WebP) => "WebP",
         Ok(ImageFormat::Gif) => "GIF",
         Ok(ImageFormat::Bmp) => "BMP",
         Ok(ImageFormat::Tiff) => "TIFF",

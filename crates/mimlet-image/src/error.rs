@@ -3,6 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The formats that are read.
+pub const FORMATS: &str = if cfg!(feature = "webp") {
+    "PNG, JPEG or WebP"
+} else {
+    "PNG or JPEG"
+};
+
 /// An error that names the file or the field and says what to do, on one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,10 +85,10 @@ pub enum FileProblem {
         max_pixels: u64,
     },
     /// The content is of no known kind, whatever the name says.
-    #[error("is not a PNG, JPEG or WebP image; convert it to one of them")]
+    #[error("is not a {} image; convert it to one of them", FORMATS)]
     UnknownFormat,
     /// An image, of a kind that is not read.
-    #[error("is a {0} image, which is not supported; convert it to PNG, JPEG or WebP")]
+    #[error("is a {0} image, which is not supported; convert it to {FORMATS}", FORMATS = FORMATS)]
     UnsupportedFormat(&'static str),
     /// The file stops before its end marker.
     #[error("is cut short: the {0} data ends early; copy or export it again")]
@@ -122,7 +129,7 @@ pub enum FileProblem {
     #[error("has no class folders; put the images of each class in a folder of its own")]
     NoClasses,
     /// A folder without images.
-    #[error("has no images; add PNG, JPEG, WebP or .npy files")]
+    #[error("has no images; add {} files, or .npy", FORMATS)]
     NoImages,
 }
 

@@ -43,7 +43,7 @@ mod resize;
 mod rgb_image;
 
 pub use decode::{decode, read};
-pub use error::{FileProblem, ImageError, NpyError};
+pub use error::{FORMATS, FileProblem, ImageError, NpyError};
 pub use folder::{Folder, images_in};
 pub use limits::Limits;
 pub use npy::{NpyArray, NpyData, NpyElement, write_npy};

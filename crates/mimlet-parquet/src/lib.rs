@@ -35,6 +35,11 @@
 //! ```
 #![warn(clippy::unwrap_used)]
 
+#[cfg(panic = "abort")]
+compile_error!(
+    "arrow panics over damaged files, which is caught: build it with `panic = \"unwind\"`"
+);
+
 mod error;
 mod info;
 mod name;

@@ -17,6 +17,9 @@
 //! saved: workgroup memory is not zeroed, as every kernel writes it before it reads.
 #![warn(clippy::unwrap_used)]
 
+#[cfg(all(panic = "abort", not(target_arch = "wasm32")))]
+compile_error!("wgpu panics over a lost GPU, which is caught: build it with `panic = \"unwind\"`");
+
 mod adapters;
 mod backend;
 mod buffers;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mimlet_image::{FileProblem, ImageError, images_in};
+use mimlet_image::{FORMATS, FileProblem, ImageError, images_in};
 
 use super::stop::Stop;
 use crate::error::Error;
@@ -66,7 +66,7 @@ impl Folder {
         if once && own.is_empty() && folder.queue.is_empty() {
             return Err(Error::file(
                 path,
-                "has no images; add PNG, JPEG, WebP or .npy files",
+                format_args!("has no images; add {FORMATS} files, or .npy"),
             ));
         }
         Ok(folder)
