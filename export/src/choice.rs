@@ -9,11 +9,9 @@ use std::ops::Range;
 const GOLDEN: usize = 16;
 /// Golden images in a file at most, however many classes there are.
 const MAX_GOLDEN: usize = 64;
-/// Images that calibrate besides.
-const CALIBRATION: usize = 32;
-/// The same for 4-bit weights, whose error feedback fits what it sees.
-const CALIBRATION_INT4: usize = 48;
-/// The same of a model whose checkpoint leaves less room for them.
+/// Images that calibrate besides: error feedback fits what it sees.
+const CALIBRATION: usize = 48;
+/// The same of a model whose checkpoint leaves less room for them, with weights of 8 bits or more.
 const CALIBRATION_LARGE: usize = 16;
 /// Values of all tokens of an image from which on a model is large.
 const LARGE: u32 = 100_000;
@@ -22,10 +20,10 @@ const FEW: usize = 8;
 
 /// How many images calibrate a model that is stored like this.
 pub(crate) fn calibration(encoder: &EncoderConfig, scheme: Scheme) -> usize {
+    let large = encoder.tokens() * encoder.embed_dim >= LARGE;
     match scheme {
-        Scheme::Int4 | Scheme::Mixed => CALIBRATION_INT4,
-        _ if encoder.tokens() * encoder.embed_dim >= LARGE => CALIBRATION_LARGE,
-        Scheme::F32 | Scheme::F16 | Scheme::Int8 => CALIBRATION,
+        Scheme::F32 | Scheme::F16 | Scheme::Int8 if large => CALIBRATION_LARGE,
+        _ => CALIBRATION,
     }
 }
 

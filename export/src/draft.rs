@@ -13,9 +13,7 @@ use crate::{ExportError, ExportOptions, FloatCodebook};
 use mimlet_format::{ActivationRange, EncoderConfig, NormPart, Scheme, TensorRole, ranged_roles};
 
 /// Rows of inputs kept for calibration, over all images.
-const ROWS: usize = 2048;
-/// The same where four bits have to be made up for by what inputs have in common.
-const ROWS_INT4: usize = 4096;
+const ROWS: usize = 4096;
 /// Bytes that a block's rows may take with weights of 8 bits: of a wide model fewer are kept, for a large
 /// checkpoint leaves less room.
 const ROW_BYTES: usize = 24 << 20;
@@ -64,7 +62,7 @@ pub(crate) fn draft<'m>(
     };
     let mut tensors = unquantized(model, weights, patch_embedding)?;
     let rows = match options.scheme {
-        Scheme::Int4 | Scheme::Mixed => ROWS_INT4,
+        Scheme::Int4 | Scheme::Mixed => ROWS,
         _ => ROWS.min(ROW_BYTES / row_bytes(encoder)),
     };
     let calibration = (choice.calibration.clone(), rows);
