@@ -120,7 +120,7 @@ fn factor(steps: i32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::{ALPHAS, Expected, choose, column_maxima, factors, step};
     use crate::quantize::int8;
     use crate::random::Random;
 
@@ -147,6 +147,28 @@ mod tests {
             .enumerate()
             .filter(|(j, _)| *j != 5);
         assert!(others.map(|(_, s)| *s).fold(0.0, f32::max) < migration.factors[5]);
+    }
+
+    /// The formula sees each channel's largest input, however rare it is.
+    #[test]
+    fn factors_promise_less_error_than_the_formulas() {
+        let mut rows = normals(5, 64 * 16);
+        rows[7] *= 30.0;
+        let (weight, grid) = (normals(6, 32 * 16), int8::grid(16));
+        let error = |factors: &[f32]| Expected::new(&rows, &weight, factors, &grid).error();
+        let largest: Vec<(f32, f32)> = column_maxima(&rows, 16)
+            .into_iter()
+            .zip(column_maxima(&weight, 16))
+            .collect();
+        let by_formula = ALPHAS.map(|alpha| {
+            let steps: Vec<i32> = largest.iter().map(|&(x, w)| step(x, w, alpha)).collect();
+            error(&factors(&steps))
+        });
+        let best = by_formula.into_iter().fold(error(&[1.0; 16]), f64::min);
+        let migration = choose(&rows, &weight, 16, &grid);
+        assert!(migration.alpha.is_some());
+        let found = error(&migration.factors);
+        assert!(found < 0.98 * best, "{found} after {best}");
     }
 
     #[test]
