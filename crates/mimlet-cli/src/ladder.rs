@@ -1,7 +1,5 @@
 //! What each backend of this machine came to with a file, for people and scripts.
 
-use std::fmt;
-
 use mimlet_session::Report;
 use serde::Serialize;
 
@@ -39,28 +37,29 @@ impl LadderReport {
         });
         Self(rungs.collect())
     }
-}
 
-impl fmt::Display for LadderReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// A line for each rung, or more where `width` columns are too few: names of drivers are long, and so
+    /// are reasons.
+    pub(crate) fn within(&self, width: usize) -> String {
         let mut table = Table::new([
             ("", Align::Left),
-            ("backend", Align::Left),
             ("an image", Align::Right),
-            ("acceptance test", Align::Left),
+            ("test", Align::Left),
+            ("backend", Align::Left),
         ]);
         for rung in &self.0 {
-            let outcome = match rung.passed {
-                Some(true) => "passed",
-                _ => &rung.outcome,
+            let (test, backend) = match rung.passed {
+                Some(true) => ("passed", rung.name.clone()),
+                Some(false) => ("failed", format!("{}: {}", rung.name, rung.outcome)),
+                None => ("-", format!("{}: {}", rung.name, rung.outcome)),
             };
             table.row([
                 if rung.kept { "->" } else { "" }.to_string(),
-                rung.name.clone(),
                 or_dash(rung.median_ms, milliseconds),
-                outcome.to_string(),
+                test.to_string(),
+                backend,
             ]);
         }
-        table.fmt(f)
+        table.within(width)
     }
 }

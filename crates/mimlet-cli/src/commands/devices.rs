@@ -155,7 +155,7 @@ impl fmt::Display for Report {
             write!(f, "\n{}", table.within(self.canvas.width))?;
         }
         match &self.ladder {
-            Some(ladder) => write!(f, "\n{ladder}"),
+            Some(ladder) => write!(f, "\n{}", ladder.within(self.canvas.width)),
             None => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ use crate::output::{Outcome, Output};
 use crate::progress::Progress;
 use crate::signature::{SignatureArgs, SignatureReport};
 use crate::table::Facts;
+use crate::terminal::Canvas;
 use crate::units::{count, hex};
 use crate::verdict::VerdictReport;
 
@@ -115,7 +116,7 @@ impl fmt::Display for Report {
         };
         write!(f, "{facts}\n{}\n", self.verdict)?;
         if let Some(ladder) = &self.ladder {
-            writeln!(f, "{ladder}")?;
+            writeln!(f, "{}", ladder.within(Canvas::stdout().width))?;
         }
         writeln!(f, "{passed} on {images}")
     }
