@@ -123,8 +123,9 @@ fn check(
 
 #[cfg(test)]
 mod tests {
-    use super::Choice;
+    use super::{Choice, calibration};
     use crate::GoldenImage;
+    use mimlet_format::{Activation, EncoderConfig, Scheme};
 
     fn images(labels: impl IntoIterator<Item = Option<u32>>) -> Vec<GoldenImage> {
         let image = |(index, label)| GoldenImage {
@@ -144,6 +145,28 @@ mod tests {
         assert_eq!(labels.len(), 20);
         assert_eq!(choice.golden, 20);
         assert_eq!(choice.calibration, 20..36);
+    }
+
+    /// On as many images and rows as a small one, an export of a ViT-Base took 1.6 times its checkpoint.
+    #[test]
+    fn a_large_model_in_bytes_is_calibrated_on_fewer_images() {
+        let of = |embed_dim, scheme| {
+            let encoder = EncoderConfig {
+                image_size: [224, 224],
+                patch_size: 16,
+                embed_dim,
+                depth: 12,
+                num_heads: embed_dim / 64,
+                mlp_dim: embed_dim * 4,
+                register_tokens: 0,
+                layer_norm_eps: 1e-6,
+                activation: Activation::Gelu,
+            };
+            calibration(&encoder, scheme)
+        };
+        assert_eq!(of(384, Scheme::Int8), 48);
+        assert_eq!(of(768, Scheme::Int8), 16);
+        assert_eq!(of(768, Scheme::Int4), 48);
     }
 
     #[test]

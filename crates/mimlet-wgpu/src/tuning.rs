@@ -244,32 +244,8 @@ mod tests {
     use mimlet_runtime::{CpuStepper, Plan};
     use std::time::Duration;
 
-    /// Else they would not stand in for anything.
-    #[test]
-    fn the_plainest_kernels_ask_least() {
-        if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
-            return;
-        }
-        for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
-            let file = random(dtype, CodebookSpace::Features, FOURS);
-            let model = Model::parse(&file).unwrap();
-            let plan = Plan::new(model.manifest()).unwrap();
-            let units = Unit::of(&plan);
-            let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan)).unwrap();
-            let operands = Operands::new(&Maker::new(&gpu), &model, &plan, &units).unwrap();
-            let chosen = choose(&gpu, &model, &plan, (&units, &operands), Tuning::Plainest);
-            let chosen = pollster::block_on(chosen).unwrap();
-            assert_eq!(chosen.len(), units.len());
-            for variant in chosen {
-                let asks = variant.reads_texels() || variant.needs_f16();
-                assert!(!asks, "{} of {dtype:?}", variant.name());
-            }
-        }
-    }
-
-    /// One that is not would never be chosen, and nobody would know.
-    #[test]
-    fn every_variant_is_right_on_a_models_own_weights() {
+    /// Runs `test` for each type of weights, on a model of its own and the best GPU opened for it.
+    fn on_each_type(test: impl Fn(DType, &Gpu, &Model<'_>, &Plan, &[Unit], &Operands<'_>)) {
         if std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip") {
             return;
         }
@@ -281,23 +257,45 @@ mod tests {
             let gpu = Gpu::open(&Choice::Best, &Requirements::Plan(&plan)).unwrap();
             let maker = Maker::new(&gpu);
             let operands = Operands::new(&maker, &model, &plan, &units).unwrap();
-            let mut cpu = CpuStepper::new(&model, &plan, image(&plan)).unwrap();
+            test(dtype, &gpu, &model, &plan, &units, &operands);
+        }
+    }
+
+    /// Else they would not stand in for anything.
+    #[test]
+    fn the_plainest_kernels_ask_least() {
+        on_each_type(|dtype, gpu, model, plan, units, operands| {
+            let chosen = choose(gpu, model, plan, (units, operands), Tuning::Plainest);
+            let chosen = pollster::block_on(chosen).unwrap();
+            assert_eq!(chosen.len(), units.len());
+            for variant in chosen {
+                let asks = variant.reads_texels() || variant.needs_f16();
+                assert!(!asks, "{} of {dtype:?}", variant.name());
+            }
+        });
+    }
+
+    /// One that is not would never be chosen, and nobody would know.
+    #[test]
+    fn every_variant_is_right_on_a_models_own_weights() {
+        on_each_type(|dtype, gpu, model, plan, units, operands| {
+            let mut cpu = CpuStepper::new(model, plan, image(plan)).unwrap();
             let mut tried = Vec::new();
-            for unit in &units {
+            for unit in units {
                 let variants = unit.variants();
-                let trial = trial(&operands, &mut cpu, &plan, unit, &variants[0]);
+                let trial = trial(operands, &mut cpu, plan, unit, &variants[0]);
                 let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
                 let runs = |variant: &&Variant| has_f16 || !variant.needs_f16();
                 if tried.contains(&variants) {
                     continue;
                 }
                 for variant in variants.iter().filter(runs) {
-                    let time = trial.time(&gpu, variant, Duration::MAX);
+                    let time = trial.time(gpu, variant, Duration::MAX);
                     let time = pollster::block_on(time).unwrap();
                     assert!(time.is_some(), "{} of {dtype:?}", variant.name());
                 }
                 tried.push(variants);
             }
-        }
+        });
     }
 }
