@@ -53,7 +53,7 @@ pub struct WorkCost {
     pub name: &'static str,
     /// Its constants, `rows 197, inputs 192`; empty for a copy.
     pub shape: String,
-    /// Bytes of everything it binds.
+    /// Bytes of everything a GPU's dispatch binds; of a CPU's step, those of its tensors.
     pub bytes: u64,
     /// By the device's own clock, where it has one.
     pub ms: Option<f64>,

@@ -34,7 +34,7 @@ pub(crate) struct BenchArgs {
     /// Run for this long instead, and compare the end with the beginning
     #[arg(long, value_name = "S")]
     seconds: Option<NonZeroU32>,
-    /// Also say what each kernel of a GPU costs
+    /// Also say what each kernel of a GPU, or each step on the CPU, costs
     #[arg(long)]
     profile: bool,
 }

@@ -77,13 +77,21 @@ impl Block {
         bytemuck::cast_slice(&self.buffers[id.index()])
     }
 
-    /// Runs a segment.
-    pub(super) fn run(&mut self, segment: &Segment<'_>, shared: Shared<'_>, scratch: &mut [u32]) {
-        for op in &segment.ops {
+    /// Runs a segment, and tells `done` the number of each op when it is; packing comes last.
+    pub(super) fn run(
+        &mut self,
+        segment: &Segment<'_>,
+        shared: Shared<'_>,
+        scratch: &mut [u32],
+        done: &mut impl FnMut(usize),
+    ) {
+        for (index, op) in segment.ops.iter().enumerate() {
             self.step(op, shared, scratch);
+            done(index);
         }
         if let Some(packs) = segment.packs {
             self.pack(packs);
+            done(segment.ops.len());
         }
     }
 

@@ -1,12 +1,16 @@
 //! The CPU backend: runs the plan in segments, sharing the rows of each out among threads.
 
 mod block;
+#[cfg(feature = "std")]
+mod profile;
 mod program;
 mod shares;
 mod stepper;
 mod threads;
 mod weights;
 
+#[cfg(feature = "std")]
+use crate::backend::WorkCost;
 use crate::backend::{Backend, BackendError, Encoding};
 use crate::plan::{BufferId, Plan, PlanError, Step};
 use alloc::format;
@@ -94,7 +98,12 @@ impl<'m> CpuBackend<'m> {
         })
     }
 
-    fn run_on(&mut self, image: Image<'_>, encoding: &mut Encoding) {
+    /// Has `run` run each segment on the workers.
+    fn each_segment(
+        &mut self,
+        image: Image<'_>,
+        mut run: impl FnMut(&Threads, &mut [Worker], &Segment<'_>, Shared<'_>) + Send,
+    ) {
         let Self {
             threads,
             segments,
@@ -112,14 +121,20 @@ impl<'m> CpuBackend<'m> {
                     packed,
                     block_rows,
                 };
-                threads.run(workers, segment, shared);
+                run(threads, workers, segment, shared);
                 let blocks = workers.iter_mut().flat_map(|worker| &mut worker.blocks);
                 for (packed, block) in packed.iter_mut().zip(blocks) {
                     mem::swap(packed, &mut block.packed);
                 }
             }
         });
-        for block in workers.iter().flat_map(|worker| &worker.blocks) {
+    }
+
+    fn run_on(&mut self, image: Image<'_>, encoding: &mut Encoding) {
+        self.each_segment(image, |threads, workers, segment, shared| {
+            threads.each(workers, |worker| worker.run(segment, shared, |_| {}));
+        });
+        for block in self.workers.iter().flat_map(|worker| &worker.blocks) {
             encoding.fill_rows(block.tokens.start, self.prefix, block.floats(self.features));
             if let Some((tokens, distances)) = self.tokens {
                 let first = block.patches.start;
@@ -196,5 +211,10 @@ impl Backend for CpuBackend<'_> {
         let values = patchify::Values::new(preprocess.mean, preprocess.std);
         self.run_on(Image::Pixels(pixels, &values), encoding);
         Ok(())
+    }
+
+    #[cfg(feature = "std")]
+    fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {
+        Ok(self.costs(image))
     }
 }

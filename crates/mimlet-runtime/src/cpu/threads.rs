@@ -18,10 +18,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn run(&mut self, segment: &Segment<'_>, shared: Shared<'_>) {
+    /// Runs a segment on each block, and tells `done` the number of each piece of work when it is.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        segment: &Segment<'_>,
+        shared: Shared<'_>,
+        mut done: impl FnMut(usize),
+    ) {
         for block in &mut self.blocks {
             let scratch = bytemuck::cast_slice_mut(&mut self.scratch);
-            block.run(segment, shared, scratch);
+            block.run(segment, shared, scratch, &mut done);
         }
     }
 }
@@ -73,20 +80,17 @@ impl Threads {
         f()
     }
 
-    /// Runs a segment on all workers.
-    pub(super) fn run(&self, workers: &mut [Worker], segment: &Segment<'_>, shared: Shared<'_>) {
+    /// Runs `f` with each worker, a thread for each.
+    pub(super) fn each(&self, workers: &mut [Worker], f: impl Fn(&mut Worker) + Send + Sync) {
         #[cfg(feature = "std")]
         if self.pool.is_some() {
             use rayon::iter::{
                 IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator,
             };
-            return workers
-                .par_iter_mut()
-                .with_max_len(1)
-                .for_each(|worker| worker.run(segment, shared));
+            return workers.par_iter_mut().with_max_len(1).for_each(f);
         }
         for worker in workers {
-            worker.run(segment, shared);
+            f(worker);
         }
     }
 }

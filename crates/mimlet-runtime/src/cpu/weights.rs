@@ -122,6 +122,29 @@ impl<'m> Weights<'m> {
             _ => Self::None,
         })
     }
+
+    /// Bytes of the tensors.
+    #[cfg(feature = "std")]
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::None => 0,
+            Self::Float(Panels::F32(weight), vector) => size_of_val(*weight) + size_of_val(*vector),
+            Self::Float(Panels::F16(weight), vector) => size_of_val(*weight) + size_of_val(*vector),
+            Self::Bytes(layer) => {
+                size_of_val(layer.weight) + size_of_val(layer.scale) + size_of_val(layer.bias)
+            }
+            Self::Nibbles(layer) => {
+                size_of_val(layer.weight) + size_of_val(layer.scales) + size_of_val(layer.bias)
+            }
+            Self::Norm(gain, offset) => size_of_val(*gain) + size_of_val(*offset),
+            Self::Centroids(Centroids::F32(values)) => size_of_val(*values),
+            Self::Centroids(Centroids::F16(values)) => size_of_val(*values),
+            Self::Centroids(Centroids::I8(values, scales)) => {
+                size_of_val(*values) + size_of_val(*scales)
+            }
+        };
+        bytes as u64
+    }
 }
 
 /// A model's centroids.

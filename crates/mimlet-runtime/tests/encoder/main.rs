@@ -196,3 +196,30 @@ fn a_plan_says_what_does_not_fit_before_a_device_is_touched() {
         Ok(())
     );
 }
+
+/// Every step is in it once, with a time, however many threads share it; and the next image's encoding
+/// is what it was.
+#[test]
+fn a_profile_times_each_step_and_changes_nothing() {
+    let random = RandomModel::new(DType::I8, CodebookSpace::Features);
+    let bytes = random.pack();
+    let model = Model::parse(&bytes).unwrap();
+    let steps = Plan::new(model.manifest()).unwrap().folded();
+    let names: Vec<_> = steps
+        .iter()
+        .map(|folded| folded.step.kernel().name)
+        .collect();
+    for threads in [1, 3] {
+        let mut encoder = encoder(&model, Level::detect(), threads);
+        let expected = encoder.encode(&random.image).unwrap().clone();
+        let costs = encoder.profile().unwrap();
+        assert!(costs.iter().all(|cost| cost.ms.is_some_and(|ms| ms >= 0.0)));
+        assert!(costs.iter().map(|cost| cost.ms.unwrap()).sum::<f64>() > 0.0);
+        let packing = |name: &&str| *name == "pack keys and values";
+        let (packed, timed): (Vec<_>, Vec<_>) =
+            costs.iter().map(|cost| cost.name).partition(packing);
+        assert_eq!(timed, names, "{threads} threads");
+        assert_eq!(packed.len(), model.manifest().encoder.depth as usize);
+        assert_eq!(*encoder.encode(&random.image).unwrap(), expected);
+    }
+}

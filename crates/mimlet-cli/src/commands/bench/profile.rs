@@ -1,4 +1,4 @@
-//! What each kernel of a GPU costs.
+//! What each kernel of a GPU, or each step on the CPU, costs.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub(super) struct KernelCost {
     ms: Option<f64>,
 }
 
-/// The kernels of a run; empty on the CPU.
+/// The kernels of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Profile(Vec<KernelCost>);
@@ -69,7 +69,7 @@ impl Profile {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            return writeln!(f, "no profile: only a GPU's steps are apart");
+            return writeln!(f, "no profile: this backend's steps are not apart");
         }
         let mut table = Table::new([
             ("kernel", Align::Left),
