@@ -1,6 +1,7 @@
 //! Which backend runs a model, and why that one.
 
 use std::fmt;
+use std::mem;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
@@ -55,8 +56,31 @@ pub(crate) struct Choice {
 pub(crate) struct Session<'m> {
     pub(crate) encoder: Encoder<'m>,
     pub(crate) choice: Choice,
+    /// How many images are shared out.
+    sharing: Sharing,
     /// What `auto` goes on with when its choice fails.
     fallback: Option<Fallback>,
+}
+
+/// What threads do when there are many images.
+#[derive(Debug)]
+pub(crate) enum Sharing {
+    /// Each takes whole images, on a share of the CPU.
+    Images(Vec<Box<dyn Rung>>),
+    /// So many prepare images for another device.
+    Preparation(usize),
+    /// There is one.
+    Nothing,
+}
+
+impl Sharing {
+    fn of(rung: &dyn Rung, threads: NonZeroUsize) -> Self {
+        match (rung.kind(), threads.get()) {
+            ("cpu", 1) => Self::Nothing,
+            ("cpu", _) => Self::Images(rung.shares()),
+            (_, threads) => Self::Preparation(threads),
+        }
+    }
 }
 
 /// The ladder that `auto` climbed, and what of it is out.
@@ -65,6 +89,14 @@ struct Fallback {
     ladder: Ladder,
     kept: Option<usize>,
     out: Vec<(usize, String)>,
+}
+
+impl Fallback {
+    /// Of the rung that was kept.
+    fn sharing(&self, threads: NonZeroUsize) -> Sharing {
+        let kept = self.kept.map(|kept| self.ladder.rungs()[kept].as_ref());
+        kept.map_or(Sharing::Nothing, |rung| Sharing::of(rung, threads))
+    }
 }
 
 impl BackendArgs {
@@ -100,7 +132,8 @@ impl BackendArgs {
     pub(crate) fn open<'m>(&self, model: &Model<'m>) -> Result<Session<'m>, Error> {
         if let Some(rung) = self.asked_for()? {
             let encoder = rung.encoder(model).map_err(Error::new)?;
-            return Ok(Session::new(encoder, "asked for".to_owned(), None));
+            let sharing = Sharing::of(rung.as_ref(), self.threads());
+            return Ok(Session::new(encoder, "asked for".to_owned(), sharing, None));
         }
         let ladder = self.ladder();
         let climbed = climb(&ladder, model)?;
@@ -110,7 +143,13 @@ impl BackendArgs {
             ladder,
         };
         let reason = reason(&climbed.report);
-        Ok(Session::new(climbed.encoder, reason, Some(fallback)))
+        let sharing = fallback.sharing(self.threads());
+        Ok(Session::new(
+            climbed.encoder,
+            reason,
+            sharing,
+            Some(fallback),
+        ))
     }
 
     /// The backend that [`open`](Self::open) would use for a file, and why.
@@ -166,13 +205,24 @@ fn reason(report: &Report) -> String {
 }
 
 impl<'m> Session<'m> {
-    fn new(encoder: Encoder<'m>, reason: String, fallback: Option<Fallback>) -> Self {
+    fn new(
+        encoder: Encoder<'m>,
+        reason: String,
+        sharing: Sharing,
+        fallback: Option<Fallback>,
+    ) -> Self {
         let name = encoder.describe();
         Self {
             encoder,
             choice: Choice { name, reason },
+            sharing,
             fallback,
         }
+    }
+
+    /// What threads do when there are many images; once.
+    pub(crate) fn sharing(&mut self) -> Sharing {
+        mem::replace(&mut self.sharing, Sharing::Nothing)
     }
 
     /// Encodes an image, f32 `[3, height, width]`, normalised. When the backend that `auto` chose
@@ -202,7 +252,7 @@ impl<'m> Session<'m> {
             fallback.kept = climbed.report.kept;
             let reason = format!("{error}; {} took over", climbed.encoder.describe());
             output.remark(&reason);
-            *self = Self::new(climbed.encoder, reason, Some(fallback));
+            *self = Self::new(climbed.encoder, reason, Sharing::Nothing, Some(fallback));
         }
     }
 }

@@ -15,6 +15,8 @@ mod error;
 mod exported;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 mod gpu;
+mod images;
+mod in_order;
 mod key_files;
 mod ladder;
 mod latency;

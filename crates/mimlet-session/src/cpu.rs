@@ -61,6 +61,20 @@ impl Rung for CpuRung {
         self.last_resort
     }
 
+    fn shares(&self) -> Vec<Box<dyn Rung>> {
+        let threads = match self.threads.get() {
+            1 => 0,
+            threads => threads,
+        };
+        let alone = Self {
+            threads: NonZeroUsize::MIN,
+            ..*self
+        };
+        (0..threads)
+            .map(|_| Box::new(alone) as Box<dyn Rung>)
+            .collect()
+    }
+
     fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {
         let plan = Plan::new(model.manifest()).map_err(|error| error.to_string())?;
         let backend = CpuBackend::new(model, &plan, self.level, self.threads.get());

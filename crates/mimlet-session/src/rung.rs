@@ -33,6 +33,12 @@ pub trait Rung: fmt::Debug + Send {
         false
     }
 
+    /// The same once for each of its threads, with that thread alone, for many images: each takes
+    /// whole ones, and gives the same bits. Empty where images do not run side by side.
+    fn shares(&self) -> Vec<Box<dyn Rung>> {
+        Vec::new()
+    }
+
     /// An encoder of a model.
     ///
     /// # Errors

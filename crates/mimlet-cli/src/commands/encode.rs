@@ -128,11 +128,11 @@ impl EncodeArgs {
         let mut session = self.backend.open(model)?;
         let progress = Progress::new(self.images.len(), "encoding");
         let mut images = Vec::with_capacity(self.images.len());
-        for image in &self.images {
-            let prepared = preprocessor.prepare(image)?;
-            images.push(what.of(session.encode(model, &prepared.input, output)?));
-            progress.step();
-        }
+        let shown = (output, &progress);
+        session.encode_images(model, &preprocessor, &self.images, shown, |_, encoding| {
+            images.push(what.of(encoding));
+            Ok(())
+        })?;
         let name = |image: &PathBuf| image.display().to_string();
         let array = Array {
             model: hex(&model.hash()),

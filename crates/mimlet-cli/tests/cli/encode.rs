@@ -7,7 +7,7 @@ use mimlet_image::{NpyArray, NpyData};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::fixture::{DIM, PATCHES, SIDE, folder, json, mimlet};
+use crate::fixture::{DIM, PATCHES, SIDE, folder, json, mimlet, refused};
 
 const PHOTOS: [&str; 3] = [
     "photos/dark/0.png",
@@ -171,4 +171,40 @@ fn people_see_the_token_map() {
         .collect();
     assert_eq!(rows.len(), 2, "{}", run.stdout);
     assert!(rows.iter().flatten().all(|&token| token < 5));
+}
+
+/// One after the other, shared out among threads, or prepared ahead of one device: in the order given.
+#[test]
+fn many_images_keep_their_order_however_they_are_shared_out() {
+    let folder = folder();
+    let folder = folder.path();
+    let images: Vec<&str> = PHOTOS.into_iter().cycle().take(20).collect();
+    for (file, threads) in [("1.npy", "1"), ("2.npy", "2"), ("7.npy", "7")] {
+        encode(folder, &images, &["--threads", threads, "-o", file]);
+    }
+    let alone = npy(folder, "1.npy");
+    assert_eq!(alone.shape[0], 20);
+    let NpyData::U32(tokens) = &alone.data else {
+        panic!("tokens are u32")
+    };
+    assert_ne!(tokens[..PATCHES], tokens[PATCHES..2 * PATCHES]);
+    assert_eq!(npy(folder, "2.npy"), alone);
+    assert_eq!(npy(folder, "7.npy"), alone);
+}
+
+#[test]
+fn of_many_images_the_first_bad_one_is_named() {
+    let folder = folder();
+    let folder = folder.path();
+    for bad in ["bad1.png", "bad2.png"] {
+        fs::write(folder.join(bad), "no picture").unwrap();
+    }
+    let mut images = PHOTOS.to_vec();
+    images.extend(["bad1.png", "bad2.png"]);
+    images.extend(PHOTOS.into_iter().cycle().take(10));
+    for threads in ["1", "4"] {
+        let flags = ["--backend", "cpu", "--threads", threads, "-o", "out.npy"];
+        let arguments = [&["encode", "tiny.mim"], &images[..], &flags].concat();
+        refused(folder, &arguments, &["bad1.png"]);
+    }
 }

@@ -63,13 +63,17 @@ pub(super) fn write(
     let mut session = args.backend.open(&model)?;
     let mut table = TokenTableWriter::create(destination.path(), &inputs.info(&model))?;
     let progress = Progress::new(inputs.images.len(), "encoding");
-    for (path, label) in &inputs.images {
-        let prepared = preprocessor.prepare(path)?;
-        let encoding = session.encode(&model, &prepared.input, output)?;
+    let paths: Vec<&Path> = inputs
+        .images
+        .iter()
+        .map(|(path, _)| path.as_path())
+        .collect();
+    let shown = (output, &progress);
+    session.encode_images(&model, &preprocessor, &paths, shown, |index, encoding| {
+        let (path, label) = &inputs.images[index];
         let name = image_name(path, label.and(args.data.as_deref()));
-        table.write_image(&name, &encoding.tokens, *label)?;
-        progress.step();
-    }
+        Ok(table.write_image(&name, &encoding.tokens, *label)?)
+    })?;
     let written = table.finish()?;
     drop(progress);
     Ok(report(args, &model, &inputs, written, session.choice))

@@ -48,16 +48,21 @@ pub(super) fn count(
     let mut session = backend.open(&model)?;
     let mut images = Vec::with_capacity(folder.images.len());
     let progress = Progress::new(folder.images.len(), "counting tokens");
-    for (path, class) in &folder.images {
-        let prepared = preprocessor.prepare(path)?;
-        let encoding = session.encode(&model, &prepared.input, output)?;
-        counts.add_tokens(&encoding.tokens, *class)?;
+    let paths: Vec<&Path> = folder
+        .images
+        .iter()
+        .map(|(path, _)| path.as_path())
+        .collect();
+    let shown = (output, &progress);
+    session.encode_images(&model, &preprocessor, &paths, shown, |index, encoding| {
+        let class = folder.images[index].1;
+        counts.add_tokens(&encoding.tokens, class)?;
         images.push(ImageTokens {
             tokens: encoding.tokens,
-            class: *class,
+            class,
         });
-        progress.step();
-    }
+        Ok(())
+    })?;
     Ok(Counted {
         shuffled_tcas: shuffled_tcas(&images, tokens, classes, PERMUTATIONS, SEED)?,
         images: images.len() as u64,
