@@ -34,6 +34,8 @@ mod means;
 #[cfg(test)]
 #[path = "../tests/gpu/model.rs"]
 mod model;
+#[cfg(test)]
+mod mutants;
 mod operands;
 mod pipeline_cache;
 mod pipelines;
