@@ -2,6 +2,7 @@
 //! mutations of the WGSL that a bundled model's plan runs on the GPU at hand, by its vendor's order and on
 //! the plainest rung, drawn over all those kernels: how many does the file's acceptance test let through?
 
+mod products;
 mod text;
 
 use crate::maker::Maker;
