@@ -41,6 +41,7 @@ mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod program;
+mod ranges;
 mod requirements;
 mod signal;
 mod texels;
