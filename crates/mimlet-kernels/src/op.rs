@@ -87,6 +87,8 @@ pub struct Variant {
     pub dispatches: Vec<Dispatch>,
     /// Words that the first dispatches leave for the last.
     pub scratch_words: usize,
+    /// Whether it is another's plainer and slower twin, for devices that have the other wrong.
+    pub stands_in: bool,
 }
 
 /// A kernel's call and what it binds.
@@ -121,6 +123,7 @@ impl Variant {
                 operands,
             }]),
             scratch_words: 0,
+            stands_in: false,
         }
     }
 
@@ -134,6 +137,21 @@ impl Variant {
     #[must_use]
     pub fn needs_f16(&self) -> bool {
         self.dispatches.iter().any(|d| d.kernel.needs_f16())
+    }
+
+    /// Whether it rounds its rows of inputs to 16-bit floats: beyond 65,504 they would be infinite.
+    #[must_use]
+    pub fn halves_rows(&self) -> bool {
+        let mut kernels = self.dispatches.iter().map(|d| d.kernel);
+        kernels.any(|kernel| kernel.source.contains("alias Row = f16;"))
+    }
+
+    /// Whether a kernel of it handles four bytes of a word at once, by WGSL's own functions for that.
+    #[must_use]
+    pub fn packs_bytes(&self) -> bool {
+        let requires = "requires packed_4x8_integer_dot_product;";
+        let mut kernels = self.dispatches.iter().map(|d| d.kernel);
+        kernels.any(|kernel| kernel.source.contains(requires))
     }
 
     /// Whether it reads operands as textures.

@@ -2,6 +2,7 @@
 //! this driver, today?
 
 mod deviation;
+mod distances;
 
 use crate::backend::Encoding;
 use crate::encoder::{EncodeError, Encoder};
@@ -14,6 +15,7 @@ use mimlet_tcas::TokenClassCounts;
 use serde::{Deserialize, Serialize};
 
 pub use deviation::MeanFeature;
+use distances::Distances;
 
 /// What a run of the acceptance test found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +87,7 @@ pub struct Examination<'a, 'm> {
     model: &'a Model<'m>,
     golden: Golden<'m>,
     tally: Tally,
+    distances: Option<Distances<'m>>,
     mean: MeanFeature,
     seen: usize,
 }
@@ -97,6 +100,7 @@ impl<'a, 'm> Examination<'a, 'm> {
             model,
             golden: Golden::of(model),
             tally: Tally::new(model),
+            distances: Distances::new(model),
             mean: MeanFeature::new(model.manifest().encoder.embed_dim as usize),
             seen: 0,
         }
@@ -119,6 +123,10 @@ impl<'a, 'm> Examination<'a, 'm> {
             part(golden.margins, test, image),
             encoding,
         );
+        if let Some(distances) = &mut self.distances {
+            let pixels = part(golden.images, test, image);
+            distances.add(self.model.manifest(), pixels, encoding);
+        }
         if let (Some(counts), Some(&label)) = (&mut self.tally.counts, test.labels.get(image)) {
             // A token past the codebook is a flip already; it has no row to be counted in.
             let _ = counts.add_tokens(&encoding.tokens, label);
@@ -137,7 +145,14 @@ impl<'a, 'm> Examination<'a, 'm> {
         let own = TensorRole::Golden(GoldenTensor::OwnMeanFeature);
         let own = self.model.tensor(own).and_then(|own| own.f32());
         let deviation = own.map(|own| self.mean.deviation(own));
-        self.tally.verdict(backend, deviation, test)
+        let wrong = self.distances.as_ref().map_or(0, Distances::wrong);
+        let mut verdict = self.tally.verdict(backend, deviation, test);
+        if wrong > 0 {
+            verdict.failures.push(format!(
+                "{wrong} patches have other distances to the centroids than their features have"
+            ));
+        }
+        verdict
     }
 }
 

@@ -21,6 +21,8 @@ pub struct GpuRung {
 enum Kernels {
     /// The fastest, found by trying them.
     Tried,
+    /// As [`Kernels::Tried`], but for those that round rows to 16-bit floats.
+    OfWholeRows,
     /// Those that suit its vendor's GPUs.
     OfVendor,
     /// Those that ask least of it.
@@ -47,6 +49,18 @@ impl GpuRung {
         descriptions.map(rung).collect()
     }
 
+    /// The same GPU, where it computes in 16-bit floats, without the kernels that round rows to them, to
+    /// stand in when those are wrong. `None` where there are none to leave out.
+    #[must_use]
+    pub fn of_whole_rows(&self) -> Option<Self> {
+        let has_f16 = self.description.features.contains(&"shader-f16");
+        let rung = || Self {
+            kernels: Kernels::OfWholeRows,
+            ..self.clone()
+        };
+        (self.kernels == Kernels::Tried && has_f16).then(rung)
+    }
+
     /// The same GPU with the kernels that ask least of it, to stand in when the others are wrong:
     /// 32-bit floats and exact integers from buffers.
     #[must_use]
@@ -67,6 +81,7 @@ impl GpuRung {
 impl Rung for GpuRung {
     fn name(&self) -> String {
         match self.kernels {
+            Kernels::OfWholeRows => format!("wgpu {}, rows in 32 bits", self.description),
             Kernels::Plainest => format!("wgpu {}, plainest kernels", self.description),
             Kernels::Tried | Kernels::OfVendor => format!("wgpu {}", self.description),
         }
@@ -87,7 +102,7 @@ impl Rung for GpuRung {
     }
 
     fn stands_in(&self) -> bool {
-        self.kernels == Kernels::Plainest
+        matches!(self.kernels, Kernels::OfWholeRows | Kernels::Plainest)
     }
 
     fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {
@@ -98,6 +113,7 @@ impl Rung for GpuRung {
         let folder = cache_folder();
         let tuning = match self.kernels {
             Kernels::Tried => Tuning::Measured(folder.as_deref()),
+            Kernels::OfWholeRows => Tuning::WholeRows(folder.as_deref()),
             Kernels::OfVendor => Tuning::VendorOrder,
             Kernels::Plainest => Tuning::Plainest,
         };

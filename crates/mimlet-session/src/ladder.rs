@@ -40,7 +40,7 @@ fn reasons(report: &Report) -> String {
 
 impl Ladder {
     /// All that this machine offers: hardware GPUs (software ones are the CPU by a longer way), each
-    /// followed by its plainest kernels, then the CPU on all its threads, then its plainest
+    /// followed by what stands in for it, then the CPU on all its threads, then its plainest
     /// instructions. Verdicts are cached for this user.
     #[must_use]
     pub fn of_machine() -> Self {
@@ -119,7 +119,7 @@ impl Ladder {
         let mut climb = Climb::new(self, model, out);
         for last_resort in [false, true] {
             for (index, rung) in self.rungs.iter().enumerate() {
-                let is_needed = !rung.stands_in() || !climb.passed_before(index);
+                let is_needed = !rung.stands_in() || !climb.stood_in_for_passed(index);
                 if rung.is_last_resort() == last_resort && is_needed {
                     climb.try_rung(index);
                 }
@@ -183,10 +183,12 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
         };
     }
 
-    /// Whether the rung before this one passed.
-    fn passed_before(&self, index: usize) -> bool {
-        let before = index.checked_sub(1).map(|before| &self.tried[before]);
-        before.is_some_and(|tried| tried.passed_ms().is_some())
+    /// Whether the rung that this one stands in for passed, or one between them.
+    fn stood_in_for_passed(&self, index: usize) -> bool {
+        let before = &self.ladder.rungs[..index];
+        let first = before.iter().rposition(|rung| !rung.stands_in());
+        let tried = &self.tried[first.unwrap_or(0)..index];
+        tried.iter().any(|tried| tried.passed_ms().is_some())
     }
 
     /// The fastest rung that passed.
@@ -221,7 +223,8 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
 }
 
 /// The hardware GPUs, each with the kernels that are fastest by trying them, or by its vendor; and after
-/// each its plainest kernels, should those be wrong.
+/// each, should those be wrong, the fastest without rows of 16-bit floats, where it has such, and its
+/// plainest kernels.
 #[must_use]
 pub fn hardware_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
     gpus(autotune, false)
@@ -237,8 +240,11 @@ pub fn all_gpus(autotune: bool) -> Vec<Box<dyn Rung>> {
 fn gpus(autotune: bool, software: bool) -> Vec<Box<dyn Rung>> {
     let gpus = crate::gpu::GpuRung::all(autotune).into_iter();
     let gpus = gpus.filter(|gpu| software || !gpu.description().is_software());
-    let both = gpus.flat_map(|gpu| [gpu.clone(), gpu.plainest()]);
-    both.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
+    let each = gpus.flat_map(|gpu| {
+        let stand_ins = [gpu.of_whole_rows(), Some(gpu.plainest())];
+        std::iter::once(gpu).chain(stand_ins.into_iter().flatten())
+    });
+    each.map(|gpu| Box::new(gpu) as Box<dyn Rung>).collect()
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -28,7 +28,8 @@ pub trait Rung: fmt::Debug + Send {
     }
 
     /// Whether it is tried only when the rung before it does not pass: the same device, asked for
-    /// less.
+    /// less. What stands in after another stand-in is tried when neither that nor what it stands in for
+    /// passes.
     fn stands_in(&self) -> bool {
         false
     }

@@ -70,7 +70,7 @@ impl GpuEncoder {
         let tuning = if by_vendor {
             Tuning::VendorOrder
         } else {
-            Tuning::Measured(None)
+            Tuning::WholeRows(None)
         };
         Ok(Self {
             backend: WgpuBackend::new_async(&gpu, model, plan, tuning).await?,

@@ -12,6 +12,8 @@ use crate::signal::{Signal, signal};
 use crate::tuning::{self, Tuning};
 use crate::units::Unit;
 use mimlet_format::Model;
+#[cfg(test)]
+use mimlet_kernels::Variant;
 use mimlet_runtime::{BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
 use wgpu::{Buffer, BufferAsyncError, MapMode};
@@ -83,10 +85,39 @@ impl WgpuBackend {
         for (unit, variant) in units.iter().zip(&variants) {
             builder.push(variant, &operands.of(unit))?;
         }
-        let (work, bytes) = builder.finish().await?;
+        let work = builder.finish().await?;
         if let Some(kept) = kept {
             kept.save();
         }
+        Self::of_work(&maker, plan, &operands, work).await
+    }
+
+    /// With this variant of each unit.
+    #[cfg(test)]
+    pub(crate) async fn of_variants(
+        gpu: &Gpu,
+        model: &Model<'_>,
+        plan: &Plan,
+        variants: &[Variant],
+    ) -> Result<Self, WgpuError> {
+        let maker = Maker::new(gpu);
+        let units = Unit::of(plan);
+        let operands = Operands::new(&maker, model, plan, &units)?;
+        let mut builder = Builder::new(&maker, None);
+        for (unit, variant) in units.iter().zip(variants) {
+            builder.push(variant, &operands.of(unit))?;
+        }
+        let work = builder.finish().await?;
+        Self::of_work(&maker, plan, &operands, work).await
+    }
+
+    /// Around a plan's work, and the bytes that it binds beside the operands.
+    async fn of_work(
+        maker: &Maker,
+        plan: &Plan,
+        operands: &Operands<'_>,
+        (work, bytes): (Vec<Work>, u64),
+    ) -> Result<Self, WgpuError> {
         let mut end = 0;
         let mut output = |buffer: BufferId| {
             let start = end;
@@ -101,15 +132,15 @@ impl WgpuBackend {
             .tokens()
             .map(|(tokens, distances)| (output(tokens), output(distances)));
         let image = plan.image();
-        let upload = buffers::upload(&maker, plan.buffers()[image.index()].bytes());
-        let readback = buffers::readback(&maker, end);
+        let upload = buffers::upload(maker, plan.buffers()[image.index()].bytes());
+        let readback = buffers::readback(maker, end);
         maker.settle().await?;
         Ok(Self {
             image: operands.buffer(image).clone(),
             bytes: bytes + operands.bytes(),
             upload,
             readback,
-            gpu: gpu.clone(),
+            gpu: maker.gpu().clone(),
             work,
             features,
             tokens,

@@ -34,11 +34,14 @@ mod means;
 #[cfg(test)]
 #[path = "../tests/gpu/model.rs"]
 mod model;
+#[cfg(test)]
+mod mutants;
 mod operands;
 mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod program;
+mod ranges;
 mod requirements;
 mod signal;
 mod texels;

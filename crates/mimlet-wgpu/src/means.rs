@@ -25,18 +25,23 @@ impl Means {
 }
 
 impl AdapterDescription {
-    /// Puts what is likely fastest first; of two alike the one with fewer dispatches.
+    /// Puts what is likely fastest first; of two alike the one with fewer dispatches. What stands in for
+    /// another comes last.
     pub(crate) fn arrange(&self, variants: &mut [Variant]) {
         let order = self.order_of_means();
         let rank = |variant: &Variant| order.iter().position(|means| *means == Means::of(variant));
-        variants.sort_by_key(|variant| (rank(variant), variant.dispatches.len()));
+        variants.sort_by_key(|variant| {
+            let dispatches = variant.dispatches.len();
+            (variant.stands_in, rank(variant), dispatches)
+        });
     }
 
-    /// Whether a variant is only worth trying when no other is right. A software driver's workgroup
-    /// memory is the CPU's memory, and at a barrier it changes from one invocation to the next: such
-    /// kernels take longest to compile there, and longest to run.
+    /// Whether a variant is only worth trying when no other is right: what stands in for another, and
+    /// workgroup memory of a software driver. That is the CPU's memory, and at a barrier the CPU changes
+    /// from one invocation to the next: such kernels take longest to compile there, and longest to run.
     pub(crate) fn spares(&self, variant: &Variant) -> bool {
-        self.is_software() && Means::of(variant) == Means::Shared
+        let shared = Means::of(variant) == Means::Shared;
+        variant.stands_in || self.is_software() && shared
     }
 
     /// What is likely fastest first, by who made the GPU.

@@ -4,11 +4,12 @@ use crate::choices::Choices;
 use crate::error::WgpuError;
 use crate::gpu::Gpu;
 use crate::operands::Operands;
+use crate::ranges;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
 use mimlet_format::Model;
-use mimlet_kernels::{Access, Epilogue, Operand, Variant};
+use mimlet_kernels::{Access, Epilogue, Operand, Variant, linear};
 use mimlet_runtime::{BufferId, CpuStepper, Plan, Step};
 use std::collections::HashSet;
 use std::path::Path;
@@ -23,10 +24,16 @@ pub enum Tuning<'p> {
     VendorOrder,
     /// By trying each on the model's own shapes, as long as it gives the CPU's results. What was found
     /// is kept in this folder, if any, and so is what the driver compiled.
+    ///
+    /// Among them, of 16-bit weights on a GPU that computes in 16-bit floats, are kernels that round
+    /// their rows to such floats, where the file's weights prove that none is too large for one. Their
+    /// results are held to the CPU's by what that rounding may change.
     Measured(Option<&'p Path>),
+    /// As [`Tuning::Measured`], with rows of 32-bit floats alone.
+    WholeRows(Option<&'p Path>),
     /// The first of each, which asks least of a GPU: 32-bit floats and exact integers from buffers,
-    /// without textures, tiles in workgroup memory or 16-bit floats. For a driver that has one of those
-    /// wrong.
+    /// without textures, tiles in workgroup memory, packed products of bytes or 16-bit floats. For a
+    /// driver that has one of those wrong.
     Plainest,
 }
 
@@ -34,7 +41,7 @@ impl<'p> Tuning<'p> {
     /// Where things are kept.
     pub(crate) fn folder(self) -> Option<&'p Path> {
         match self {
-            Self::Measured(folder) => folder,
+            Self::Measured(folder) | Self::WholeRows(folder) => folder,
             Self::VendorOrder | Self::Plainest => None,
         }
     }
@@ -54,8 +61,12 @@ pub(crate) async fn choose(
     if tuning == Tuning::Plainest {
         return Ok(units.iter().map(|unit| first(unit.variants())).collect());
     }
-    let offered: Vec<Vec<Variant>> = units.iter().map(|u| offered(gpu, plan, u)).collect();
-    let Tuning::Measured(folder) = tuning else {
+    let halves = may_halve_rows(gpu, model, units, tuning)?;
+    let each = units.iter().zip(halves);
+    let offered: Vec<Vec<Variant>> = each
+        .map(|(u, halves)| offered(gpu, plan, u, halves))
+        .collect();
+    let (Tuning::Measured(folder) | Tuning::WholeRows(folder)) = tuning else {
         return Ok(offered.into_iter().map(first).collect());
     };
     let mut choices = Choices::load(gpu.description(), folder);
@@ -79,9 +90,28 @@ fn first(variants: Vec<Variant>) -> Variant {
         .expect("every GPU runs an op's first kernel")
 }
 
+/// Of each unit, whether its rows may be rounded to 16-bit floats. That is found out for those who try the
+/// kernels that do, alone: others ask nothing of the weights.
+fn may_halve_rows(
+    gpu: &Gpu,
+    model: &Model<'_>,
+    units: &[Unit],
+    tuning: Tuning<'_>,
+) -> Result<Vec<bool>, WgpuError> {
+    let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
+    let halves = |unit: &Unit| unit.variants().iter().any(Variant::halves_rows);
+    if !matches!(tuning, Tuning::Measured(_)) || !has_f16 || !units.iter().any(halves) {
+        return Ok(vec![false; units.len()]);
+    }
+    let bounds = ranges::input_bounds(model, units)?;
+    // NaN is within no bound.
+    Ok(bounds.into_iter().map(|b| b <= ranges::HALF_ROWS).collect())
+}
+
 /// The variants of a unit that this GPU can run, in its vendor's order.
-fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit) -> Vec<Variant> {
+fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit, halves: bool) -> Vec<Variant> {
     let mut variants = unit.variants();
+    variants.retain(|variant| halves || !variant.halves_rows());
     let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
     variants.retain(|variant| has_f16 || !variant.needs_f16());
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
@@ -134,7 +164,7 @@ async fn measure(
         if Instant::now() >= limit {
             break;
         }
-        let trial = trial(operands, &mut cpu, plan, unit, &offered[0]);
+        let trial = trial(model, operands, &mut cpu, plan, unit);
         for candidates in rounds(gpu, offered, &beaten) {
             let outcome = trial.outcome(gpu, &candidates, limit).await?;
             beaten.extend(outcome.beaten);
@@ -158,17 +188,17 @@ fn rounds<'v>(gpu: &Gpu, offered: &'v [Variant], beaten: &HashSet<&str>) -> [Vec
 
 /// Runs a unit on the CPU, and what a GPU must make of the same operands.
 fn trial<'m>(
+    model: &Model<'m>,
     operands: &Operands<'m>,
     cpu: &mut CpuStepper<'_>,
     plan: &Plan,
     unit: &Unit,
-    variant: &Variant,
 ) -> Trial<'m> {
     let held = |id: BufferId| match id {
         id if id == plan.image() => image(plan).into_iter().map(f32::to_bits).collect(),
         id => cpu.words(id).to_vec(),
     };
-    let written = written(unit, variant);
+    let written = written(unit, &first(unit.variants()));
     let mut before = Vec::new();
     for (_, id) in Operands::buffers_of(unit) {
         let mut words = held(id);
@@ -178,17 +208,39 @@ fn trial<'m>(
         }
         before.push((operands.buffer(id).clone(), words));
     }
+    let slack = half_rows_slack(model, cpu, unit);
     (0..unit.steps()).for_each(|_| cpu.step());
     let expected = |id: &BufferId| Expected {
         buffer: operands.buffer(*id).clone(),
         words: cpu.words(*id)[..extent(unit, cpu.words(*id).len())].to_vec(),
         kind: kind(unit, *id),
+        slack: slack.clone(),
     };
     Trial {
         operands: operands.of(unit),
         before,
         expected: written.iter().map(expected).collect(),
     }
+}
+
+/// By how much outputs of a unit's variants that round their rows may differ; empty where it has none. The
+/// unit is the next to run on the CPU.
+fn half_rows_slack(model: &Model<'_>, cpu: &CpuStepper<'_>, unit: &Unit) -> Vec<f32> {
+    let Step::Linear {
+        ref params,
+        rows,
+        x,
+        weight,
+        ..
+    } = unit.folded.step
+    else {
+        return Vec::new();
+    };
+    let weight = model.tensor(weight).and_then(|weight| weight.f16_bits());
+    let rows = &cpu.words(x)[..rows as usize * params.inputs];
+    let rows = bytemuck::cast_slice(rows);
+    let slack = |bits| linear::half_rows_slack(params, rows, bits, unit.folded.epilogue);
+    weight.map_or_else(Vec::new, slack)
 }
 
 /// An image of no special kind: a gradient with fine stripes.
@@ -235,12 +287,15 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::{Features, Operands, Tuning, Variant, choose, image, trial};
+    use super::{
+        Features, Operands, Step, Tuning, Variant, choose, image, may_halve_rows, offered, trial,
+    };
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
     use crate::units::Unit;
     use crate::{Choice, Gpu, Requirements};
     use mimlet_format::{CodebookSpace, DType, Model};
+    use mimlet_kernels::WgslKernel;
     use mimlet_runtime::{CpuStepper, Plan};
     use std::time::Duration;
 
@@ -269,8 +324,67 @@ mod tests {
             let chosen = pollster::block_on(chosen).unwrap();
             assert_eq!(chosen.len(), units.len());
             for variant in chosen {
-                let asks = variant.reads_texels() || variant.needs_f16();
+                let asks = variant.reads_texels() || variant.needs_f16() || variant.packs_bytes();
                 assert!(!asks, "{} of {dtype:?}", variant.name());
+            }
+        });
+    }
+
+    /// Of 16-bit weights alone, on a GPU that has such floats, and where their loss is found out by trying.
+    #[test]
+    fn rows_are_halved_by_those_who_try_it_alone() {
+        on_each_type(|dtype, gpu, model, plan, units, _| {
+            let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
+            let linear = |unit: &&Unit| matches!(unit.folded.step, Step::Linear { .. });
+            for tuning in [
+                Tuning::Measured(None),
+                Tuning::WholeRows(None),
+                Tuning::VendorOrder,
+            ] {
+                let may = may_halve_rows(gpu, model, units, tuning).unwrap();
+                let offers = |(unit, may)| {
+                    let offered = offered(gpu, plan, unit, may);
+                    offered.iter().any(Variant::halves_rows)
+                };
+                let count = units.iter().zip(may).filter(|each| offers(*each)).count();
+                let tries = tuning == Tuning::Measured(None) && has_f16 && dtype == DType::F16;
+                let expected = if tries {
+                    units.iter().filter(linear).count()
+                } else {
+                    0
+                };
+                assert_eq!(count, expected, "{tuning:?} of {dtype:?}");
+            }
+        });
+    }
+
+    /// Where it is, the next variant is chosen: what a fault changes is more than rounding may.
+    #[test]
+    fn a_fault_in_a_kernel_that_halves_rows_is_found_by_its_trial() {
+        on_each_type(|_, gpu, model, plan, units, operands| {
+            let mut cpu = CpuStepper::new(model, plan, image(plan)).unwrap();
+            let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
+            for unit in units {
+                let trial = trial(model, operands, &mut cpu, plan, unit);
+                let halved = unit.variants().into_iter().find(Variant::halves_rows);
+                let Some(halved) = halved.filter(|_| has_f16) else {
+                    continue;
+                };
+                let time = |variant: &Variant| {
+                    pollster::block_on(trial.time(gpu, variant, Duration::MAX)).unwrap()
+                };
+                assert!(time(&halved).is_some());
+                // One input of a tile is another's.
+                let mut planted = halved;
+                let kernel = planted.dispatches[0].kernel;
+                let right = "vec4<f32>(rows[k * STRIDE + lane.y])";
+                let source = kernel.source.replace(right, "vec4<f32>(rows[lane.y])");
+                assert_ne!(source, kernel.source);
+                planted.dispatches[0].kernel = Box::leak(Box::new(WgslKernel {
+                    source: Box::leak(source.into_boxed_str()),
+                    ..*kernel
+                }));
+                assert!(time(&planted).is_none());
             }
         });
     }
@@ -283,7 +397,7 @@ mod tests {
             let mut tried = Vec::new();
             for unit in units {
                 let variants = unit.variants();
-                let trial = trial(operands, &mut cpu, plan, unit, &variants[0]);
+                let trial = trial(model, operands, &mut cpu, plan, unit);
                 let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
                 let runs = |variant: &&Variant| has_f16 || !variant.needs_f16();
                 if tried.contains(&variants) {

@@ -140,7 +140,7 @@ impl WatchArgs {
 
     fn source(&self, model: &Model<'_>, stop: &Stop) -> Result<Source, Error> {
         if self.input == Path::new("-") {
-            return Ok(Source::stream(model.manifest()));
+            return Source::stream(model.manifest(), stop);
         }
         let interval = Duration::from_millis(self.interval);
         Source::folder(model.manifest(), &self.input, interval, self.once, stop)

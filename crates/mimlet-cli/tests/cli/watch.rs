@@ -1,9 +1,9 @@
 //! What `watch` sees, prints and leaves behind.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -20,9 +20,9 @@ const CHECK: &str = concat!(
 );
 const FRAME: usize = 64 * 64 * 3;
 
-/// Runs `mimlet watch` on raw frames.
-fn stream(folder: &Path, frames: &[u8], flags: &[&str]) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_mimlet"))
+/// Starts `mimlet watch` on raw frames.
+fn started(folder: &Path, flags: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_mimlet"))
         .args(["watch", SHAPES, "-", "--backend", "cpu"])
         .args(flags)
         .current_dir(folder)
@@ -31,7 +31,12 @@ fn stream(folder: &Path, frames: &[u8], flags: &[&str]) -> Run {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Runs `mimlet watch` on raw frames.
+fn stream(folder: &Path, frames: &[u8], flags: &[&str]) -> Run {
+    let mut child = started(folder, flags);
     // A watch that ends early closes the pipe: what it printed tells why.
     let _ = child.stdin.take().unwrap().write_all(frames);
     let output = child.wait_with_output().unwrap();
@@ -151,6 +156,51 @@ fn a_cut_frame_ends_it_after_those_before() {
     let events = events(&run);
     assert_eq!(of_kind(&events, "frame").len(), 2);
     assert_eq!(events.last().unwrap()["frames"], 2);
+}
+
+/// As Ctrl-C does, or a supervisor. The stream stays open, and within a frame: nothing but the signal
+/// ends the watch.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_stalled_stream_with_the_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--json", "--display", "d.png", "--layout", "mono"];
+    let mut child = started(folder.path(), &flags);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut frames = check_frames(40);
+    frames.extend([9; 100]);
+    stdin.write_all(&frames).unwrap();
+
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("\"frame\":40,") {
+        assert!(stdout.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    let kill = format!("kill -INT {}", child.id());
+    let killed = Command::new("sh").args(["-c", &kill]).status();
+    assert!(killed.unwrap().success());
+    stdout.read_to_string(&mut text).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+
+    let run = Run {
+        code: output.status.code().unwrap(),
+        stdout: text,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(run.stdout.ends_with('\n'));
+    let events = events(&run);
+    assert_eq!(of_kind(&events, "frame").len(), 40);
+    let summary = events.last().unwrap();
+    assert_eq!(
+        (&summary["event"], &summary["frames"], &summary["windows"]),
+        (&"summary".into(), &40.into(), &1.into())
+    );
+    // The picture is whole, and nothing lies beside it.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let picture = image::open(folder.path().join("d.png")).unwrap();
+    assert_eq!((picture.width(), picture.height()), (128, 64));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 pub(crate) struct Kernels {
     /// 32 rows x 32 outputs a workgroup, on every GPU.
     pub(crate) block: &'static WgslKernel,
+    /// As `block` with packed products, if that multiplies bytes one by one.
+    pub(crate) packed: Option<&'static WgslKernel>,
     /// 16 rows x 64 outputs a workgroup, from textures, for outputs in multiples of four.
     pub(crate) texels: WgslKernel,
     /// As `block`, through workgroup memory: [`SMALL`] and [`LARGE`].
@@ -36,6 +38,10 @@ impl Kernels {
             ],
         };
         let mut variants = vec![Variant::single(self.block, call(32, 32))];
+        if let Some(packed) = self.packed {
+            variants[0].stands_in = true;
+            variants.push(Variant::single(packed, call(32, 32)));
+        }
         variants.extend(tiled(&self.tiles, constants, rows, outputs));
         if outputs.is_multiple_of(4) {
             variants.push(Variant::single(&self.texels, call(64, 16)));

@@ -1,4 +1,8 @@
 //! Linear layer with float weights: `y = x W^T + b`, accumulated in f32 over the inputs in order.
+//!
+//! Some of a GPU's variants for 16-bit weights [round](Variant::halves_rows) their inputs to 16-bit floats.
+//! Who offers them knows that no input is too large for that; by how much it changes outputs,
+//! [`half_rows_slack`] bounds.
 
 #[cfg(feature = "cases")]
 pub(crate) mod cases;
@@ -7,6 +11,8 @@ mod reference;
 
 use crate::epilogue::{Epilogue, with_epilogue};
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::panel::Panels;
+use crate::simd::Level;
 use crate::tiles::{LARGE, SMALL, tiles_of_floats};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -89,6 +95,32 @@ static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     ),
 );
 
+/// As [`SMALL_HALF_TILES`], with rows rounded to 16-bit floats.
+static SMALL_HALF_ROWS: WgslKernel = SMALL.half_rows_kernel(
+    "linear_half_rows_32",
+    concat!(
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/half_rows.wgsl",
+            "../tiles/small.wgsl"
+        ),
+        with_epilogue!()
+    ),
+);
+
+/// As [`LARGE_HALF_TILES`], with rows rounded to 16-bit floats.
+static LARGE_HALF_ROWS: WgslKernel = LARGE.half_rows_kernel(
+    "linear_half_rows_64",
+    concat!(
+        tiles_of_floats!(
+            "linear.wgsl",
+            "../tiles/half_rows.wgsl",
+            "../tiles/large.wgsl"
+        ),
+        with_epilogue!()
+    ),
+);
+
 /// As [`KERNEL`], for inputs and outputs in multiples of four: x and weight are textures. Each
 /// invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows
 /// (y).
@@ -110,6 +142,38 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
         workgroup_bytes: 0,
         bindings: crate::op::texel_bindings(weight),
     }
+}
+
+/// Of an input that a variant rounds to a 16-bit float: WGSL lets that go to either neighbour, which is
+/// `2^-10` of the input away at most, and lets what is below the smallest normal number, `2^-14`, be zero.
+const ROUNDED: f32 = 1.0 / 1024.0;
+const LOST: f32 = 1.0 / 16384.0;
+
+/// By how much outputs `[rows, outputs]` of 16-bit weights may change where a variant
+/// [rounds](Variant::halves_rows) its inputs `x [rows, inputs]`, none beyond the range of 16-bit floats:
+/// `sum_k (2^-10 |x_k| + 2^-14) |w_k|`, and after GELU, which is nowhere steeper than 1.13, as many times
+/// that.
+#[must_use]
+pub fn half_rows_slack(params: &Params, x: &[f32], weight: &[u16], epilogue: Epilogue) -> Vec<f32> {
+    let steepest = match epilogue {
+        Epilogue::Gelu => 1.13,
+        Epilogue::Store | Epilogue::Add | Epilogue::Shorten => 1.0,
+    };
+    let changes = x.iter().map(|x| (x.abs() * ROUNDED + LOST) * steepest);
+    let changes: Vec<f32> = changes.collect();
+    let magnitudes: Vec<u16> = weight.iter().map(|bits| bits & 0x7fff).collect();
+    let mut slack = vec![0.0; x.len() / params.inputs * params.outputs];
+    cpu(
+        Level::detect(),
+        params,
+        &changes,
+        Panels::F16(&magnitudes),
+        &vec![0.0; params.outputs],
+        Epilogue::Store,
+        &mut vec![0.0; scratch_len(params)],
+        &mut slack,
+    );
+    slack
 }
 
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
@@ -134,7 +198,12 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         LARGE.variant(&LARGE_TILES, &all, rows as usize, outputs),
     ];
     if params.half {
-        for (tile, kernel) in [(SMALL, &SMALL_HALF_TILES), (LARGE, &LARGE_HALF_TILES)] {
+        for (tile, kernel) in [
+            (SMALL, &SMALL_HALF_TILES),
+            (LARGE, &LARGE_HALF_TILES),
+            (SMALL, &SMALL_HALF_ROWS),
+            (LARGE, &LARGE_HALF_ROWS),
+        ] {
             variants.push(tile.variant(kernel, &all, rows as usize, outputs));
         }
     }

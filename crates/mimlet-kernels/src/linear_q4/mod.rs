@@ -63,6 +63,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
 /// computes 64 outputs (x) of 16 rows (y).
 static KERNELS: Kernels = Kernels {
     block: &KERNEL,
+    packed: None,
     texels: WgslKernel {
         name: "linear_q4_texels",
         source: with_epilogue!(

@@ -37,24 +37,44 @@ impl Params {
 
 /// Bindings: x `[rows, row_words]` from `quantize_rows`, weight `Panel16x4 [outputs, inputs]` as
 /// words, channel scales and biases `[2, outputs]`, y `[rows, outputs]`. Each invocation computes
-/// 4 rows x 4 outputs; a workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
-pub static KERNEL: WgslKernel = WgslKernel {
-    name: "linear_q8",
-    source: with_epilogue!(
+/// 4 rows x 4 outputs; a workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y). Bytes are multiplied
+/// one by one: a device whose packed products are wrong, or that has none, still runs this.
+pub static KERNEL: WgslKernel = block(
+    "linear_q8",
+    with_epilogue!(
+        "../byte_rows/single_products.wgsl",
+        "../byte_rows/given.wgsl",
+        "operands.wgsl",
+        "linear_q8.wgsl"
+    ),
+);
+
+/// As [`KERNEL`], with packed products.
+static PACKED: WgslKernel = block(
+    "linear_q8_packed",
+    with_epilogue!(
         "../byte_rows/products.wgsl",
         "../byte_rows/given.wgsl",
         "operands.wgsl",
         "linear_q8.wgsl"
     ),
-    workgroup_size: [8, 8, 1],
-    workgroup_bytes: 0,
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
-};
+);
+
+const fn block(name: &'static str, source: &'static str) -> WgslKernel {
+    WgslKernel {
+        name,
+        source,
+        workgroup_size: [8, 8, 1],
+        workgroup_bytes: 0,
+        bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    }
+}
 
 /// Every kernel. Of the textures, each invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2
 /// computes 64 outputs (x) of 16 rows (y).
 static KERNELS: Kernels = Kernels {
     block: &KERNEL,
+    packed: Some(&PACKED),
     texels: WgslKernel {
         name: "linear_q8_texels",
         source: with_epilogue!(

@@ -99,6 +99,7 @@ pub(crate) fn before(linear: Vec<Variant>, params: &Params, rows: u32) -> Vec<Va
         Variant {
             dispatches,
             scratch_words: rows as usize * row_words(params.dim),
+            stands_in: linear.stands_in,
         }
     };
     linear.into_iter().map(both).collect()

@@ -1,8 +1,6 @@
 // Quantises one row per workgroup over the range of its values and zero, whose ends are found by a
 // tree over 64 partial ones.
-// Twin of cpu.rs.
-
-requires packed_4x8_integer_dot_product;
+// Twin of cpu.rs. Bytes are put together one by one, for any device.
 
 override DIM: u32;
 
@@ -16,6 +14,12 @@ var<workgroup> partial: array<vec2<f32>, 64>;
 // A value of the row; past its end the last.
 fn value(start: u32, column: u32) -> f32 {
     return x[start + min(column, DIM - 1u)];
+}
+
+// Four signed bytes as a word, the first lowest.
+fn packed(bytes: vec4<i32>) -> u32 {
+    let placed = (bitcast<vec4<u32>>(bytes) & vec4<u32>(0xffu)) << vec4<u32>(0u, 8u, 16u, 24u);
+    return placed.x | placed.y | placed.z | placed.w;
 }
 
 @compute @workgroup_size(64)
@@ -49,7 +53,7 @@ fn main(
             value(start, column.w),
         );
         let bytes = select(vec4<i32>(), bytes_in(range, values), column < vec4<u32>(DIM));
-        quantized[target_start + word] = pack4xI8(bytes);
+        quantized[target_start + word] = packed(bytes);
     }
     if lane == 0u {
         quantized[target_start + words] = bitcast<u32>(range.scale);

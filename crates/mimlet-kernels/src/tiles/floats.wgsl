@@ -1,26 +1,26 @@
 // Products of rows with the weights of outputs, passed through workgroup memory: TILE x TILE a
 // workgroup, sums in the order of the inputs. Appended to kernels that bind `x`, `weight` and say where
-// rows start, what becomes of sums and what is held of weights.
+// rows start, what becomes of sums and what is held of weights and inputs. Products and sums are of f32.
 //
 // Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
 // inputs a turn: compilers do not unroll the loops that naga writes.
 
 // [DEPTH, STRIDE] quads of rows for one input each.
-var<workgroup> rows: array<vec4<f32>, DEPTH * STRIDE>;
+var<workgroup> rows: array<vec4<Row>, DEPTH * STRIDE>;
 // [DEPTH, ACROSS] quads of outputs for one input each.
 var<workgroup> columns: array<vec4<Held>, DEPTH * ACROSS>;
 
 // An input of four rows; zero past the last input.
-fn four_rows(row: u32, k: u32) -> vec4<f32> {
+fn four_rows(row: u32, k: u32) -> vec4<Row> {
     if k >= INPUTS {
-        return vec4<f32>();
+        return vec4<Row>();
     }
-    return vec4<f32>(
+    return vec4<Row>(vec4<f32>(
         x[row_start(row) + k],
         x[row_start(row + 1u) + k],
         x[row_start(row + 2u) + k],
         x[row_start(row + 3u) + k],
-    );
+    ));
 }
 
 // Weights of four outputs for an input; zero past the last of either.
@@ -65,10 +65,10 @@ fn main(
             let w2 = vec4<f32>(columns[(k + 2u) * ACROSS + lane.x]);
             let w3 = vec4<f32>(columns[(k + 3u) * ACROSS + lane.x]);
             let low = transpose(mat4x4<f32>(
-                rows[k * STRIDE + lane.y],
-                rows[(k + 1u) * STRIDE + lane.y],
-                rows[(k + 2u) * STRIDE + lane.y],
-                rows[(k + 3u) * STRIDE + lane.y],
+                vec4<f32>(rows[k * STRIDE + lane.y]),
+                vec4<f32>(rows[(k + 1u) * STRIDE + lane.y]),
+                vec4<f32>(rows[(k + 2u) * STRIDE + lane.y]),
+                vec4<f32>(rows[(k + 3u) * STRIDE + lane.y]),
             ));
             sum0 = add_four(sum0, low[0], w0, w1, w2, w3);
             sum1 = add_four(sum1, low[1], w0, w1, w2, w3);
@@ -76,10 +76,10 @@ fn main(
             sum3 = add_four(sum3, low[3], w0, w1, w2, w3);
             if TALL {
                 let high = transpose(mat4x4<f32>(
-                    rows[k * STRIDE + lane.y + 8u],
-                    rows[(k + 1u) * STRIDE + lane.y + 8u],
-                    rows[(k + 2u) * STRIDE + lane.y + 8u],
-                    rows[(k + 3u) * STRIDE + lane.y + 8u],
+                    vec4<f32>(rows[k * STRIDE + lane.y + 8u]),
+                    vec4<f32>(rows[(k + 1u) * STRIDE + lane.y + 8u]),
+                    vec4<f32>(rows[(k + 2u) * STRIDE + lane.y + 8u]),
+                    vec4<f32>(rows[(k + 3u) * STRIDE + lane.y + 8u]),
                 ));
                 sum4 = add_four(sum4, high[0], w0, w1, w2, w3);
                 sum5 = add_four(sum5, high[1], w0, w1, w2, w3);

@@ -1,2 +1,3 @@
-// What workgroup memory holds of a float weight.
+// What workgroup memory holds of a float weight and of an input.
 alias Held = f32;
+alias Row = f32;

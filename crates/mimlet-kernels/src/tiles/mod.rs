@@ -37,6 +37,19 @@ impl Tile {
         }
     }
 
+    /// As [`Tile::half_kernel`], with rows held as 16-bit floats, too.
+    pub(crate) const fn half_rows_kernel(
+        self,
+        name: &'static str,
+        source: &'static str,
+    ) -> WgslKernel {
+        let kernel = self.kernel(name, source);
+        WgslKernel {
+            workgroup_bytes: kernel.workgroup_bytes / 2,
+            ..kernel
+        }
+    }
+
     /// As [`Tile::kernel`], with three words for each row of the tile.
     pub(crate) const fn quantizing_kernel(
         self,
@@ -67,8 +80,8 @@ impl Tile {
     }
 }
 
-/// The text of a kernel of float weights up to its epilogue: of an op, what it holds weights as, and the
-/// size of its tiles, by paths from an op's folder.
+/// The text of a kernel of float weights up to its epilogue: of an op, what it holds weights and inputs
+/// as, and the size of its tiles, by paths from an op's folder.
 macro_rules! tiles_of_floats {
     ($op:literal, $held:literal, $size:literal) => {
         concat!(

@@ -74,7 +74,10 @@ fn a_right_backend_passes() {
 
 #[test]
 fn every_planted_fault_is_rejected() {
-    let faults: [(&str, Fault); 8] = [
+    let faults: [(&str, Fault); 11] = [
+        ("no distances", |e| e.distances.fill(0.0)),
+        ("another's margin", |e| e.margins.rotate_left(1)),
+        ("a margin of NaN", |e| e.margins[2] = f32::NAN),
         ("zeros", |e| e.patches.fill(0.0)),
         ("a NaN", |e| e.patches[7] = f32::NAN),
         ("all NaN", |e| e.class.fill(f32::NAN)),

@@ -196,6 +196,34 @@ fn a_devices_plainer_kernels_stand_in_where_its_better_ones_are_wrong() {
 }
 
 #[test]
+fn stand_ins_follow_each_other_until_one_is_right() {
+    let stand_in = |name, twist| Twisted {
+        stands_in: true,
+        ..Twisted::new(name, twist)
+    };
+    let [(_, wrong), ..] = FAULTS;
+    let right: Twist = |_, _| Ok(());
+    let tried = |twists: [Twist; 3]| {
+        let [f16, whole, plainest] = twists;
+        let rungs = [
+            Twisted::new("gpu", f16),
+            stand_in("gpu, rows in 32 bits", whole),
+            stand_in("gpu, plainest kernels", plainest),
+        ];
+        let report = ladder(rungs).climb(&bundled()).unwrap().report;
+        let tried = report.rungs.iter();
+        let tried: Vec<bool> = tried.map(|rung| rung.tried != Tried::Spared).collect();
+        (report.kept, tried)
+    };
+    assert_eq!(tried([right; 3]), (Some(0), vec![true, false, false]));
+    assert_eq!(
+        tried([wrong, right, right]),
+        (Some(1), vec![true, true, false])
+    );
+    assert_eq!(tried([wrong, wrong, right]), (Some(2), vec![true; 3]));
+}
+
+#[test]
 fn where_nothing_passes_each_reason_is_given_and_nothing_runs() {
     let [(name, twist), ..] = FAULTS;
     let refuses = Twisted::new("other", |_, _| Err("no such device".into()));

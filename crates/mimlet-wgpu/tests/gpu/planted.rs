@@ -69,6 +69,34 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "min(k + 3u, last)",
         "min(k + 2u, last)",
     ),
+    // Another's byte.
+    ("linear_q8", "byte_of(w, 16u)", "byte_of(w, 8u)"),
+    (
+        "linear_q8_packed",
+        "dot4I8Packed(word, w.z)",
+        "dot4I8Packed(word, w.y)",
+    ),
+    (
+        "quantize_rows",
+        "vec4<u32>(0u, 8u, 16u, 24u)",
+        "vec4<u32>(0u, 8u, 24u, 16u)",
+    ),
+    (
+        "linear_half_rows_32",
+        "vec4<f32>(rows[(k + 2u) * STRIDE + lane.y])",
+        "vec4<f32>(rows[(k + 3u) * STRIDE + lane.y])",
+    ),
+    (
+        "linear_half_rows_64",
+        "rows[slot] = four_rows(loaded_row,",
+        "rows[slot] = four_rows(loaded_row + 1u,",
+    ),
+    // Inputs held to eight bits less.
+    (
+        "linear_half_rows_32",
+        "return vec4<Row>(vec4<f32>(",
+        "return vec4<Row>(8.0) + vec4<Row>(-8.0 + vec4<f32>(",
+    ),
     // A division as inexact as WGSL allows.
     (
         "quantize_rows",
@@ -121,8 +149,12 @@ fn source(variant: &Variant) -> &'static str {
 #[test]
 fn a_fault_planted_in_a_kernel_is_found_by_its_examples() {
     let examples = examples();
-    for gpu in gpus() {
+    let found_on = |gpu: &Gpu, with_f16: bool| {
         for (kernel, text, faulty) in FAULTS {
+            let variant = examples.iter().find_map(|case| running(case, kernel));
+            if variant.unwrap().needs_f16() != with_f16 {
+                continue;
+            }
             let finds = |case: &Case| {
                 let Some(variant) = running(case, kernel) else {
                     return false;
@@ -130,12 +162,14 @@ fn a_fault_planted_in_a_kernel_is_found_by_its_examples() {
                 let planted = source(&variant).replace(text, faulty);
                 let changed = planted != source(&variant);
                 assert!(changed, "{kernel} does not say {text:?}");
-                mismatch(&gpu, &with_source(variant, planted), case).is_err()
+                mismatch(gpu, &with_source(variant, planted), case).is_err()
             };
             let (found, adapter) = (examples.iter().any(finds), gpu.description());
             assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
         }
-    }
+    };
+    gpus().iter().for_each(|gpu| found_on(gpu, false));
+    gpus_with_f16().iter().for_each(|gpu| found_on(gpu, true));
 }
 
 /// A value of a type with NaN, or its bits, in every word.
@@ -145,7 +179,7 @@ fn poison(element: &str) -> String {
         "f32" => f32s(1),
         "u32" => "poison".into(),
         "vec2<f32>" | "vec4<f32>" => format!("{element}({})", f32s(1)),
-        "vec4<Held>" => format!("vec4<Held>(vec4<f32>({}))", f32s(1)),
+        "vec4<Held>" | "vec4<Row>" => format!("{element}(vec4<f32>({}))", f32s(1)),
         "vec4<u32>" => "vec4<u32>(poison)".into(),
         "Range" => format!("Range({})", f32s(3)),
         other => panic!("what is NaN in a {other}?"),

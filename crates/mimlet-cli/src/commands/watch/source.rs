@@ -1,6 +1,6 @@
 //! Where frames come from.
 
-use std::io::{Stdin, stdin};
+use std::io::stdin;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use mimlet_image::{Preprocessor, RgbImage, normalize};
 
 use super::folder::{Folder, Looked};
 use super::stop::Stop;
-use super::stream::Stream;
+use super::stream::Frames;
 use crate::error::Error;
 
 /// A folder, or stdin.
 #[derive(Debug)]
 pub(super) enum Source {
     Folder(Folder, Preprocessor),
-    Stream(Stream<Stdin>, Preprocess),
+    Stream(Frames, Preprocess),
 }
 
 /// What came next.
@@ -45,12 +45,12 @@ pub(super) struct Frame {
 
 impl Source {
     /// Raw frames on stdin.
-    pub(super) fn stream(manifest: &Manifest) -> Self {
-        let [height, width] = manifest.encoder.image_size;
-        Self::Stream(
-            Stream::new(stdin(), [height, width]),
-            manifest.preprocess.clone(),
-        )
+    ///
+    /// # Errors
+    /// When nothing can read beside the watch.
+    pub(super) fn stream(manifest: &Manifest, stop: &Stop) -> Result<Self, Error> {
+        let frames = Frames::of(stdin(), manifest.encoder.image_size, stop.clone())?;
+        Ok(Self::Stream(frames, manifest.preprocess.clone()))
     }
 
     /// Image files in a folder.

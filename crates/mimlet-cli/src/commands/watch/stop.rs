@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 
 /// Longest wait before a request is seen.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Whether somebody asked for the end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asked for by the first Ctrl-C. The second ends the program at once: a stream may keep the first
-    /// from being seen.
+    /// Asked for by the first Ctrl-C. The second ends the program at once: a slow device may keep the
+    /// first from being seen.
     ///
     /// # Errors
     /// When the system refuses.

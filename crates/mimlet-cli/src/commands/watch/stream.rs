@@ -1,12 +1,71 @@
 //! Raw frames, one after the other.
 
 use std::io::{ErrorKind, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
 
+use super::stop::{PATIENCE, Stop};
 use crate::error::Error;
+
+/// Frames of a stream that are read in a thread of their own, one ahead: a stream that stalls keeps
+/// nobody from stopping.
+#[derive(Debug)]
+pub(super) struct Frames {
+    frames: Receiver<Result<Vec<u8>, Error>>,
+    size: [u32; 2],
+    stop: Stop,
+}
+
+impl Frames {
+    /// Those of a reader, u8 `[height, width, 3]` each, back to back.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub(super) fn of(
+        reader: impl Read + Send + 'static,
+        size: [u32; 2],
+        stop: Stop,
+    ) -> Result<Self, Error> {
+        let (give, frames) = sync_channel(0);
+        let mut stream = Stream::new(reader, size);
+        let read = move || {
+            // Nobody takes any more once the watch is over.
+            while let Some(frame) = stream.take().transpose()
+                && give.send(frame).is_ok()
+            {}
+        };
+        thread::Builder::new()
+            .name("frames".into())
+            .spawn(read)
+            .map_err(|error| Error::new(format_args!("stdin: no thread to read it: {error}")))?;
+        Ok(Self { frames, size, stop })
+    }
+
+    /// Height and width of a frame.
+    pub(super) fn size(&self) -> [u32; 2] {
+        self.size
+    }
+
+    /// The next frame, waited for; `None` when the stream ends between frames, or somebody asks to
+    /// stop: what is left of a stream that was stopped too is no fault.
+    ///
+    /// # Errors
+    /// As [`Stream::take`].
+    pub(super) fn take(&self) -> Result<Option<Vec<u8>>, Error> {
+        loop {
+            match self.frames.recv_timeout(PATIENCE) {
+                _ if self.stop.is_asked_for() => return Ok(None),
+                Ok(frame) => return frame.map(Some),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
 
 /// Frames of u8 `[height, width, 3]`, back to back.
 #[derive(Debug)]
-pub(super) struct Stream<R> {
+struct Stream<R> {
     reader: R,
     /// Height, width.
     size: [u32; 2],
@@ -15,7 +74,7 @@ pub(super) struct Stream<R> {
 }
 
 impl<R: Read> Stream<R> {
-    pub(super) fn new(reader: R, size: [u32; 2]) -> Self {
+    fn new(reader: R, size: [u32; 2]) -> Self {
         let frames = 0;
         Self {
             reader,
@@ -24,16 +83,11 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    /// Height and width of a frame.
-    pub(super) fn size(&self) -> [u32; 2] {
-        self.size
-    }
-
     /// The next frame; `None` when the stream ends between frames.
     ///
     /// # Errors
     /// When it ends within one, or cannot be read.
-    pub(super) fn take(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    fn take(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let [height, width] = self.size;
         let bytes = height as usize * width as usize * 3;
         let mut frame = vec![0; bytes];
