@@ -130,7 +130,7 @@ impl EncodeArgs {
         let mut images = Vec::with_capacity(self.images.len());
         for image in &self.images {
             let prepared = preprocessor.prepare(image)?;
-            images.push(what.of(session.encode(model, &prepared.input, output)?));
+            images.push(what.of(session.encode(&prepared.input, output)?));
             progress.step();
         }
         let name = |image: &PathBuf| image.display().to_string();

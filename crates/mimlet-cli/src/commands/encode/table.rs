@@ -65,7 +65,7 @@ pub(super) fn write(
     let progress = Progress::new(inputs.images.len(), "encoding");
     for (path, label) in &inputs.images {
         let prepared = preprocessor.prepare(path)?;
-        let encoding = session.encode(&model, &prepared.input, output)?;
+        let encoding = session.encode(&prepared.input, output)?;
         let name = image_name(path, label.and(args.data.as_deref()));
         table.write_image(&name, &encoding.tokens, *label)?;
         progress.step();

@@ -50,7 +50,7 @@ pub(super) fn count(
     let progress = Progress::new(folder.images.len(), "counting tokens");
     for (path, class) in &folder.images {
         let prepared = preprocessor.prepare(path)?;
-        let encoding = session.encode(&model, &prepared.input, output)?;
+        let encoding = session.encode(&prepared.input, output)?;
         counts.add_tokens(&encoding.tokens, *class)?;
         images.push(ImageTokens {
             tokens: encoding.tokens,
