@@ -85,8 +85,8 @@ pub const TEXELS_ACROSS: u32 = 2048;
 pub struct Variant {
     /// What to run, in order.
     pub dispatches: Vec<Dispatch>,
-    /// Words that the first dispatches leave for the last.
-    pub scratch_words: usize,
+    /// Words of each scratch, in which dispatches leave something for those after them.
+    pub scratch: Vec<usize>,
 }
 
 /// A kernel's call and what it binds.
@@ -105,8 +105,8 @@ pub struct Dispatch {
 pub enum Operand {
     /// One of the op's operands.
     Given(usize),
-    /// The variant's scratch.
-    Scratch,
+    /// A scratch of the variant's.
+    Scratch(usize),
 }
 
 impl Variant {
@@ -120,7 +120,7 @@ impl Variant {
                 call,
                 operands,
             }]),
-            scratch_words: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -134,6 +134,16 @@ impl Variant {
     #[must_use]
     pub fn needs_f16(&self) -> bool {
         self.dispatches.iter().any(|d| d.kernel.needs_f16())
+    }
+
+    /// Whether it shares out the inputs among workgroups and joins their sums.
+    #[must_use]
+    pub fn splits_sums(&self) -> bool {
+        let last = &self.dispatches[self.dispatches.len() - 1];
+        last.call
+            .constants
+            .iter()
+            .any(|(name, _)| *name == "SHARES")
     }
 
     /// Whether it reads operands as textures.

@@ -102,7 +102,7 @@ fn textures_fit(gpu: &Gpu, plan: &Plan, unit: &Unit, variant: &Variant) -> bool 
             };
             let of_plan = |index| buffers.iter().find(|(i, _)| *i == index);
             let bytes = match operand {
-                Operand::Scratch => variant.scratch_words as u64 * 4,
+                Operand::Scratch(index) => variant.scratch[*index] as u64 * 4,
                 Operand::Given(index) => match of_plan(*index) {
                     Some((_, id)) => plan.buffers()[id.index()].bytes(),
                     None => plan.largest_tensor_bytes(),

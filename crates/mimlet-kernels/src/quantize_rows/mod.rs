@@ -88,17 +88,19 @@ pub(crate) fn before(linear: Vec<Variant>, params: &Params, rows: u32) -> Vec<Va
     let both = |mut linear: Variant| {
         let alike = |way: &&Variant| way.reads_texels() == linear.reads_texels();
         let way = ways.iter().find(alike).unwrap_or(&ways[0]);
+        let rows_of_bytes = Operand::Scratch(linear.scratch.len());
         for operand in linear.dispatches.iter_mut().flat_map(|d| &mut d.operands) {
             if *operand == Operand::Given(0) {
-                *operand = Operand::Scratch;
+                *operand = rows_of_bytes;
             }
         }
         let mut dispatches = way.dispatches.clone();
-        dispatches[0].operands[1] = Operand::Scratch;
+        dispatches[0].operands[1] = rows_of_bytes;
         dispatches.append(&mut linear.dispatches);
+        linear.scratch.push(rows as usize * row_words(params.dim));
         Variant {
             dispatches,
-            scratch_words: rows as usize * row_words(params.dim),
+            scratch: linear.scratch,
         }
     };
     linear.into_iter().map(both).collect()
