@@ -1,5 +1,6 @@
 //! What every op shows the rest of the house: its GPU kernel and its examples.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// One op of an encoder. An entry in [`crate::OPS`] enrols it in the parity tests, the WGSL
@@ -36,6 +37,13 @@ impl WgslKernel {
     #[must_use]
     pub fn needs_f16(&self) -> bool {
         self.source.starts_with("enable f16;")
+    }
+
+    /// Whether it needs a GPU whose invocations compute in subgroups, which is a feature of wgpu's: such a
+    /// kernel asks which subgroup an invocation belongs to.
+    #[must_use]
+    pub fn needs_subgroups(&self) -> bool {
+        self.source.contains("@builtin(subgroup_id)")
     }
 }
 
@@ -124,16 +132,23 @@ impl Variant {
         }
     }
 
-    /// Its last kernel's name, which no other variant of the op has.
+    /// The names of its kernels, which no other variant of the op has all of.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.dispatches[self.dispatches.len() - 1].kernel.name
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.dispatches.iter().map(|d| d.kernel.name).collect();
+        names.join(" + ")
     }
 
     /// Whether a kernel of it [needs](WgslKernel::needs_f16) 16-bit floats.
     #[must_use]
     pub fn needs_f16(&self) -> bool {
         self.dispatches.iter().any(|d| d.kernel.needs_f16())
+    }
+
+    /// Whether a kernel of it [needs](WgslKernel::needs_subgroups) subgroups.
+    #[must_use]
+    pub fn needs_subgroups(&self) -> bool {
+        self.dispatches.iter().any(|d| d.kernel.needs_subgroups())
     }
 
     /// Whether it shares out the inputs among workgroups and joins their sums.

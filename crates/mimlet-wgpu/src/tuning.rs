@@ -4,6 +4,7 @@ use crate::choices::Choices;
 use crate::error::WgpuError;
 use crate::gpu::Gpu;
 use crate::operands::Operands;
+use crate::requirements::features_of;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
@@ -14,7 +15,6 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 use web_time::Instant;
-use wgpu::Features;
 
 /// How the variant of each unit is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,7 @@ fn first(variants: Vec<Variant>) -> Variant {
 /// The variants of a unit that this GPU can run, in its vendor's order.
 fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit) -> Vec<Variant> {
     let mut variants = unit.variants();
-    let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
-    variants.retain(|variant| has_f16 || !variant.needs_f16());
+    variants.retain(|variant| gpu.device.features().contains(features_of(variant)));
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
     gpu.description().arrange(&mut variants);
     variants
@@ -139,7 +138,7 @@ async fn measure(
             let outcome = trial.outcome(gpu, &candidates, limit).await?;
             beaten.extend(outcome.beaten);
             if let Some(fastest) = outcome.fastest {
-                choices.add(offered, fastest);
+                choices.add(offered, &fastest);
                 break;
             }
         }
@@ -149,9 +148,13 @@ async fn measure(
 
 /// The variants to try together, and those to try when none of the ones before is right: what is not
 /// worth it on this GPU, and what was far behind or wrong with another shape.
-fn rounds<'v>(gpu: &Gpu, offered: &'v [Variant], beaten: &HashSet<&str>) -> [Vec<&'v Variant>; 2] {
+fn rounds<'v>(
+    gpu: &Gpu,
+    offered: &'v [Variant],
+    beaten: &HashSet<String>,
+) -> [Vec<&'v Variant>; 2] {
     let last =
-        |variant: &Variant| gpu.description().spares(variant) || beaten.contains(variant.name());
+        |variant: &Variant| gpu.description().spares(variant) || beaten.contains(&variant.name());
     let (later, first) = offered.iter().partition(|variant| last(variant));
     [first, later]
 }
@@ -235,7 +238,7 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::{Features, Operands, Tuning, Variant, choose, image, trial};
+    use super::{Operands, Tuning, Variant, choose, features_of, image, trial};
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
     use crate::units::Unit;
@@ -243,6 +246,7 @@ mod tests {
     use mimlet_format::{CodebookSpace, DType, Model};
     use mimlet_runtime::{CpuStepper, Plan};
     use std::time::Duration;
+    use wgpu::Features;
 
     /// Runs `test` for each type of weights, on a model of its own and the best GPU opened for it.
     fn on_each_type(test: impl Fn(DType, &Gpu, &Model<'_>, &Plan, &[Unit], &Operands<'_>)) {
@@ -269,7 +273,7 @@ mod tests {
             let chosen = pollster::block_on(chosen).unwrap();
             assert_eq!(chosen.len(), units.len());
             for variant in chosen {
-                let asks = variant.reads_texels() || variant.needs_f16();
+                let asks = variant.reads_texels() || features_of(&variant) != Features::empty();
                 assert!(!asks, "{} of {dtype:?}", variant.name());
             }
         });
@@ -284,8 +288,7 @@ mod tests {
             for unit in units {
                 let variants = unit.variants();
                 let trial = trial(operands, &mut cpu, plan, unit, &variants[0]);
-                let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
-                let runs = |variant: &&Variant| has_f16 || !variant.needs_f16();
+                let runs = |v: &&Variant| gpu.device.features().contains(features_of(v));
                 if tried.contains(&variants) {
                     continue;
                 }

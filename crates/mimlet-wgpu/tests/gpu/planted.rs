@@ -1,7 +1,7 @@
 //! Kernels with a fault planted in their text: each must be found by the op's own examples. And kernels
 //! whose workgroup memory starts as NaN, which nobody may read before it is written.
 
-use crate::machine::{gpus, gpus_with_f16};
+use crate::machine::{NEEDS, gpus, gpus_with, needs_nothing};
 use crate::parity::mismatch;
 use mimlet_kernels::case::Case;
 use mimlet_kernels::{OPS, Variant, WgslKernel};
@@ -115,18 +115,18 @@ const AFTER_SEEN: &str = "workgroupBarrier();
     if index < TILE";
 
 /// Every op's examples.
-fn examples() -> Vec<Case> {
+pub(crate) fn examples() -> Vec<Case> {
     OPS.iter().flat_map(|op| (op.cases)()).collect()
 }
 
 /// The first variant of an example that runs this kernel.
-fn running(case: &Case, kernel: &str) -> Option<Variant> {
+pub(crate) fn running(case: &Case, kernel: &str) -> Option<Variant> {
     let runs = |variant: &&Variant| variant.dispatches.iter().any(|d| d.kernel.name == kernel);
     case.variants.iter().find(runs).cloned()
 }
 
 /// The variant with another text of those kernels whose text changes.
-fn with_sources(
+pub(crate) fn with_sources(
     mut variant: Variant,
     change: impl Fn(&WgslKernel) -> String,
 ) -> Variant {
@@ -207,10 +207,9 @@ fn poisoned(kernel: &WgslKernel) -> String {
 #[test]
 fn workgroup_memory_is_written_before_it_is_read() {
     let examples = examples();
-    let written = |gpu: &Gpu, with_f16: bool| {
+    let written = |gpu: &Gpu, of: fn(&Variant) -> bool| {
         for case in examples.iter().step_by(3) {
-            let meant = |v: &&Variant| v.needs_f16() == with_f16;
-            for variant in case.variants.iter().filter(meant) {
+            for variant in case.variants.iter().filter(|variant| of(variant)) {
                 let poisoned = with_sources(variant.clone(), poisoned);
                 if poisoned == *variant {
                     continue;
@@ -221,8 +220,12 @@ fn workgroup_memory_is_written_before_it_is_read() {
             }
         }
     };
-    gpus().iter().for_each(|gpu| written(gpu, false));
-    gpus_with_f16().iter().for_each(|gpu| written(gpu, true));
+    gpus().iter().for_each(|gpu| written(gpu, needs_nothing));
+    for (feature, needs) in NEEDS {
+        gpus_with(feature)
+            .iter()
+            .for_each(|gpu| written(gpu, needs));
+    }
 }
 
 #[test]
