@@ -1,14 +1,13 @@
 //! Which backend runs a model, and why that one.
 
 use std::fmt;
-use std::mem;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
 use clap::{Args, ValueEnum};
 use mimlet_format::{Model, ModelFile};
-use mimlet_runtime::{EncodeError, Encoder, Encoding};
-use mimlet_session::{Climbed, CpuRung, Ladder, Report, Rung, Tried, hardware_gpus};
+use mimlet_runtime::Encoding;
+use mimlet_session::{CpuRung, Ladder, Report, Rung, Running, Tried, hardware_gpus};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -16,6 +15,9 @@ use crate::gpu;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::units::milliseconds;
+
+/// What is said while the ladder is climbed.
+const PROVING: &str = "proving the backends";
 
 /// What a user may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -51,15 +53,13 @@ pub(crate) struct Choice {
     pub(crate) reason: String,
 }
 
-/// An encoder on the chosen backend.
+/// A model on the chosen backend.
 #[derive(Debug)]
 pub(crate) struct Session<'m> {
-    pub(crate) encoder: Encoder<'m>,
+    running: Running<'m>,
     pub(crate) choice: Choice,
-    /// How many images are shared out.
-    sharing: Sharing,
-    /// What `auto` goes on with when its choice fails.
-    fallback: Option<Fallback>,
+    /// Threads of the CPU.
+    threads: NonZeroUsize,
 }
 
 /// What threads do when there are many images.
@@ -71,32 +71,6 @@ pub(crate) enum Sharing {
     Preparation(usize),
     /// There is one.
     Nothing,
-}
-
-impl Sharing {
-    fn of(rung: &dyn Rung, threads: NonZeroUsize) -> Self {
-        match (rung.kind(), threads.get()) {
-            ("cpu", 1) => Self::Nothing,
-            ("cpu", _) => Self::Images(rung.shares()),
-            (_, threads) => Self::Preparation(threads),
-        }
-    }
-}
-
-/// The ladder that `auto` climbed, and what of it is out.
-#[derive(Debug)]
-struct Fallback {
-    ladder: Ladder,
-    kept: Option<usize>,
-    out: Vec<(usize, String)>,
-}
-
-impl Fallback {
-    /// Of the rung that was kept.
-    fn sharing(&self, threads: NonZeroUsize) -> Sharing {
-        let kept = self.kept.map(|kept| self.ladder.rungs()[kept].as_ref());
-        kept.map_or(Sharing::Nothing, |rung| Sharing::of(rung, threads))
-    }
 }
 
 impl BackendArgs {
@@ -124,32 +98,27 @@ impl BackendArgs {
         Ladder::of_threads(self.threads(), hardware_gpus(!self.no_autotune))
     }
 
-    /// An encoder for the model on the backend asked for.
+    /// The model on the backend asked for.
     ///
     /// # Errors
     /// When a GPU is asked for and there is none, or it cannot run this model; or when no backend
     /// runs it right.
     pub(crate) fn open<'m>(&self, model: &Model<'m>) -> Result<Session<'m>, Error> {
-        if let Some(rung) = self.asked_for()? {
-            let encoder = rung.encoder(model).map_err(Error::new)?;
-            let sharing = Sharing::of(rung.as_ref(), self.threads());
-            return Ok(Session::new(encoder, "asked for".to_owned(), sharing, None));
-        }
-        let ladder = self.ladder();
-        let climbed = climb(&ladder, model)?;
-        let fallback = Fallback {
-            kept: climbed.report.kept,
-            out: Vec::new(),
-            ladder,
+        let running = match self.asked_for()? {
+            Some(rung) => Running::asked_for(rung, model).map_err(Error::new)?,
+            None => {
+                let _progress = Progress::unknown(PROVING);
+                Running::climb(self.ladder(), model)?
+            }
         };
-        let reason = reason(&climbed.report);
-        let sharing = fallback.sharing(self.threads());
-        Ok(Session::new(
-            climbed.encoder,
-            reason,
-            sharing,
-            Some(fallback),
-        ))
+        Ok(Session {
+            choice: Choice {
+                name: running.describe(),
+                reason: reason(running.report()),
+            },
+            running,
+            threads: self.threads(),
+        })
     }
 
     /// The backend that [`open`](Self::open) would use for a file, and why.
@@ -161,15 +130,13 @@ impl BackendArgs {
             return Ok((rung, "asked for".to_owned()));
         }
         let ladder = self.ladder();
-        let report = climb(&ladder, &file.model())?.report;
+        let report = {
+            let _progress = Progress::unknown(PROVING);
+            ladder.climb(&file.model())?.report
+        };
         let kept = report.kept.unwrap_or_default();
         Ok((ladder.into_rungs().swap_remove(kept), reason(&report)))
     }
-}
-
-fn climb<'m>(ladder: &Ladder, model: &Model<'m>) -> Result<Climbed<'m>, Error> {
-    let _progress = Progress::unknown("proving the backends");
-    Ok(ladder.climb(model)?)
 }
 
 /// The first adapter; hardware comes before software.
@@ -188,6 +155,12 @@ fn first_gpu(autotune: bool) -> Result<Box<dyn Rung>, Error> {
 
 /// Why the rung that was kept was.
 fn reason(report: &Report) -> String {
+    if report
+        .kept()
+        .is_some_and(|kept| kept.tried == Tried::AskedFor)
+    {
+        return Tried::AskedFor.to_string();
+    }
     let kept = report.kept().and_then(|kept| kept.tried.passed_ms());
     let own = kept.map_or(String::new(), |ms| {
         format!("passed, {} an image", milliseconds(ms))
@@ -205,55 +178,43 @@ fn reason(report: &Report) -> String {
 }
 
 impl<'m> Session<'m> {
-    fn new(
-        encoder: Encoder<'m>,
-        reason: String,
-        sharing: Sharing,
-        fallback: Option<Fallback>,
-    ) -> Self {
-        let name = encoder.describe();
-        Self {
-            encoder,
-            choice: Choice { name, reason },
-            sharing,
-            fallback,
+    /// What threads do when there are many images.
+    pub(crate) fn sharing(&self) -> Sharing {
+        let Some(rung) = self.running.rung() else {
+            return Sharing::Nothing;
+        };
+        match (rung.kind(), self.threads.get()) {
+            ("cpu", 1) => Sharing::Nothing,
+            ("cpu", _) => Sharing::Images(rung.shares()),
+            (_, threads) => Sharing::Preparation(threads),
         }
     }
 
-    /// What threads do when there are many images; once.
-    pub(crate) fn sharing(&mut self) -> Sharing {
-        mem::replace(&mut self.sharing, Sharing::Nothing)
-    }
-
-    /// Encodes an image, f32 `[3, height, width]`, normalised. When the backend that `auto` chose
-    /// fails, the next best takes over, and a line says so.
+    /// Encodes an image, f32 `[3, height, width]`, normalised. When the backend fails, it is opened anew,
+    /// or the next best takes over where `auto` chose it, and a line says so.
     ///
     /// # Errors
-    /// As [`Encoder::encode`]; or when no backend is left.
-    pub(crate) fn encode(
-        &mut self,
-        model: &Model<'m>,
-        image: &[f32],
-        output: Output,
-    ) -> Result<Encoding, Error> {
-        loop {
-            let error = match self.encoder.encode(image) {
-                Ok(encoding) => return Ok(encoding.clone()),
-                Err(error) => error,
-            };
-            let Some(mut fallback) = self.fallback.take() else {
-                return Err(error.into());
-            };
-            let (EncodeError::Backend(_), Some(kept)) = (&error, fallback.kept) else {
-                return Err(error.into());
-            };
-            fallback.out.push((kept, error.to_string()));
-            let climbed = fallback.ladder.climb_without(model, &fallback.out)?;
-            fallback.kept = climbed.report.kept;
-            let reason = format!("{error}; {} took over", climbed.encoder.describe());
-            output.remark(&reason);
-            *self = Self::new(climbed.encoder, reason, Sharing::Nothing, Some(fallback));
+    /// As [`Running::encode`].
+    pub(crate) fn encode(&mut self, image: &[f32], output: Output) -> Result<Encoding, Error> {
+        let before = self.running.report().kept;
+        let encoding = self.running.encode(image)?.clone();
+        if !self.running.failures().is_empty() {
+            self.choice = self.mended(before);
+            output.remark(&self.choice.reason);
         }
+        Ok(encoding)
+    }
+
+    /// What runs after failures of the rung that was kept before.
+    fn mended(&self, before: Option<usize>) -> Choice {
+        let (report, name) = (self.running.report(), self.running.describe());
+        let failures = self.running.failures().join("; ");
+        let times = report.kept().map_or(0, |kept| kept.opened_anew);
+        let reason = match report.kept == before {
+            true => format!("{failures}; opened anew, {times} x so far"),
+            false => format!("{failures}; {name} took over"),
+        };
+        Choice { name, reason }
     }
 }
 

@@ -57,12 +57,12 @@ impl<'m> Session<'m> {
                 let workers = vec![(); threads.min(count)];
                 let prepare = |(): &mut (), index| prepare(index);
                 in_order(workers, count, prepare, |prepared| {
-                    take(self.encode(model, &prepared?.input, output)?)
+                    take(self.encode(&prepared?.input, output)?)
                 })
             }
             _ => (0..count).try_for_each(|index| {
                 let prepared = prepare(index)?;
-                take(self.encode(model, &prepared.input, output)?)
+                take(self.encode(&prepared.input, output)?)
             }),
         }
     }

@@ -1,5 +1,6 @@
 //! What every op shows the rest of the house: its GPU kernel and its examples.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// One op of an encoder. An entry in [`crate::OPS`] enrols it in the parity tests, the WGSL
@@ -36,6 +37,13 @@ impl WgslKernel {
     #[must_use]
     pub fn needs_f16(&self) -> bool {
         self.source.starts_with("enable f16;")
+    }
+
+    /// Whether it needs a GPU whose invocations compute in subgroups, which is a feature of wgpu's: such a
+    /// kernel asks which subgroup an invocation belongs to.
+    #[must_use]
+    pub fn needs_subgroups(&self) -> bool {
+        self.source.contains("@builtin(subgroup_id)")
     }
 }
 
@@ -85,8 +93,8 @@ pub const TEXELS_ACROSS: u32 = 2048;
 pub struct Variant {
     /// What to run, in order.
     pub dispatches: Vec<Dispatch>,
-    /// Words that the first dispatches leave for the last.
-    pub scratch_words: usize,
+    /// Words of each scratch, in which dispatches leave something for those after them.
+    pub scratch: Vec<usize>,
     /// Whether it is another's plainer and slower twin, for devices that have the other wrong.
     pub stands_in: bool,
 }
@@ -107,8 +115,8 @@ pub struct Dispatch {
 pub enum Operand {
     /// One of the op's operands.
     Given(usize),
-    /// The variant's scratch.
-    Scratch,
+    /// A scratch of the variant's.
+    Scratch(usize),
 }
 
 impl Variant {
@@ -122,15 +130,16 @@ impl Variant {
                 call,
                 operands,
             }]),
-            scratch_words: 0,
+            scratch: Vec::new(),
             stands_in: false,
         }
     }
 
-    /// Its last kernel's name, which no other variant of the op has.
+    /// The names of its kernels, which no other variant of the op has all of.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.dispatches[self.dispatches.len() - 1].kernel.name
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.dispatches.iter().map(|d| d.kernel.name).collect();
+        names.join(" + ")
     }
 
     /// Whether a kernel of it [needs](WgslKernel::needs_f16) 16-bit floats.
@@ -152,6 +161,22 @@ impl Variant {
         let requires = "requires packed_4x8_integer_dot_product;";
         let mut kernels = self.dispatches.iter().map(|d| d.kernel);
         kernels.any(|kernel| kernel.source.contains(requires))
+    }
+
+    /// Whether a kernel of it [needs](WgslKernel::needs_subgroups) subgroups.
+    #[must_use]
+    pub fn needs_subgroups(&self) -> bool {
+        self.dispatches.iter().any(|d| d.kernel.needs_subgroups())
+    }
+
+    /// Whether it shares out the inputs among workgroups and joins their sums.
+    #[must_use]
+    pub fn splits_sums(&self) -> bool {
+        let last = &self.dispatches[self.dispatches.len() - 1];
+        last.call
+            .constants
+            .iter()
+            .any(|(name, _)| *name == "SHARES")
     }
 
     /// Whether it reads operands as textures.

@@ -214,6 +214,7 @@ impl<'l, 'm, 'a> Climb<'l, 'm, 'a> {
         let standing = rungs.map(|(rung, tried)| Standing {
             name: rung.name(),
             tried: tried.clone(),
+            opened_anew: 0,
         });
         Report {
             rungs: standing.collect(),

@@ -5,8 +5,8 @@
 //! with those that every one of its kind has. Each rung runs the file's own acceptance test; of those
 //! that pass, the fastest by measured time is kept. Verdicts are cached by what they depend on (the
 //! file's content, the device, its driver, the code of this runtime), so that a second start believes
-//! the first, and any change asks anew. A rung that fails later, a lost GPU for one, is left for the
-//! next.
+//! the first, and any change asks anew. A rung that fails later, a lost GPU for one, is opened
+//! anew, and when it fails again with the same image, it is left for the next ([`Running`]).
 //!
 //! ```no_run
 //! let mut session = mimlet_session::Session::open("shapes-tiny.mim")?;
@@ -25,6 +25,7 @@ mod gpu;
 mod ladder;
 mod report;
 mod rung;
+mod running;
 mod session;
 mod trial;
 
@@ -35,6 +36,7 @@ pub use gpu::GpuRung;
 pub use ladder::{Climbed, Ladder, NothingPasses, all_gpus, hardware_gpus};
 pub use report::{Report, Standing, Tried};
 pub use rung::Rung;
+pub use running::Running;
 pub use session::{Session, SessionError};
 pub use trial::Trial;
 

@@ -20,6 +20,8 @@ pub struct Standing {
     pub name: String,
     /// What it came to.
     pub tried: Tried,
+    /// How many times its device failed later and was opened anew.
+    pub opened_anew: u32,
 }
 
 /// What a rung came to.
@@ -34,6 +36,8 @@ pub enum Tried {
     Broken(String),
     /// It was not needed: it computes the same as a rung that passed, only slower.
     Spared,
+    /// It was asked for by name and runs untried.
+    AskedFor,
 }
 
 impl Tried {
@@ -42,7 +46,7 @@ impl Tried {
     pub fn trial(&self) -> Option<&Trial> {
         match self {
             Self::Now(trial) | Self::Earlier(trial) => Some(trial),
-            Self::Broken(_) | Self::Spared => None,
+            Self::Broken(_) | Self::Spared | Self::AskedFor => None,
         }
     }
 
@@ -69,6 +73,7 @@ impl fmt::Display for Tried {
         match self {
             Self::Broken(reason) => write!(f, "broken: {reason}"),
             Self::Spared => write!(f, "not needed"),
+            Self::AskedFor => write!(f, "asked for"),
             Self::Now(trial) | Self::Earlier(trial) => {
                 match trial.median_ms {
                     Some(ms) => write!(f, "passed, {ms:.1} ms an image")?,
@@ -88,7 +93,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, standing) in self.rungs.iter().enumerate() {
             let mark = if self.kept == Some(index) { "->" } else { "  " };
-            writeln!(f, "{mark} {}: {}", standing.name, standing.tried)?;
+            write!(f, "{mark} {}: {}", standing.name, standing.tried)?;
+            match standing.opened_anew {
+                0 => writeln!(f)?,
+                times => writeln!(f, ", opened anew {times} x")?,
+            }
         }
         Ok(())
     }

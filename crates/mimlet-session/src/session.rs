@@ -2,9 +2,9 @@
 
 use crate::ladder::{Ladder, NothingPasses};
 use crate::report::Report;
-use crate::trial::guarded;
+use crate::running::Running;
 use mimlet_format::{Model, ModelFile, OpenError};
-use mimlet_runtime::{EncodeError, Encoder, Encoding};
+use mimlet_runtime::{EncodeError, Encoding};
 use self_cell::self_cell;
 use std::fmt;
 use std::path::Path;
@@ -28,33 +28,23 @@ pub enum SessionError {
     Encode(#[from] EncodeError),
 }
 
-/// A model file on the fastest backend that passes its acceptance test.
-///
-/// When the backend fails while it runs (a GPU that is lost, or out of memory), the session tries the
-/// rungs that are left, and encodes the image there: [`Session::report`] then says what happened.
-pub struct Session {
-    ladder: Ladder,
-    running: Running,
-    report: Report,
-    /// Rungs that failed since the session was opened, and why.
-    out: Vec<(usize, String)>,
-}
+/// A model file on the fastest backend that passes its acceptance test, [kept running](Running).
+pub struct Session(Owning);
 
 self_cell!(
-    /// The file, and the encoder that borrows it.
-    struct Running {
+    /// The file, and the model of it that runs.
+    struct Owning {
         owner: ModelFile,
         #[covariant]
-        dependent: Encoder,
+        dependent: Running,
     }
 );
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("ladder", &self.ladder)
-            .field("report", &self.report)
-            .finish_non_exhaustive()
+        f.debug_tuple("Session")
+            .field(self.0.borrow_dependent())
+            .finish()
     }
 }
 
@@ -87,79 +77,37 @@ impl Session {
     /// # Errors
     /// Nothing on it runs the file right.
     pub fn on(file: ModelFile, ladder: Ladder) -> Result<Self, SessionError> {
-        let mut report = Report::default();
-        let running = Running::try_new(file, |file| {
-            let climbed = ladder.climb(&file.model())?;
-            report = climbed.report;
-            Ok::<_, Box<NothingPasses>>(climbed.encoder)
-        })?;
-        Ok(Self {
-            ladder,
-            running,
-            report,
-            out: Vec::new(),
-        })
+        let running = Owning::try_new(file, |file| Running::climb(ladder, &file.model()))?;
+        Ok(Self(running))
     }
 
     /// The model.
     #[must_use]
     pub fn model(&self) -> Model<'_> {
-        self.running.borrow_owner().model()
+        self.0.borrow_owner().model()
     }
 
-    /// What each rung came to, and which one runs.
+    /// What each rung came to, which one runs, and how often it was opened anew.
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.report
+        self.0.borrow_dependent().report()
     }
 
     /// Encodes an image of the model's size: u8 `[height, width, 3]`.
     ///
     /// # Errors
-    /// The image has another size; or no rung is left that runs the model right.
+    /// As [`Running::encode_pixels`].
     pub fn encode_pixels(&mut self, pixels: &[u8]) -> Result<&Encoding, SessionError> {
-        self.attempt(|encoder| encoder.encode_pixels(pixels).map(|_| ()))
+        self.0
+            .with_dependent_mut(|_, running| running.encode_pixels(pixels))
     }
 
     /// Encodes an image: f32 `[3, height, width]`, normalised as the model's preprocessing says.
     ///
     /// # Errors
-    /// As [`Session::encode_pixels`]; and the image has a value that is not finite.
+    /// As [`Running::encode`].
     pub fn encode(&mut self, image: &[f32]) -> Result<&Encoding, SessionError> {
-        self.attempt(|encoder| encoder.encode(image).map(|_| ()))
-    }
-
-    fn attempt(
-        &mut self,
-        encode: impl Fn(&mut Encoder<'_>) -> Result<(), EncodeError>,
-    ) -> Result<&Encoding, SessionError> {
-        loop {
-            let result = self.running.with_dependent_mut(|_, encoder| {
-                // A driver may panic where it should report.
-                guarded(|| Ok(encode(encoder)))
-            });
-            let reason = match result {
-                Ok(Err(EncodeError::Backend(error))) => error.to_string(),
-                Ok(Err(error)) => return Err(error.into()),
-                Ok(Ok(())) => return Ok(self.running.borrow_dependent().encoding()),
-                Err(panic) => panic,
-            };
-            self.leave_rung(reason)?;
-        }
-    }
-
-    /// Moves to the best of the rungs that have not failed.
-    fn leave_rung(&mut self, reason: String) -> Result<(), Box<NothingPasses>> {
-        if let Some(kept) = self.report.kept {
-            self.out.push((kept, reason));
-        }
-        let (ladder, out) = (&self.ladder, &self.out);
-        let report = self.running.with_dependent_mut(|file, encoder| {
-            let climbed = ladder.climb_without(&file.model(), out)?;
-            *encoder = climbed.encoder;
-            Ok::<_, Box<NothingPasses>>(climbed.report)
-        })?;
-        self.report = report;
-        Ok(())
+        self.0
+            .with_dependent_mut(|_, running| running.encode(image))
     }
 }

@@ -34,7 +34,7 @@ impl Choices {
     /// The position of the variant that was found fastest.
     pub(crate) fn of(&self, offered: &[Variant]) -> Option<usize> {
         let name = self.by_offer.get(&key(offered))?;
-        offered.iter().position(|variant| variant.name() == name)
+        offered.iter().position(|variant| variant.name() == *name)
     }
 
     /// Keeps the name of the variant that was found fastest.

@@ -54,7 +54,7 @@ async fn dispatch(
     let maker = Maker::new(gpu);
     let mut uploader = Uploader::new(&maker);
     for bytes in contents {
-        let buffer = buffers::storage(&maker, variant.name(), bytes.len() as u64);
+        let buffer = buffers::storage(&maker, &variant.name(), bytes.len() as u64);
         uploader.write(&buffer, 0, bytes)?;
         bound.push(buffer);
     }

@@ -12,11 +12,14 @@ pub(crate) enum Means {
     Buffers,
     /// Together, through workgroup memory.
     Shared,
+    /// As those, each workgroup for a share of the inputs, whose sums another kernel joins.
+    Shares,
 }
 
 impl Means {
     pub(crate) fn of(variant: &Variant) -> Self {
         match (variant.reads_texels(), variant.shares_memory()) {
+            _ if variant.splits_sums() => Self::Shares,
             (true, _) => Self::Textures,
             (false, true) => Self::Shared,
             (false, false) => Self::Buffers,
@@ -40,23 +43,24 @@ impl AdapterDescription {
     /// workgroup memory of a software driver. That is the CPU's memory, and at a barrier the CPU changes
     /// from one invocation to the next: such kernels take longest to compile there, and longest to run.
     pub(crate) fn spares(&self, variant: &Variant) -> bool {
-        let shared = Means::of(variant) == Means::Shared;
+        let shared = matches!(Means::of(variant), Means::Shared | Means::Shares);
         variant.stands_in || self.is_software() && shared
     }
 
-    /// What is likely fastest first, by who made the GPU.
-    fn order_of_means(&self) -> [Means; 3] {
-        use Means::{Buffers, Shared, Textures};
+    /// What is likely fastest first, by who made the GPU. A kernel more and sums in memory are for a trial
+    /// to prove worth it.
+    fn order_of_means(&self) -> [Means; 4] {
+        use Means::{Buffers, Shared, Shares, Textures};
         let name = self.name.to_lowercase();
         let of = |makers: &[&str]| makers.iter().any(|maker| name.contains(maker));
         if self.is_software() || of(&["adreno"]) {
             // Software drivers gather from buffers a word at a time, and Adreno caches textures better.
-            [Textures, Buffers, Shared]
+            [Textures, Buffers, Shared, Shares]
         } else if of(&["mali", "immortalis", "v3d", "powervr"]) {
             // Their workgroup memory is main memory (Arm's guide 101574 says to leave copies to it out).
-            [Buffers, Shared, Textures]
+            [Buffers, Shared, Textures, Shares]
         } else {
-            [Shared, Buffers, Textures]
+            [Shared, Buffers, Textures, Shares]
         }
     }
 }
@@ -68,7 +72,7 @@ mod tests {
     use crate::model::{FOURS, random, random_model};
     use crate::units::Unit;
     use mimlet_format::{CodebookSpace, DType, Model};
-    use mimlet_kernels::{Epilogue, linear};
+    use mimlet_kernels::{Epilogue, Variant, linear};
     use mimlet_runtime::{DeviceLimits, Plan};
 
     fn adapter(name: &str, kind: &'static str) -> AdapterDescription {
@@ -95,10 +99,11 @@ mod tests {
         }
     }
 
+    /// Rows and outputs make few tiles here, and inputs are many: they can be shared out.
     #[test]
     fn a_software_driver_is_spared_workgroup_memory() {
         let params = linear::Params {
-            inputs: 3,
+            inputs: 400,
             outputs: 5,
             half: false,
         };
@@ -110,8 +115,35 @@ mod tests {
                 .map(|v| adapter.spares(v))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(spared("software"), [false, true, true]);
-        assert_eq!(spared("discrete"), [false; 3]);
+        // From buffers, in tiles of two sizes, from textures no outputs of five, in shares.
+        assert_eq!(spared("software"), [false, true, true, true]);
+        assert_eq!(spared("discrete"), [false; 4]);
+    }
+
+    #[test]
+    fn inputs_are_shared_out_only_where_that_is_tried_and_found_faster() {
+        let params = linear::Params {
+            inputs: 768,
+            outputs: 192,
+            half: true,
+        };
+        for name in ["NVIDIA H200", "Mali-G715", "Adreno (TM) 740"] {
+            let mut variants = linear::variants(&params, 197, Epilogue::Add);
+            adapter(name, "discrete").arrange(&mut variants);
+            let shared_out: Vec<bool> = variants.iter().map(Variant::splits_sums).collect();
+            let (last, others) = shared_out.split_last().unwrap();
+            assert!(*last && others.iter().all(|others| !others), "{name}");
+        }
+        // The projection of ViT-Tiny, and the second layer of ViT-Base's MLP.
+        for (inputs, outputs) in [(192, 192), (3072, 768)] {
+            let params = linear::Params {
+                inputs,
+                outputs,
+                half: true,
+            };
+            let variants = linear::variants(&params, 197, Epilogue::Add);
+            assert!(!variants.iter().any(Variant::splits_sums), "{inputs}");
+        }
     }
 
     /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around

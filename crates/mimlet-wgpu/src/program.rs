@@ -52,7 +52,8 @@ pub(crate) struct Builder<'k> {
     maker: &'k Maker,
     pipelines: Pipelines<'k>,
     uploader: Uploader<'k>,
-    scratch: HashMap<usize, Buffer>,
+    /// By its index in a variant and its words: variants take turns with them.
+    scratch: HashMap<(usize, usize), Buffer>,
     /// Textures of buffers, and those that hold what the buffer holds at this point of the work.
     textures: HashMap<(Buffer, Texel), Texture>,
     current: HashSet<(Buffer, Texel)>,
@@ -79,15 +80,14 @@ impl<'k> Builder<'k> {
         variant: &Variant,
         operands: &[Held<'_>],
     ) -> Result<(), WgpuError> {
-        let scratch = match variant.scratch_words {
-            0 => None,
-            words => Some(self.scratch(words)?),
-        };
+        let mut scratch = Vec::new();
+        for of in variant.scratch.iter().copied().enumerate() {
+            scratch.push(self.scratch(of)?);
+        }
         for dispatch in &variant.dispatches {
-            let held = |operand: &Operand| match (operand, &scratch) {
-                (Operand::Scratch, Some(scratch)) => Held::Buffer(scratch.clone()),
-                (Operand::Scratch, None) => unreachable!("a variant with scratch says how much"),
-                (Operand::Given(index), _) => operands[*index].clone(),
+            let held = |operand: &Operand| match operand {
+                Operand::Scratch(index) => Held::Buffer(scratch[*index].clone()),
+                Operand::Given(index) => operands[*index].clone(),
             };
             let operands: Vec<Held<'_>> = dispatch.operands.iter().map(held).collect();
             self.dispatch(dispatch, &operands)?;
@@ -106,16 +106,17 @@ impl<'k> Builder<'k> {
         Ok((self.work, scratch.chain(textures).sum()))
     }
 
-    fn scratch(&mut self, words: usize) -> Result<Buffer, WgpuError> {
-        if let Some(buffer) = self.scratch.get(&words) {
+    fn scratch(&mut self, of: (usize, usize)) -> Result<Buffer, WgpuError> {
+        if let Some(buffer) = self.scratch.get(&of) {
             return Ok(buffer.clone());
         }
+        let (_, words) = of;
         let buffer = buffers::storage(self.maker, "scratch", words as u64 * 4);
         // A word that is read before it is written shows in a trial and in every test.
         let poison = vec![f32::NAN; words];
         self.uploader
             .write(&buffer, 0, bytemuck::cast_slice(&poison))?;
-        self.scratch.insert(words, buffer.clone());
+        self.scratch.insert(of, buffer.clone());
         Ok(buffer)
     }
 

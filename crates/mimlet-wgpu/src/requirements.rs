@@ -2,6 +2,7 @@
 
 use crate::adapters::AdapterDescription;
 use crate::error::WgpuError;
+use mimlet_kernels::Variant;
 use mimlet_runtime::{BufferSpec, DeviceLimits, Plan};
 use wgpu::Features;
 
@@ -20,12 +21,22 @@ impl Requirements<'_> {
     pub(crate) fn features(&self, offered: Features) -> Features {
         match self {
             Self::Plan(_) => {
-                let wanted = Features::TIMESTAMP_QUERY | Features::SHADER_F16;
-                offered & (wanted | Features::PIPELINE_CACHE)
+                let of_kernels = Features::SHADER_F16 | Features::SUBGROUP;
+                offered & (of_kernels | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE)
             }
             Self::Within(_) => Features::empty(),
         }
     }
+}
+
+/// wgpu's features that a variant needs.
+pub(crate) fn features_of(variant: &Variant) -> Features {
+    let needs = [
+        (variant.needs_f16(), Features::SHADER_F16),
+        (variant.needs_subgroups(), Features::SUBGROUP),
+    ];
+    let needed = needs.into_iter().filter(|(needed, _)| *needed);
+    needed.fold(Features::empty(), |all, (_, feature)| all | feature)
 }
 
 /// wgpu's limits for what is wanted, none above the adapter's.

@@ -91,9 +91,9 @@ impl Kind {
 pub(crate) struct Outcome {
     /// The first of the fastest that gave the expected results; `None` when there was none, or the time
     /// was over before the first was known.
-    pub(crate) fastest: Option<&'static str>,
+    pub(crate) fastest: Option<String>,
     /// Those that took more than [`FAR_BEHIND`] times as long, gave other results or were refused.
-    pub(crate) beaten: Vec<&'static str>,
+    pub(crate) beaten: Vec<String>,
 }
 
 impl Trial<'_> {
@@ -126,7 +126,9 @@ impl Trial<'_> {
         }
         outcome.fastest = first_of_fastest(&times, best);
         times.retain(|(_, time)| *time / FAR_BEHIND > best);
-        outcome.beaten.extend(times.iter().map(|(name, _)| *name));
+        outcome
+            .beaten
+            .extend(times.into_iter().map(|(name, _)| name));
         Ok(outcome)
     }
 
@@ -189,10 +191,10 @@ impl Trial<'_> {
 }
 
 /// The first that is as fast as the fastest, as far as a trial can tell.
-fn first_of_fastest(times: &[(&'static str, Duration)], best: Duration) -> Option<&'static str> {
+fn first_of_fastest(times: &[(String, Duration)], best: Duration) -> Option<String> {
     let mut times = times.iter();
     let first = times.find(|(_, time)| *time <= best * AS_FAST / 100);
-    first.map(|(name, _)| *name)
+    first.map(|(name, _)| name.clone())
 }
 
 /// The first words of a buffer.
@@ -279,9 +281,9 @@ mod tests {
             pollster::block_on(trial.outcome(&gpu, variants, limit)).unwrap()
         };
         let of = |variants: &[&Variant]| by(variants, limit);
-        assert_eq!(of(&[&right]).fastest, Some("residual"));
+        assert_eq!(of(&[&right]).fastest.as_deref(), Some("residual"));
         let outcome = of(&[&wrong, &broken, &right]);
-        assert_eq!(outcome.fastest, Some("residual"));
+        assert_eq!(outcome.fastest.as_deref(), Some("residual"));
         assert_eq!(outcome.beaten, ["wrong", "broken"]);
         assert_eq!(of(&[&wrong, &broken]).fastest, None);
         // Nothing is tried when there is no time.
@@ -292,12 +294,14 @@ mod tests {
     fn of_those_as_fast_the_vendors_first_is_chosen() {
         let of = |times: [u64; 3]| {
             let times = ["first", "second", "third"].into_iter().zip(times);
-            let times: Vec<_> = times.map(|(n, t)| (n, Duration::from_micros(t))).collect();
+            let times: Vec<_> = times
+                .map(|(n, t)| (n.into(), Duration::from_micros(t)))
+                .collect();
             first_of_fastest(&times, times.iter().map(|(_, time)| *time).min().unwrap())
         };
-        assert_eq!(of([109, 105, 100]), Some("first"));
-        assert_eq!(of([111, 110, 100]), Some("second"));
-        assert_eq!(of([200, 120, 100]), Some("third"));
+        assert_eq!(of([109, 105, 100]), Some("first".into()));
+        assert_eq!(of([111, 110, 100]), Some("second".into()));
+        assert_eq!(of([200, 120, 100]), Some("third".into()));
     }
 
     #[test]

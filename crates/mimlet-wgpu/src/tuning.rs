@@ -5,6 +5,7 @@ use crate::error::WgpuError;
 use crate::gpu::Gpu;
 use crate::operands::Operands;
 use crate::ranges;
+use crate::requirements::features_of;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
@@ -112,8 +113,7 @@ fn may_halve_rows(
 fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit, halves: bool) -> Vec<Variant> {
     let mut variants = unit.variants();
     variants.retain(|variant| halves || !variant.halves_rows());
-    let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
-    variants.retain(|variant| has_f16 || !variant.needs_f16());
+    variants.retain(|variant| gpu.device.features().contains(features_of(variant)));
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
     gpu.description().arrange(&mut variants);
     variants
@@ -132,7 +132,7 @@ fn textures_fit(gpu: &Gpu, plan: &Plan, unit: &Unit, variant: &Variant) -> bool 
             };
             let of_plan = |index| buffers.iter().find(|(i, _)| *i == index);
             let bytes = match operand {
-                Operand::Scratch => variant.scratch_words as u64 * 4,
+                Operand::Scratch(index) => variant.scratch[*index] as u64 * 4,
                 Operand::Given(index) => match of_plan(*index) {
                     Some((_, id)) => plan.buffers()[id.index()].bytes(),
                     None => plan.largest_tensor_bytes(),
@@ -169,7 +169,7 @@ async fn measure(
             let outcome = trial.outcome(gpu, &candidates, limit).await?;
             beaten.extend(outcome.beaten);
             if let Some(fastest) = outcome.fastest {
-                choices.add(offered, fastest);
+                choices.add(offered, &fastest);
                 break;
             }
         }
@@ -179,9 +179,13 @@ async fn measure(
 
 /// The variants to try together, and those to try when none of the ones before is right: what is not
 /// worth it on this GPU, and what was far behind or wrong with another shape.
-fn rounds<'v>(gpu: &Gpu, offered: &'v [Variant], beaten: &HashSet<&str>) -> [Vec<&'v Variant>; 2] {
+fn rounds<'v>(
+    gpu: &Gpu,
+    offered: &'v [Variant],
+    beaten: &HashSet<String>,
+) -> [Vec<&'v Variant>; 2] {
     let last =
-        |variant: &Variant| gpu.description().spares(variant) || beaten.contains(variant.name());
+        |variant: &Variant| gpu.description().spares(variant) || beaten.contains(&variant.name());
     let (later, first) = offered.iter().partition(|variant| last(variant));
     [first, later]
 }
@@ -288,7 +292,8 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::{
-        Features, Operands, Step, Tuning, Variant, choose, image, may_halve_rows, offered, trial,
+        Features, Operands, Step, Tuning, Variant, choose, features_of, image, may_halve_rows,
+        offered, trial,
     };
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
@@ -324,7 +329,8 @@ mod tests {
             let chosen = pollster::block_on(chosen).unwrap();
             assert_eq!(chosen.len(), units.len());
             for variant in chosen {
-                let asks = variant.reads_texels() || variant.needs_f16() || variant.packs_bytes();
+                let needs = features_of(&variant) != Features::empty();
+                let asks = variant.reads_texels() || variant.packs_bytes() || needs;
                 assert!(!asks, "{} of {dtype:?}", variant.name());
             }
         });
@@ -398,8 +404,7 @@ mod tests {
             for unit in units {
                 let variants = unit.variants();
                 let trial = trial(model, operands, &mut cpu, plan, unit);
-                let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
-                let runs = |variant: &&Variant| has_f16 || !variant.needs_f16();
+                let runs = |v: &&Variant| gpu.device.features().contains(features_of(v));
                 if tried.contains(&variants) {
                     continue;
                 }

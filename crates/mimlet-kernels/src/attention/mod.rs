@@ -126,7 +126,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
                 constants: scaled,
                 workgroups: grid(params.tokens.div_ceil(64), 16),
             },
-            operands: vec![Operand::Given(0), Operand::Scratch],
+            operands: vec![Operand::Given(0), Operand::Scratch(0)],
         };
         let mix = Dispatch {
             kernel: &MIX,
@@ -134,11 +134,11 @@ pub fn variants(params: &Params) -> Vec<Variant> {
                 constants: [shape.as_slice(), &[short]].concat(),
                 workgroups: grid(params.head_dim.div_ceil(64), 16),
             },
-            operands: vec![Operand::Scratch, Operand::Given(0), Operand::Given(1)],
+            operands: vec![Operand::Scratch(0), Operand::Given(0), Operand::Given(1)],
         };
         variants.push(Variant {
             dispatches: vec![scores, mix],
-            scratch_words: params.heads * params.tokens * params.tokens.div_ceil(8) * 12,
+            scratch: vec![params.heads * params.tokens * params.tokens.div_ceil(8) * 12],
             stands_in: false,
         });
     }

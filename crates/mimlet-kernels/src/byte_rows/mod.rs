@@ -1,8 +1,9 @@
 //! Linear layers on rows of bytes: what those of 8-bit and of 4-bit weights have in common.
 
-use crate::op::{Call, Variant, WgslKernel};
+use crate::epilogue::Epilogue;
+use crate::op::{Access, Call, Operand, Variant, WgslKernel};
 use crate::quantize_rows;
-use crate::tiles::{LARGE, SMALL};
+use crate::tiles::{LARGE, Layer, SMALL, Split, joining};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -19,18 +20,22 @@ pub(crate) struct Kernels {
     pub(crate) tiles: [WgslKernel; 2],
     /// As `tiles`, on rows of floats that each workgroup quantises for itself.
     pub(crate) made: [WgslKernel; 2],
+    /// As the smaller of `tiles`, each workgroup for a share of the inputs.
+    pub(crate) split: Split,
 }
 
 impl Kernels {
-    /// The ways to compute `rows` rows.
+    /// The ways to compute `rows` rows; `shape` is every constant but the epilogue's.
     pub(crate) fn variants(
         &'static self,
-        constants: &[(&'static str, f64)],
+        shape: &[(&'static str, f64)],
+        epilogue: Epilogue,
         rows: u32,
-        outputs: usize,
+        [inputs, outputs]: [usize; 2],
     ) -> Vec<Variant> {
+        let constants = &with(shape, epilogue);
         let call = |channels: usize, rows_each: u32| Call {
-            constants: constants.into(),
+            constants: constants.clone(),
             workgroups: [
                 outputs.div_ceil(channels) as u32,
                 rows.div_ceil(rows_each),
@@ -46,6 +51,13 @@ impl Kernels {
         if outputs.is_multiple_of(4) {
             variants.push(Variant::single(&self.texels, call(64, 16)));
         }
+        variants.extend(self.split.variant(&Layer {
+            rows: rows as usize,
+            inputs,
+            outputs,
+            share_constants: shape,
+            join_constants: constants,
+        }));
         variants
     }
 
@@ -53,16 +65,22 @@ impl Kernels {
     /// [`Self::variants`] does.
     pub(crate) fn quantizing_variants(
         &'static self,
-        constants: &[(&'static str, f64)],
+        shape: &[(&'static str, f64)],
+        epilogue: Epilogue,
         rows: u32,
         [inputs, outputs]: [usize; 2],
     ) -> Vec<Variant> {
-        let given = self.variants(constants, rows, outputs);
+        let given = self.variants(shape, epilogue, rows, [inputs, outputs]);
         let params = quantize_rows::Params { dim: inputs };
         let mut variants = quantize_rows::before(given, &params, rows);
-        variants.extend(tiled(&self.made, constants, rows, outputs));
+        let constants = with(shape, epilogue);
+        variants.extend(tiled(&self.made, &constants, rows, outputs));
         variants
     }
+}
+
+fn with(shape: &[(&'static str, f64)], epilogue: Epilogue) -> Vec<(&'static str, f64)> {
+    [shape, &[epilogue.constant()]].concat()
 }
 
 fn tiled(
@@ -82,9 +100,12 @@ macro_rules! tiles_of_bytes {
             "../byte_rows/products.wgsl",
             "../byte_rows/given.wgsl",
             "operands.wgsl",
+            "weight.wgsl",
+            "outputs.wgsl",
             "tile.wgsl",
             $size,
             "../tiles/shape.wgsl",
+            "../tiles/whole.wgsl",
             "../tiles/bytes.wgsl"
         )
     };
@@ -97,6 +118,8 @@ macro_rules! tiles_of_made_bytes {
         with_epilogue!(
             "../byte_rows/products.wgsl",
             "operands.wgsl",
+            "weight.wgsl",
+            "outputs.wgsl",
             "tile.wgsl",
             $size,
             "../tiles/shape.wgsl",
@@ -106,3 +129,61 @@ macro_rules! tiles_of_made_bytes {
     };
 }
 pub(crate) use tiles_of_made_bytes;
+
+/// The text of a kernel that sums over a share of the inputs, from an op's folder.
+macro_rules! share_of_bytes {
+    () => {
+        concat!(
+            include_str!("../byte_rows/products.wgsl"),
+            include_str!("../byte_rows/given.wgsl"),
+            include_str!("operands.wgsl"),
+            include_str!("weight.wgsl"),
+            include_str!("share.wgsl"),
+            include_str!("tile.wgsl"),
+            include_str!("../tiles/small.wgsl"),
+            include_str!("../tiles/shape.wgsl"),
+            include_str!("../tiles/share.wgsl"),
+            include_str!("../tiles/bytes.wgsl"),
+        )
+    };
+}
+pub(crate) use share_of_bytes;
+
+/// The text of a kernel that joins such sums, from an op's folder.
+macro_rules! join_of_bytes {
+    () => {
+        with_epilogue!(
+            "../byte_rows/given.wgsl",
+            "operands.wgsl",
+            "../byte_rows/join.wgsl",
+            "outputs.wgsl",
+            "../tiles/join.wgsl"
+        )
+    };
+}
+pub(crate) use join_of_bytes;
+
+/// Kernels of names and texts as [`share_of_bytes`] and [`join_of_bytes`] give them; the first binds these.
+pub(crate) const fn split(
+    [share, join]: [(&'static str, &'static str); 2],
+    bindings: &'static [Access],
+    operands: &'static [Operand],
+) -> Split {
+    Split {
+        share: SMALL.share_kernel(share.0, share.1, bindings),
+        share_operands: operands,
+        join: joining(
+            join.0,
+            join.1,
+            &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+        ),
+        join_operands: &[
+            Operand::Given(0),
+            Operand::Scratch(0),
+            Operand::Given(2),
+            Operand::Given(3),
+        ],
+        // Sixteen words of four bytes.
+        turn: 64,
+    }
+}

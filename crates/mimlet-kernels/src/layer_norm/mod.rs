@@ -31,6 +31,15 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
 };
 
+/// As [`KERNEL`], on a GPU whose invocations add values within a subgroup.
+static SUBGROUPS: WgslKernel = WgslKernel {
+    name: "layer_norm_subgroups",
+    source: include_str!("layer_norm_subgroups.wgsl"),
+    workgroup_size: [64, 1, 1],
+    workgroup_bytes: 512,
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+};
+
 /// As [`KERNEL`], for rows in multiples of four: x, weight and bias are textures. One invocation a
 /// row, eight a workgroup.
 static TEXELS: WgslKernel = WgslKernel {
@@ -61,7 +70,10 @@ pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
         constants: shape,
         workgroups: [rows, 1, 1],
     };
-    let mut variants = vec![Variant::single(&KERNEL, tree)];
+    let mut variants = vec![
+        Variant::single(&KERNEL, tree.clone()),
+        Variant::single(&SUBGROUPS, tree),
+    ];
     if params.dim.is_multiple_of(4) {
         variants.push(Variant::single(&TEXELS, by_row));
     }

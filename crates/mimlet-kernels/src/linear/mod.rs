@@ -10,10 +10,10 @@ mod cpu;
 mod reference;
 
 use crate::epilogue::{Epilogue, with_epilogue};
-use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::op::{Access, Call, Operand, Texel, Variant, WgslKernel};
 use crate::panel::Panels;
 use crate::simd::Level;
-use crate::tiles::{LARGE, SMALL, tiles_of_floats};
+use crate::tiles::{LARGE, Layer, SMALL, Split, joining, tiles_of_floats};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -37,89 +37,90 @@ pub struct Params {
 /// outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear",
-    source: with_epilogue!("linear.wgsl", "../panels.wgsl", "../float_block.wgsl"),
+    source: with_epilogue!(
+        "linear.wgsl",
+        "ends.wgsl",
+        "outputs.wgsl",
+        "../panels.wgsl",
+        "../float_block.wgsl"
+    ),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
+/// The text of a kernel whose tiles pass through workgroup memory.
+macro_rules! tiles {
+    ($held:literal, $size:literal) => {
+        concat!(
+            tiles_of_floats!(
+                $held,
+                ["linear.wgsl", "ends.wgsl", "outputs.wgsl"],
+                $size,
+                "../tiles/whole.wgsl"
+            ),
+            with_epilogue!()
+        )
+    };
+}
+
 /// As [`KERNEL`], 32 x 32 a workgroup through its memory.
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "linear_tiles_32",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/held_f32.wgsl",
-            "../tiles/small.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/held_f32.wgsl", "../tiles/small.wgsl"),
 );
 
 /// As [`KERNEL`], 64 x 64 a workgroup through its memory.
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "linear_tiles_64",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/held_f32.wgsl",
-            "../tiles/large.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/held_f32.wgsl", "../tiles/large.wgsl"),
 );
 
 /// As [`SMALL_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
 static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
     "linear_half_tiles_32",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/held_f16.wgsl",
-            "../tiles/small.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/held_f16.wgsl", "../tiles/small.wgsl"),
 );
 
 /// As [`LARGE_TILES`], for 16-bit weights on a GPU that computes in 16-bit floats.
 static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     "linear_half_tiles_64",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/held_f16.wgsl",
-            "../tiles/large.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/held_f16.wgsl", "../tiles/large.wgsl"),
 );
 
 /// As [`SMALL_HALF_TILES`], with rows rounded to 16-bit floats.
 static SMALL_HALF_ROWS: WgslKernel = SMALL.half_rows_kernel(
     "linear_half_rows_32",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/half_rows.wgsl",
-            "../tiles/small.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/half_rows.wgsl", "../tiles/small.wgsl"),
 );
 
 /// As [`LARGE_HALF_TILES`], with rows rounded to 16-bit floats.
 static LARGE_HALF_ROWS: WgslKernel = LARGE.half_rows_kernel(
     "linear_half_rows_64",
-    concat!(
-        tiles_of_floats!(
-            "linear.wgsl",
-            "../tiles/half_rows.wgsl",
-            "../tiles/large.wgsl"
-        ),
-        with_epilogue!()
-    ),
+    tiles!("../tiles/half_rows.wgsl", "../tiles/large.wgsl"),
 );
+
+/// As [`SMALL_TILES`], each workgroup for a share of the inputs.
+static SPLIT: Split = Split {
+    share: SMALL.share_kernel(
+        "linear_share",
+        tiles_of_floats!(
+            "../tiles/held_f32.wgsl",
+            ["linear.wgsl", "share.wgsl"],
+            "../tiles/small.wgsl",
+            "../tiles/share.wgsl"
+        ),
+        &[Access::Read, Access::Read, Access::ReadWrite],
+    ),
+    share_operands: &[Operand::Given(0), Operand::Given(1), Operand::Scratch(0)],
+    join: joining(
+        "linear_join",
+        with_epilogue!("join.wgsl", "outputs.wgsl", "../tiles/join.wgsl"),
+        &[Access::Read, Access::Read, Access::ReadWrite],
+    ),
+    join_operands: &[Operand::Scratch(0), Operand::Given(2), Operand::Given(3)],
+    turn: 16,
+};
 
 /// As [`KERNEL`], for inputs and outputs in multiples of four: x and weight are textures. Each
 /// invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2 computes 64 outputs (x) of 16 rows
@@ -179,12 +180,10 @@ pub fn half_rows_slack(params: &Params, x: &[f32], weight: &[u16], epilogue: Epi
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
-    let shape = vec![
-        ("ROWS", f64::from(rows)),
-        ("INPUTS", params.inputs as f64),
-        ("OUTPUTS", params.outputs as f64),
-        epilogue.constant(),
-    ];
+    let row_count = ("ROWS", f64::from(rows));
+    let input_count = ("INPUTS", params.inputs as f64);
+    let output_count = ("OUTPUTS", params.outputs as f64);
+    let shape = vec![row_count, input_count, output_count, epilogue.constant()];
     let half = ("HALF", f64::from(u8::from(params.half)));
     let all = [shape.as_slice(), &[half]].concat();
     let outputs = params.outputs;
@@ -215,5 +214,12 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         };
         variants.push(Variant::single(kernel, call));
     }
+    variants.extend(SPLIT.variant(&Layer {
+        rows: rows as usize,
+        inputs: params.inputs,
+        outputs,
+        share_constants: &[row_count, input_count, output_count, half],
+        join_constants: &[row_count, output_count, epilogue.constant()],
+    }));
     variants
 }

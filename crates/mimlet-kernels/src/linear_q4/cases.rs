@@ -46,6 +46,9 @@ pub(crate) fn cases() -> Vec<Case> {
         let layer = random((13, 72, 52));
         let fused = |epilogue| case(&layer, layer.words(), epilogue);
         cases.extend(Epilogue::ALL.map(fused));
+        // Enough inputs to share out; the last share is shorter, and no whole tile.
+        let wide = random((35, 650, 51));
+        cases.push(case(&wide, wide.words(), Epilogue::Add));
         let of_floats = |layer: &Layer| quantizing(layer, Epilogue::Store);
         cases.extend(shapes.map(random).iter().map(of_floats));
         cases.extend(Epilogue::ALL.map(|epilogue| quantizing(&layer, epilogue)));

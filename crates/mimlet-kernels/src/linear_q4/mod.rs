@@ -12,9 +12,11 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
-use crate::byte_rows::{Kernels, tiles_of_bytes, tiles_of_made_bytes};
+use crate::byte_rows::{
+    self, Kernels, join_of_bytes, share_of_bytes, tiles_of_bytes, tiles_of_made_bytes,
+};
 use crate::epilogue::{Epilogue, with_epilogue};
-use crate::op::{Access, Texel, Variant, WgslKernel};
+use crate::op::{Access, Operand, Texel, Variant, WgslKernel};
 use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -53,7 +55,13 @@ impl Params {
 /// workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "linear_q4",
-    source: with_epilogue!("../byte_rows/given.wgsl", "operands.wgsl", "linear_q4.wgsl"),
+    source: with_epilogue!(
+        "../byte_rows/given.wgsl",
+        "operands.wgsl",
+        "weight.wgsl",
+        "outputs.wgsl",
+        "linear_q4.wgsl"
+    ),
     workgroup_size: [8, 8, 1],
     workgroup_bytes: 0,
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
@@ -94,12 +102,26 @@ static KERNELS: Kernels = Kernels {
             tiles_of_made_bytes!("../tiles/large.wgsl"),
         ),
     ],
+    split: byte_rows::split(
+        [
+            ("linear_q4_share", share_of_bytes!()),
+            ("linear_q4_join", join_of_bytes!()),
+        ],
+        &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+        &[
+            Operand::Given(0),
+            Operand::Given(1),
+            Operand::Given(2),
+            Operand::Scratch(0),
+        ],
+    ),
 };
 
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
-    KERNELS.variants(&constants(params, rows, epilogue), rows, params.outputs)
+    let shape = [params.inputs, params.outputs];
+    KERNELS.variants(&constants(params, rows), epilogue, rows, shape)
 }
 
 /// The ways to quantise `rows` rows of floats, the first operand, and then to compute as [`variants`]
@@ -107,15 +129,14 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
 #[must_use]
 pub fn quantizing_variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
     let shape = [params.inputs, params.outputs];
-    KERNELS.quantizing_variants(&constants(params, rows, epilogue), rows, shape)
+    KERNELS.quantizing_variants(&constants(params, rows), epilogue, rows, shape)
 }
 
-fn constants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<(&'static str, f64)> {
+fn constants(params: &Params, rows: u32) -> Vec<(&'static str, f64)> {
     vec![
         ("ROWS", f64::from(rows)),
         ("INPUTS", params.inputs as f64),
         ("OUTPUTS", params.outputs as f64),
-        epilogue.constant(),
         ("GROUP", params.group_size as f64),
     ]
 }

@@ -33,6 +33,11 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(Epilogue::ALL.map(|epilogue| case((13, 40, 52), None, epilogue)));
     cases.extend(shapes.map(|shape| quantizing(shape, Epilogue::Store)));
     cases.extend(Epilogue::ALL.map(|epilogue| quantizing((65, 40, 52), epilogue)));
+    // Enough inputs to share out; the last share is shorter, and no whole tile.
+    cases.push(case((35, 650, 51), None, Epilogue::Gelu));
+    cases.push(quantizing((35, 650, 51), Epilogue::Add));
+    // Rows of 102 + 2 words, and two shares of 52 sums each: scratches of one size are not one.
+    cases.push(quantizing((2, 408, 52), Epilogue::Store));
     cases
 }
 

@@ -51,9 +51,10 @@ pub static KERNEL: WgslKernel = WgslKernel {
 static SMALL_TILES: WgslKernel = SMALL.kernel(
     "patch_embed_tiles_32",
     tiles_of_floats!(
-        "patch_embed.wgsl",
         "../tiles/held_f32.wgsl",
-        "../tiles/small.wgsl"
+        ["patch_embed.wgsl"],
+        "../tiles/small.wgsl",
+        "../tiles/whole.wgsl"
     ),
 );
 
@@ -61,9 +62,10 @@ static SMALL_TILES: WgslKernel = SMALL.kernel(
 static LARGE_TILES: WgslKernel = LARGE.kernel(
     "patch_embed_tiles_64",
     tiles_of_floats!(
-        "patch_embed.wgsl",
         "../tiles/held_f32.wgsl",
-        "../tiles/large.wgsl"
+        ["patch_embed.wgsl"],
+        "../tiles/large.wgsl",
+        "../tiles/whole.wgsl"
     ),
 );
 
@@ -71,9 +73,10 @@ static LARGE_TILES: WgslKernel = LARGE.kernel(
 static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
     "patch_embed_half_tiles_32",
     tiles_of_floats!(
-        "patch_embed.wgsl",
         "../tiles/held_f16.wgsl",
-        "../tiles/small.wgsl"
+        ["patch_embed.wgsl"],
+        "../tiles/small.wgsl",
+        "../tiles/whole.wgsl"
     ),
 );
 
@@ -81,9 +84,10 @@ static SMALL_HALF_TILES: WgslKernel = SMALL.half_kernel(
 static LARGE_HALF_TILES: WgslKernel = LARGE.half_kernel(
     "patch_embed_half_tiles_64",
     tiles_of_floats!(
-        "patch_embed.wgsl",
         "../tiles/held_f16.wgsl",
-        "../tiles/large.wgsl"
+        ["patch_embed.wgsl"],
+        "../tiles/large.wgsl",
+        "../tiles/whole.wgsl"
     ),
 );
 

@@ -41,6 +41,20 @@ pub static KERNEL: WgslKernel = WgslKernel {
     name: "quantize_rows",
     source: concat!(
         include_str!("quantize_rows.wgsl"),
+        include_str!("row.wgsl"),
+        include_str!("range.wgsl"),
+    ),
+    workgroup_size: [64, 1, 1],
+    workgroup_bytes: 512,
+    bindings: &[Access::Read, Access::ReadWrite],
+};
+
+/// As [`KERNEL`], on a GPU whose invocations compare values within a subgroup.
+static SUBGROUPS: WgslKernel = WgslKernel {
+    name: "quantize_rows_subgroups",
+    source: concat!(
+        include_str!("quantize_rows_subgroups.wgsl"),
+        include_str!("row.wgsl"),
         include_str!("range.wgsl"),
     ),
     workgroup_size: [64, 1, 1],
@@ -70,7 +84,10 @@ pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
         constants: vec![dim],
         workgroups: [rows, 1, 1],
     };
-    let mut variants = vec![Variant::single(&KERNEL, tree)];
+    let mut variants = vec![
+        Variant::single(&KERNEL, tree.clone()),
+        Variant::single(&SUBGROUPS, tree),
+    ];
     if params.dim.is_multiple_of(4) {
         let by_row = Call {
             constants: vec![dim, ("ROWS", f64::from(rows))],
@@ -82,25 +99,37 @@ pub fn variants(params: &Params, rows: u32) -> Vec<Variant> {
 }
 
 /// The ways to quantise rows and then run each of `linear`, whose first operand are the quantised rows:
-/// theirs is the rows. Who reads quantised rows as a texture reads the rows as one, too.
+/// theirs is the rows. Who reads quantised rows as a texture reads the rows as one, too, and who does not
+/// pass values between invocations does not do so here.
 pub(crate) fn before(linear: Vec<Variant>, params: &Params, rows: u32) -> Vec<Variant> {
-    let ways = variants(params, rows);
-    let both = |mut linear: Variant| {
-        let alike = |way: &&Variant| way.reads_texels() == linear.reads_texels();
-        let way = ways.iter().find(alike).unwrap_or(&ways[0]);
-        for operand in linear.dispatches.iter_mut().flat_map(|d| &mut d.operands) {
-            if *operand == Operand::Given(0) {
-                *operand = Operand::Scratch;
-            }
+    let mut both = Vec::new();
+    for way in variants(params, rows) {
+        let suits = |linear: &&Variant| match (way.reads_texels(), way.needs_subgroups()) {
+            (true, _) => linear.reads_texels(),
+            (_, true) => linear.shares_memory() || linear.splits_sums(),
+            (false, false) => !linear.reads_texels() || !params.dim.is_multiple_of(4),
+        };
+        let linear = linear.iter().filter(suits);
+        both.extend(linear.map(|linear| one_after_the_other(&way, linear, params, rows)));
+    }
+    both
+}
+
+fn one_after_the_other(way: &Variant, linear: &Variant, params: &Params, rows: u32) -> Variant {
+    let mut linear = linear.clone();
+    let rows_of_bytes = Operand::Scratch(linear.scratch.len());
+    for operand in linear.dispatches.iter_mut().flat_map(|d| &mut d.operands) {
+        if *operand == Operand::Given(0) {
+            *operand = rows_of_bytes;
         }
-        let mut dispatches = way.dispatches.clone();
-        dispatches[0].operands[1] = Operand::Scratch;
-        dispatches.append(&mut linear.dispatches);
-        Variant {
-            dispatches,
-            scratch_words: rows as usize * row_words(params.dim),
-            stands_in: linear.stands_in,
-        }
-    };
-    linear.into_iter().map(both).collect()
+    }
+    linear.scratch.push(rows as usize * row_words(params.dim));
+    let mut dispatches = way.dispatches.clone();
+    dispatches[0].operands[1] = rows_of_bytes;
+    dispatches.append(&mut linear.dispatches);
+    Variant {
+        dispatches,
+        scratch: linear.scratch,
+        stands_in: linear.stands_in,
+    }
 }

@@ -17,12 +17,16 @@ fn four_rows(row: u32, quad: u32) -> vec4<u32> {
     );
 }
 
+// Which share of the inputs is summed: the workgroup's z.
+var<private> share: u32;
+
 @compute @workgroup_size(ACROSS, 8)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) lane: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    share = group.z;
     let output = group.x * TILE + lane.x * 4u;
     let row = group.y * TILE + lane.y * 4u;
     // Neighbours load neighbouring inputs of the same rows.
@@ -31,7 +35,8 @@ fn main(
     let loaded_row = group.y * TILE + loaded_quad * 4u;
 
     var sums = Sums();
-    for (var start = 0u; start < quads(); start += DEPTH) {
+    let end = end_of(share, quads());
+    for (var start = first_of(share); start < end; start += DEPTH) {
         let slot = loaded_k * STRIDE + loaded_quad;
         rows[slot] = four_rows(loaded_row, start + loaded_k);
         rows[slot + LOADED] = four_rows(loaded_row + LOADED * 4u, start + loaded_k);

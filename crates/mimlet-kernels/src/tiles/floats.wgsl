@@ -31,12 +31,16 @@ fn four_outputs(output: u32, k: u32) -> vec4<Held> {
     return vec4<Held>(weights(output / 16u * INPUTS + k, output % 16u / 4u));
 }
 
+// Which share of the inputs is summed: the workgroup's z.
+var<private> share: u32;
+
 @compute @workgroup_size(ACROSS, 8)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) lane: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
+    share = group.z;
     let output = group.x * TILE + lane.x * 4u;
     let row = group.y * TILE + lane.y * 4u;
     // Neighbours load neighbouring inputs of the same rows.
@@ -52,7 +56,8 @@ fn main(
     var sum5 = vec4<f32>();
     var sum6 = vec4<f32>();
     var sum7 = vec4<f32>();
-    for (var start = 0u; start < INPUTS; start += DEPTH) {
+    let end = end_of(share, INPUTS);
+    for (var start = first_of(share); start < end; start += DEPTH) {
         let slot = loaded_k * STRIDE + loaded_quad;
         rows[slot] = four_rows(loaded_row, start + loaded_k);
         rows[slot + LOADED] = four_rows(loaded_row + LOADED * 4u, start + loaded_k);

@@ -1,6 +1,10 @@
 //! Kernels of linear layers whose operands pass through workgroup memory, tile by tile: `shape.wgsl`.
 
+mod split;
+
 use crate::op::{Access, Call, Variant, WgslKernel};
+
+pub(crate) use split::{Layer, Split, joining};
 
 /// The size of a tile, whose invocations have one quad of outputs each.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,19 @@ impl Tile {
             // Sixteen inputs of as many rows, padded by a quad, and of as many outputs.
             workgroup_bytes: 16 * 16 * (self.across + 1 + self.across),
             bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+        }
+    }
+
+    /// As [`Tile::kernel`], for a share of the inputs: what it writes has another place.
+    pub(crate) const fn share_kernel(
+        self,
+        name: &'static str,
+        source: &'static str,
+        bindings: &'static [Access],
+    ) -> WgslKernel {
+        WgslKernel {
+            bindings,
+            ..self.kernel(name, source)
         }
     }
 
@@ -71,25 +88,32 @@ impl Tile {
         rows: usize,
         outputs: usize,
     ) -> Variant {
-        let tiles = |values: usize| values.div_ceil(self.across as usize * 4) as u32;
         let call = Call {
             constants: constants.into(),
-            workgroups: [tiles(outputs), tiles(rows), 1],
+            workgroups: self.grid(rows, outputs),
         };
         Variant::single(kernel, call)
     }
+
+    /// A workgroup a tile.
+    fn grid(self, rows: usize, outputs: usize) -> [u32; 3] {
+        let tiles = |values: usize| values.div_ceil(self.across as usize * 4) as u32;
+        [tiles(outputs), tiles(rows), 1]
+    }
 }
 
-/// The text of a kernel of float weights up to its epilogue: of an op, what it holds weights and inputs
-/// as, and the size of its tiles, by paths from an op's folder.
+/// The text of a kernel of float weights up to its epilogue: what it holds weights and inputs as, an op's
+/// own files, the size of its tiles, and whether it sums over all inputs or a share of them; by paths from
+/// an op's folder.
 macro_rules! tiles_of_floats {
-    ($op:literal, $held:literal, $size:literal) => {
+    ($held:literal, [$($op:literal),*], $size:literal, $inputs:literal) => {
         concat!(
             include_str!($held),
-            include_str!($op),
+            $(include_str!($op),)*
             include_str!("../panels.wgsl"),
             include_str!($size),
             include_str!("../tiles/shape.wgsl"),
+            include_str!($inputs),
             include_str!("../tiles/floats.wgsl"),
             include_str!("../texels/floats.wgsl"),
         )

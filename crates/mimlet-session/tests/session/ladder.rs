@@ -1,7 +1,6 @@
 //! Which rung is kept, and what befalls the others.
 
 use crate::rungs::{Twist, Twisted, bundled, file};
-use mimlet_format::Model;
 use mimlet_kernels::case::Stream;
 use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding};
@@ -238,33 +237,6 @@ fn where_nothing_passes_each_reason_is_given_and_nothing_runs() {
         text.contains("other: broken: other: no such device"),
         "{text}"
     );
-}
-
-#[test]
-fn a_device_lost_under_way_is_left_and_the_image_is_encoded_all_the_same() {
-    fn right(model: &Model<'_>, image: &[u8]) -> Encoding {
-        let mut encoder = Encoder::on_cpu(model, 1).unwrap();
-        encoder.encode_pixels(image).unwrap().clone()
-    }
-    // Its trial takes 16 golden images and 5 timed ones.
-    let lost = Twisted::new("gpu", |answer, _| match answer {
-        0..23 => Ok(()),
-        _ => Err("the device was lost".into()),
-    });
-    let slow_but_sure = Twisted {
-        last_resort: true,
-        ..Twisted::right("cpu")
-    };
-    let mut session = Session::on(file(), ladder([lost, slow_but_sure])).unwrap();
-    assert_eq!(session.report().kept, Some(0));
-    for image in golden_images(&bundled()).iter().take(4) {
-        let expected = right(&bundled(), image);
-        assert_eq!(*session.encode_pixels(image).unwrap(), expected);
-    }
-    let report = session.report();
-    assert_eq!(report.kept, Some(1));
-    let lost = Tried::Broken("gpu: the device was lost".into());
-    assert_eq!(report.rungs[0].tried, lost);
 }
 
 #[test]

@@ -3,5 +3,6 @@
 mod cache;
 mod faults;
 mod ladder;
+mod lost;
 mod rungs;
 mod signed;

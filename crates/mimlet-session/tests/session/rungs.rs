@@ -6,7 +6,7 @@ use mimlet_runtime::{Backend, BackendError, CpuBackend, Encoder, Encoding, Plan}
 use mimlet_session::Rung;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The bundled model.
 pub(crate) fn bundled() -> Model<'static> {
@@ -37,6 +37,10 @@ pub(crate) struct Twisted {
     pub(crate) stands_in: bool,
     /// Answers given by all encoders of this rung.
     pub(crate) answers: Arc<AtomicU32>,
+    /// Encoders made by all of them.
+    pub(crate) opened: Arc<AtomicU32>,
+    /// Whether it makes no more.
+    pub(crate) unplugged: Arc<AtomicBool>,
 }
 
 impl Twisted {
@@ -47,6 +51,8 @@ impl Twisted {
             last_resort: false,
             stands_in: false,
             answers: Arc::default(),
+            opened: Arc::default(),
+            unplugged: Arc::default(),
         }
     }
 
@@ -58,6 +64,16 @@ impl Twisted {
     /// Answers given so far.
     pub(crate) fn answers(&self) -> u32 {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Encoders made so far.
+    pub(crate) fn opened(&self) -> u32 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Makes no encoder from now on.
+    pub(crate) fn unplug(&self) {
+        self.unplugged.store(true, Ordering::Relaxed);
     }
 }
 
@@ -89,6 +105,10 @@ impl Rung for Twisted {
     }
 
     fn encoder<'m>(&self, model: &Model<'m>) -> Result<Encoder<'m>, String> {
+        if self.unplugged.load(Ordering::Relaxed) {
+            return Err("unplugged".into());
+        }
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let plan = Plan::new(model.manifest()).unwrap();
         let inner = CpuBackend::new(model, &plan, Level::detect(), 1).unwrap();
         let backend = TwistedBackend {

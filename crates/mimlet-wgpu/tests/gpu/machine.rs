@@ -2,6 +2,7 @@
 
 use crate::model::random_model;
 use mimlet_format::{CodebookSpace, DType, Model};
+use mimlet_kernels::Variant;
 use mimlet_runtime::{DeviceLimits, Plan};
 use mimlet_wgpu::{Adapters, Backends, Choice, Gpu, Requirements};
 
@@ -36,8 +37,11 @@ pub(crate) fn downlevel() -> Requirements<'static> {
     Requirements::Within(DeviceLimits::DOWNLEVEL)
 }
 
-/// Every GPU of this machine that computes in 16-bit floats, opened to do so.
-pub(crate) fn gpus_with_f16() -> Vec<Gpu> {
+/// Every GPU of this machine that has a feature, opened to use it.
+///
+/// # Panics
+/// When none has.
+pub(crate) fn gpus_with(feature: &str) -> Vec<Gpu> {
     let Some(adapters) = adapters() else {
         return Vec::new();
     };
@@ -45,12 +49,23 @@ pub(crate) fn gpus_with_f16() -> Vec<Gpu> {
     let model = Model::parse(&file).unwrap();
     let plan = Plan::new(model.manifest()).unwrap();
     let open = |index| adapters.open(&Choice::Index(index), &Requirements::Plan(&plan));
-    let has = |gpu: &Gpu| gpu.description().features.contains(&"shader-f16");
+    let has = |gpu: &Gpu| gpu.description().features.contains(&feature);
     let gpus = (0..adapters.describe().len()).map(|index| open(index).unwrap());
     let gpus: Vec<Gpu> = gpus.filter(has).collect();
     assert!(
         !gpus.is_empty(),
-        "no GPU of this machine computes in 16-bit floats; Mesa's lavapipe does"
+        "no GPU of this machine has {feature}; Mesa's lavapipe does"
     );
     gpus
+}
+
+/// What variants need of a GPU: each is tried on those that have it.
+pub(crate) const NEEDS: [(&str, fn(&Variant) -> bool); 2] = [
+    ("shader-f16", Variant::needs_f16),
+    ("subgroup", Variant::needs_subgroups),
+];
+
+/// Whether a variant runs on every GPU.
+pub(crate) fn needs_nothing(variant: &Variant) -> bool {
+    NEEDS.iter().all(|(_, needs)| !needs(variant))
 }

@@ -8,3 +8,4 @@ mod machine;
 mod model;
 mod parity;
 mod planted;
+mod subgroups;

@@ -1,7 +1,7 @@
 //! Every op's WGSL against its oracle, on all of the op's examples. Outputs start as NaN or as
 //! all-ones words, so a value that no invocation writes is found.
 
-use crate::machine::{gpus, gpus_with_f16};
+use crate::machine::{NEEDS, gpus, gpus_with, needs_nothing};
 use mimlet_kernels::case::{Case, Values};
 use mimlet_kernels::{OPS, Variant, WgslKernel, attention, gelu, residual};
 use mimlet_wgpu::{Gpu, dispatch_once};
@@ -29,14 +29,16 @@ pub(crate) fn mismatch(gpu: &Gpu, variant: &Variant, case: &Case) -> Result<(), 
 #[test]
 fn every_variant_agrees_with_its_oracle_on_every_case() {
     for gpu in gpus() {
-        agree(&gpu, |variant| !variant.needs_f16());
+        agree(&gpu, needs_nothing);
     }
 }
 
 #[test]
-fn variants_in_16_bit_floats_agree_too_where_a_gpu_has_them() {
-    for gpu in gpus_with_f16() {
-        agree(&gpu, Variant::needs_f16);
+fn variants_that_need_a_feature_agree_too_where_a_gpu_has_it() {
+    for (feature, needs) in NEEDS {
+        for gpu in gpus_with(feature) {
+            agree(&gpu, needs);
+        }
     }
 }
 
@@ -94,7 +96,7 @@ fn kernels_give_the_same_bits_every_time() {
             let cases = (op.cases)();
             let case = cases.last().unwrap();
             let contents: Vec<&[u8]> = case.buffers.iter().map(Values::bytes).collect();
-            for variant in case.variants.iter().filter(|variant| !variant.needs_f16()) {
+            for variant in case.variants.iter().filter(|v| needs_nothing(v)) {
                 let run = || dispatch_once(&gpu, variant, &contents).unwrap();
                 let (name, adapter) = (variant.name(), gpu.description());
                 assert_eq!(run(), run(), "{name} on {adapter}");

@@ -1,7 +1,7 @@
 //! Kernels with a fault planted in their text: each must be found by the op's own examples. And kernels
 //! whose workgroup memory starts as NaN, which nobody may read before it is written.
 
-use crate::machine::{gpus, gpus_with_f16};
+use crate::machine::{NEEDS, gpus, gpus_with, needs_nothing};
 use crate::parity::mismatch;
 use mimlet_kernels::case::Case;
 use mimlet_kernels::{OPS, Variant, WgslKernel};
@@ -97,6 +97,28 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "return vec4<Row>(vec4<f32>(",
         "return vec4<Row>(8.0) + vec4<Row>(-8.0 + vec4<f32>(",
     ),
+    // Shares that overlap, miss an input or sums, or end up with another.
+    (
+        "linear_share",
+        "share * TURNS * DEPTH",
+        "share * TURNS * DEPTH + share",
+    ),
+    ("linear_share", "share = group.z", "share = 0u"),
+    (
+        "linear_q8_share",
+        "first_of(share + 1u)",
+        "first_of(share + 1u) - DEPTH",
+    ),
+    ("linear_q8_share", "sum + weights * zero_point(row)", "sum"),
+    (
+        "linear_q4_share",
+        "(share * ROWS + row) *",
+        "(share * ROWS + row + 1u) *",
+    ),
+    ("linear_q4_share", BEFORE_TILE, "sums = add_tile"),
+    ("linear_join", "share < SHARES", "share + 1u < SHARES"),
+    ("linear_q8_join", "id.x * 4u, sum", "id.x, sum"),
+    ("linear_q4_join", "sum += parts", "sum = parts"),
     // A division as inexact as WGSL allows.
     (
         "quantize_rows",
@@ -121,29 +143,32 @@ const AFTER_SEEN: &str = "workgroupBarrier();
     if index < TILE";
 
 /// Every op's examples.
-fn examples() -> Vec<Case> {
+pub(crate) fn examples() -> Vec<Case> {
     OPS.iter().flat_map(|op| (op.cases)()).collect()
 }
 
-/// The variant of an example that runs this kernel.
-fn running(case: &Case, kernel: &str) -> Option<Variant> {
-    let mut variants = case.variants.iter();
-    variants.find(|variant| variant.name() == kernel).cloned()
+/// The first variant of an example that runs this kernel.
+pub(crate) fn running(case: &Case, kernel: &str) -> Option<Variant> {
+    let runs = |variant: &&Variant| variant.dispatches.iter().any(|d| d.kernel.name == kernel);
+    case.variants.iter().find(runs).cloned()
 }
 
-/// The variant with another text of its last kernel.
-fn with_source(mut variant: Variant, source: String) -> Variant {
-    let last = variant.dispatches.last_mut().unwrap();
-    let kernel = WgslKernel {
-        source: Box::leak(source.into_boxed_str()),
-        ..*last.kernel
-    };
-    last.kernel = Box::leak(Box::new(kernel));
+/// The variant with another text of those kernels whose text changes.
+pub(crate) fn with_sources(
+    mut variant: Variant,
+    change: impl Fn(&WgslKernel) -> String,
+) -> Variant {
+    for dispatch in &mut variant.dispatches {
+        let source = change(dispatch.kernel);
+        if source != dispatch.kernel.source {
+            let kernel = WgslKernel {
+                source: Box::leak(source.into_boxed_str()),
+                ..*dispatch.kernel
+            };
+            dispatch.kernel = Box::leak(Box::new(kernel));
+        }
+    }
     variant
-}
-
-fn source(variant: &Variant) -> &'static str {
-    variant.dispatches.last().unwrap().kernel.source
 }
 
 #[test]
@@ -159,17 +184,21 @@ fn a_fault_planted_in_a_kernel_is_found_by_its_examples() {
                 let Some(variant) = running(case, kernel) else {
                     return false;
                 };
-                let planted = source(&variant).replace(text, faulty);
-                let changed = planted != source(&variant);
-                assert!(changed, "{kernel} does not say {text:?}");
-                mismatch(gpu, &with_source(variant, planted), case).is_err()
+                let planted = with_sources(variant.clone(), |of| match of.name == *kernel {
+                    true => of.source.replace(text, faulty),
+                    false => of.source.into(),
+                });
+                assert!(planted != variant, "{kernel} does not say {text:?}");
+                mismatch(gpu, &planted, case).is_err()
             };
             let (found, adapter) = (examples.iter().any(finds), gpu.description());
             assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
         }
     };
     gpus().iter().for_each(|gpu| found_on(gpu, false));
-    gpus_with_f16().iter().for_each(|gpu| found_on(gpu, true));
+    gpus_with("shader-f16")
+        .iter()
+        .for_each(|gpu| found_on(gpu, true));
 }
 
 /// A value of a type with NaN, or its bits, in every word.
@@ -186,8 +215,12 @@ fn poison(element: &str) -> String {
     }
 }
 
-/// A kernel's text that first fills its workgroup memory with NaN.
-fn poisoned(source: &str) -> String {
+/// A kernel's text that first fills its workgroup memory, if any, with NaN.
+fn poisoned(kernel: &WgslKernel) -> String {
+    let source = kernel.source;
+    if kernel.workgroup_bytes == 0 {
+        return source.into();
+    }
     let mut fill = String::from("var poison = 0x7fc00000u;");
     for line in source.lines() {
         let Some(variable) = line.strip_prefix("var<workgroup> ") else {
@@ -210,19 +243,25 @@ fn poisoned(source: &str) -> String {
 #[test]
 fn workgroup_memory_is_written_before_it_is_read() {
     let examples = examples();
-    let written = |gpu: &Gpu, with_f16: bool| {
+    let written = |gpu: &Gpu, of: fn(&Variant) -> bool| {
         for case in examples.iter().step_by(3) {
-            let shares = |v: &&Variant| v.shares_memory() && v.needs_f16() == with_f16;
-            for variant in case.variants.iter().filter(shares) {
-                let poisoned = with_source(variant.clone(), poisoned(source(variant)));
+            for variant in case.variants.iter().filter(|variant| of(variant)) {
+                let poisoned = with_sources(variant.clone(), poisoned);
+                if poisoned == *variant {
+                    continue;
+                }
                 if let Err(message) = mismatch(gpu, &poisoned, case) {
                     panic!("{} {}: {message}", variant.name(), case.name);
                 }
             }
         }
     };
-    gpus().iter().for_each(|gpu| written(gpu, false));
-    gpus_with_f16().iter().for_each(|gpu| written(gpu, true));
+    gpus().iter().for_each(|gpu| written(gpu, needs_nothing));
+    for (feature, needs) in NEEDS {
+        gpus_with(feature)
+            .iter()
+            .for_each(|gpu| written(gpu, needs));
+    }
 }
 
 #[test]
@@ -230,8 +269,10 @@ fn memory_that_is_read_before_it_is_written_is_found() {
     let examples = examples();
     let of = |case| running(case, "layer_norm").map(|variant| (case, variant));
     let (case, variant) = examples.iter().find_map(of).unwrap();
-    let unwritten = source(&variant).replacen("partial[lane] = total;", "", 1);
-    let planted = with_source(variant, poisoned(&unwritten));
+    let written = with_sources(variant, poisoned);
+    let planted = with_sources(written, |kernel| {
+        kernel.source.replacen("partial[lane] = total;", "", 1)
+    });
     for gpu in gpus() {
         assert!(mismatch(&gpu, &planted, case).is_err());
     }

@@ -4,7 +4,9 @@ use mimlet_kernels::case::Case;
 use mimlet_kernels::{Access, Dispatch, OPS, Op, Texel, WgslKernel};
 use naga::front::wgsl::{Frontend, Options};
 use naga::proc::Layouter;
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{
+    Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator,
+};
 use naga::{
     AddressSpace, Block, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, Statement,
     StorageAccess, TypeInner,
@@ -14,12 +16,17 @@ use std::collections::BTreeSet;
 /// What any GPU that computes has: `unpack2x16float` is no wgpu feature.
 const BASELINE: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
-/// A kernel as a valid module, or why it is none. One that says so may use 16-bit floats.
+/// A kernel as a valid module, or why it is none. One that says so may use 16-bit floats or subgroups.
 pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String> {
-    let capabilities = match kernel.needs_f16() {
-        true => BASELINE | Capabilities::SHADER_FLOAT16,
-        false => BASELINE,
-    };
+    let mut capabilities = BASELINE;
+    let mut stages = ShaderStages::empty();
+    if kernel.needs_f16() {
+        capabilities |= Capabilities::SHADER_FLOAT16;
+    }
+    if kernel.needs_subgroups() {
+        capabilities |= Capabilities::SUBGROUP;
+        stages = ShaderStages::COMPUTE;
+    }
     let options = Options {
         parse_doc_comments: false,
         capabilities,
@@ -28,7 +35,8 @@ pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String
         .parse(kernel.source)
         .map_err(|error| error.emit_to_string(kernel.source))?;
     let info = Validator::new(ValidationFlags::all(), capabilities)
-        .subgroup_stages(naga::valid::ShaderStages::empty())
+        .subgroup_stages(stages)
+        .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)
         .map_err(|error| error.emit_to_string(kernel.source))?;
     Ok((module, info))
@@ -206,7 +214,8 @@ fn has_barrier(block: &Block) -> bool {
 fn every_kernel_is_valid_baseline_wgsl_and_what_it_is_declared_to_be() {
     for op in OPS {
         assert_eq!(op.name, op.kernel.name);
-        assert!(!op.kernel.needs_f16(), "{} runs everywhere", op.name);
+        let needs = op.kernel.needs_f16() || op.kernel.needs_subgroups();
+        assert!(!needs, "{} runs everywhere", op.name);
         for kernel in kernels(op) {
             let faults = faults(kernel);
             assert!(faults.is_empty(), "{}:\n{}", kernel.name, faults.join("\n"));
@@ -312,6 +321,10 @@ fn features_and_misplaced_barriers_are_found() {
     let edited = |from: &str, to: &str| PLANTED.replace(from, to);
     for (source, needle) in [
         (edited("x[lane]", "subgroupAdd(x[lane])"), "subgroup"),
+        (
+            edited("local_invocation_index", "subgroup_invocation_id"),
+            "subgroup",
+        ),
         // Only the first line of a text says that it is meant.
         (format!("\nenable f16;{PLANTED}"), "f16"),
         (edited("f32, 32>", "f32, 8192>"), "the baseline has 16352"),

@@ -1,4 +1,4 @@
-//! Every WGSL kernel: valid without any wgpu feature but the 16-bit floats that it says it needs, within
+//! Every WGSL kernel: valid without any wgpu feature but 16-bit floats or subgroups that it says it needs, within
 //! the limits of the smallest GPUs, what its [`WgslKernel`](mimlet_kernels::WgslKernel) says it is, and
 //! translatable for every backend.
 

@@ -86,8 +86,9 @@ fn every_kernel_translates_for_every_backend() {
                 back::pipeline_constants::process_overrides(&module, &info, None, &constants)
                     .unwrap_or_else(|error| panic!("{kernel} {case}: {error}"));
             for (name, translate) in backends {
-                // wgpu offers no 16-bit floats there.
-                if name == "GLSL ES" && dispatch.kernel.needs_f16() {
+                // wgpu offers neither there.
+                let needs = dispatch.kernel.needs_f16() || dispatch.kernel.needs_subgroups();
+                if name == "GLSL ES" && needs {
                     continue;
                 }
                 if let Err(error) = translate(&module, &info) {

@@ -96,7 +96,7 @@ impl<'a, 'm> Watcher<'a, 'm> {
         output: Output,
     ) -> Result<Option<DriftReport>, Error> {
         let start = Instant::now();
-        self.encoding = self.session.encode(self.model, &frame.input, output)?;
+        self.encoding = self.session.encode(&frame.input, output)?;
         self.encoded = Instant::now();
         self.drawing = Duration::ZERO;
         let took = self.encoded - start;

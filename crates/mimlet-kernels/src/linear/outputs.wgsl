@@ -1,0 +1,33 @@
+// What becomes of a linear layer's sums. Appended to kernels that bind `bias` and `y`.
+
+// Biases of four outputs. Outputs past the last read the last and drop it.
+fn biases(output: u32) -> vec4<f32> {
+    let last = OUTPUTS - 1u;
+    return vec4<f32>(
+        bias[output],
+        bias[min(output + 1u, last)],
+        bias[min(output + 2u, last)],
+        bias[min(output + 3u, last)],
+    );
+}
+
+fn store_value(row: u32, output: u32, value: f32) {
+    if output < OUTPUTS {
+        let index = row * OUTPUTS + output;
+        if EPILOGUE == ADD {
+            y[index] += value;
+        } else {
+            y[index] = value;
+        }
+    }
+}
+
+fn store(row: u32, output: u32, sum: vec4<f32>) {
+    if row < ROWS {
+        let outputs = activated(sum + biases(output));
+        store_value(row, output, outputs.x);
+        store_value(row, output + 1u, outputs.y);
+        store_value(row, output + 2u, outputs.z);
+        store_value(row, output + 3u, outputs.w);
+    }
+}
