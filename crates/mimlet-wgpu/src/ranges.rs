@@ -14,7 +14,7 @@
 use crate::error::WgpuError;
 use crate::units::Unit;
 use mimlet_format::{Model, TensorRole};
-use mimlet_kernels::panel::WIDTH;
+use mimlet_kernels::panel::{Panels, WIDTH};
 use mimlet_kernels::{Epilogue, Level, halves, linear};
 use mimlet_runtime::{BufferId, PlanError, Step};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ enum Known<'m> {
 }
 
 /// Of each unit of a plan, in order, a bound of the magnitudes that a linear layer of float weights reads;
-/// infinity where nothing is known, and NaN where weights are.
+/// infinity where nothing is known.
 ///
 /// # Errors
 /// When the plan is another model's.
@@ -50,7 +50,11 @@ fn step<'m>(
     unit: &Unit,
     known: &mut HashMap<BufferId, Known<'m>>,
 ) -> Result<f64, WgpuError> {
-    let floats = |role| tensor(model, role).map(|t| t.f32().unwrap_or(&[]));
+    let floats = |role| {
+        let otherwise = PlanError::UnsupportedStorage(role, "something else than f32");
+        let floats = tensor(model, role)?.f32();
+        floats.ok_or(WgpuError::ForeignPlan(otherwise))
+    };
     match unit.folded.step {
         Step::LayerNorm {
             weight, bias, y, ..
@@ -106,7 +110,7 @@ fn tensor<'a, 'm>(
 }
 
 impl Known<'_> {
-    /// The largest magnitude a value may have; NaN if one bound is.
+    /// The largest magnitude a value may have.
     fn largest(&self) -> f64 {
         match self {
             Self::Normed(gain, offset) => {
@@ -119,36 +123,41 @@ impl Known<'_> {
     }
 }
 
-/// As `max`, which forgets NaN.
+/// The largest, and NaN if one is: `max` forgets it.
 fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |most, next| if next <= most { most } else { next })
+    let larger = |most: f64, next: f64| match most.is_nan() || next <= most {
+        true => most,
+        false => next,
+    };
+    values.fold(0.0, larger)
 }
 
 /// Weights in `Panel16 [outputs, inputs]`, whichever float they are stored in.
 struct Weights<'m> {
     outputs: usize,
     inputs: usize,
-    f32s: Option<&'m [f32]>,
-    f16s: &'m [u16],
+    panels: Panels<'m>,
 }
 
 impl<'m> Weights<'m> {
     fn of(model: &Model<'m>, role: TensorRole, params: &linear::Params) -> Result<Self, WgpuError> {
         let tensor = tensor(model, role)?;
+        let halves = || tensor.f16_bits().map(Panels::F16);
+        let panels = tensor.f32().map(Panels::F32).or_else(halves);
+        let integers = PlanError::UnsupportedStorage(role, "integers");
         Ok(Self {
             outputs: params.outputs,
             inputs: params.inputs,
-            f32s: tensor.f32(),
-            f16s: tensor.f16_bits().unwrap_or(&[]),
+            panels: panels.ok_or(WgpuError::ForeignPlan(integers))?,
         })
     }
 
     /// A panel: `[inputs, 16]`.
     fn panel(&self, panel: usize, floats: &mut [f32]) {
         let of = panel * floats.len()..(panel + 1) * floats.len();
-        match self.f32s {
-            Some(values) => floats.copy_from_slice(&values[of]),
-            None => halves::widen(Level::detect(), &self.f16s[of], floats),
+        match self.panels {
+            Panels::F32(values) => floats.copy_from_slice(&values[of]),
+            Panels::F16(bits) => halves::widen(Level::detect(), &bits[of], floats),
         }
     }
 }
@@ -177,7 +186,7 @@ fn behind_norm(weights: &Weights<'_>, bias: &[f32], gain: &[f32], offset: &[f32]
 
 #[cfg(test)]
 mod tests {
-    use super::{HALF_ROWS, input_bounds};
+    use super::{HALF_ROWS, input_bounds, largest};
     use crate::model::{FOURS, random, random_model};
     use crate::units::Unit;
     use mimlet_format::{
@@ -269,6 +278,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nan_is_larger_than_any() {
+        assert!(largest([1.0, f64::NAN, 2.0].into_iter()).is_nan());
+        assert_eq!(largest([1.0, 2.0, 0.5].into_iter()), 2.0);
     }
 
     /// What is read there can be found by hand: one channel of the first norm, and one output.

@@ -4,7 +4,7 @@ use crate::rungs::{Twist, Twisted, bundled, file};
 use mimlet_kernels::case::Stream;
 use mimlet_runtime::acceptance::golden_images;
 use mimlet_runtime::{Encoder, Encoding};
-use mimlet_session::{Ladder, Rung, Session, SessionError, Tried, VerdictCache};
+use mimlet_session::{GpuRung, Ladder, Rung, Session, SessionError, Tried, VerdictCache, all_gpus};
 
 fn ladder(rungs: impl IntoIterator<Item = Twisted>) -> Ladder {
     let rungs = rungs
@@ -220,6 +220,31 @@ fn stand_ins_follow_each_other_until_one_is_right() {
         (Some(1), vec![true, true, false])
     );
     assert_eq!(tried([wrong, wrong, right]), (Some(2), vec![true; 3]));
+}
+
+/// The kernels found by trial, those of them that keep rows whole where there are others, the plainest.
+#[test]
+fn each_gpu_is_followed_by_what_asks_less_of_it() {
+    let names = |rungs: Vec<Box<dyn Rung>>| -> Vec<(String, bool)> {
+        let named = |rung: Box<dyn Rung>| (rung.name(), rung.stands_in());
+        rungs.into_iter().map(named).collect()
+    };
+    for autotune in [true, false] {
+        let expected = GpuRung::all(autotune).into_iter().flat_map(|gpu| {
+            let has_f16 = gpu.description().features.contains(&"shader-f16");
+            let whole = (autotune && has_f16).then_some(", rows in 32 bits");
+            let stand_ins = whole.into_iter().chain([", plainest kernels"]);
+            let stand_ins = stand_ins.map(|less| (gpu.name() + less, true));
+            let all: Vec<_> = std::iter::once((gpu.name(), false))
+                .chain(stand_ins)
+                .collect();
+            all
+        });
+        let expected: Vec<_> = expected.collect();
+        assert_eq!(names(all_gpus(autotune)), expected);
+        let skipped = std::env::var_os("MIMLET_GPU").is_some_and(|value| value == "skip");
+        assert!(skipped || !expected.is_empty(), "there is no GPU");
+    }
 }
 
 #[test]

@@ -147,7 +147,10 @@ fn farthest(answers: &[Vec<Encoding>; 2], right: &[Vec<Encoding>; 2]) -> f64 {
     };
     pairs
         .map(far)
-        .fold(0.0, |most, next| if next <= most { most } else { next })
+        .fold(0.0, |most: f64, next| match most.is_nan() || next <= most {
+            true => most,
+            false => next,
+        })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

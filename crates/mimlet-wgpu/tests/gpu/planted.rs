@@ -28,7 +28,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("linear_q4_made_64", BEFORE_TILE, "sums = add_tile"),
     // Another's operand.
     ("linear_tiles_32", "slot + LOADED]", "slot]"),
-    ("linear_tiles_64", "lane.y + 8u],", "lane.y],"),
+    ("linear_tiles_64", "lane.y + 8u]),", "lane.y]),"),
     (
         "patch_embed_tiles_32",
         "loaded_row + LOADED * 4u",
