@@ -47,6 +47,8 @@ pub static KERNEL: WgslKernel = block(
         "../byte_rows/single_products.wgsl",
         "../byte_rows/given.wgsl",
         "operands.wgsl",
+        "weight.wgsl",
+        "outputs.wgsl",
         "linear_q8.wgsl"
     ),
 );

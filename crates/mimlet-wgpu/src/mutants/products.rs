@@ -36,8 +36,8 @@ fn a_gpu_whose_packed_products_are_wrong_runs_its_plainest_kernels_right() {
     ] {
         let of = |unit: &Unit| {
             let variants = unit.variants();
-            let named = variants.iter().find(|variant| variant.name() == kernel);
-            named.unwrap_or(&variants[0]).clone()
+            let runs = |v: &&Variant| v.dispatches.iter().any(|d| d.kernel.name == kernel);
+            variants.iter().find(runs).unwrap_or(&variants[0]).clone()
         };
         let sound: Vec<Variant> = units.iter().map(of).collect();
         let mut encoder = machine.encoder(&with_wrong_products(sound)).unwrap();
