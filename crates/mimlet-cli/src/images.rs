@@ -26,15 +26,15 @@ impl<'m> Session<'m> {
     ///
     /// # Errors
     /// What is wrong with a file; or when the backend fails and none is left; or those of `take`.
-    pub(crate) fn encode_images<P: AsRef<Path> + Sync>(
+    pub(crate) fn encode_images(
         &mut self,
         model: &Model<'m>,
         preprocessor: &Preprocessor,
-        images: &[P],
+        images: &[&Path],
         (output, progress): (Output, &Progress),
-        mut take: impl FnMut(usize, Encoding) -> Result<(), Error>,
+        take: &mut dyn FnMut(usize, Encoding) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let prepare = |index: usize| preprocessor.prepare(&images[index]);
+        let prepare = |index: usize| preprocessor.prepare(images[index]);
         let mut next = 0;
         let mut take = |encoding| {
             let taken = take(next, encoding);

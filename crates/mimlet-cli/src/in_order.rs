@@ -1,6 +1,5 @@
 //! Work shared out among threads, its results in order.
 
-use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -22,14 +21,14 @@ pub(crate) fn in_order<W: Send, T: Send, E>(
     work: impl Fn(&mut W, usize) -> T + Sync,
     mut deliver: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
+    let ahead = (workers.len() * AHEAD).max(1);
     let queue = Queue {
         count,
-        ahead: workers.len() * AHEAD,
         state: Mutex::new(State {
             begun: 0,
             turn: 0,
             ended: false,
-            done: BTreeMap::new(),
+            done: (0..ahead).map(|_| None).collect(),
         }),
         changed: Condvar::new(),
     };
@@ -56,7 +55,6 @@ pub(crate) fn in_order<W: Send, T: Send, E>(
 /// What is to be done, and what is done.
 struct Queue<T> {
     count: usize,
-    ahead: usize,
     state: Mutex<State<T>>,
     changed: Condvar,
 }
@@ -68,7 +66,17 @@ struct State<T> {
     turn: usize,
     /// Whether no more is wanted.
     ended: bool,
-    done: BTreeMap<usize, T>,
+    /// Results of the pieces from `turn` on, each in the place of its number modulo their count: no
+    /// piece is begun that is farther ahead.
+    done: Vec<Option<T>>,
+}
+
+impl<T> State<T> {
+    /// Where the result of a piece waits.
+    fn place(&mut self, index: usize) -> &mut Option<T> {
+        let places = self.done.len();
+        &mut self.done[index % places]
+    }
 }
 
 impl<T> Queue<T> {
@@ -84,7 +92,7 @@ impl<T> Queue<T> {
     /// The next piece of work, once it is near its turn.
     fn next(&self) -> Option<usize> {
         let mut state = self.wait_while(|state| {
-            let is_early = state.begun >= state.turn + self.ahead;
+            let is_early = state.begun >= state.turn + state.done.len();
             is_early && state.begun < self.count && !state.ended
         });
         let index = state.begun;
@@ -93,19 +101,19 @@ impl<T> Queue<T> {
     }
 
     fn put(&self, index: usize, result: T) {
-        self.lock().done.insert(index, result);
+        *self.lock().place(index) = Some(result);
         self.changed.notify_all();
     }
 
     /// The result whose turn it is; none after the last.
     fn take(&self) -> Option<T> {
         let mut state = self.wait_while(|state| {
-            let is_due = state.done.contains_key(&state.turn);
+            let is_due = state.done[state.turn % state.done.len()].is_some();
             !is_due && state.turn < self.count && !state.ended
         });
         let turn = state.turn;
         state.turn += 1;
-        let result = state.done.remove(&turn);
+        let result = state.place(turn).take();
         drop(state);
         self.changed.notify_all();
         result

@@ -128,8 +128,9 @@ impl EncodeArgs {
         let mut session = self.backend.open(model)?;
         let progress = Progress::new(self.images.len(), "encoding");
         let mut images = Vec::with_capacity(self.images.len());
+        let paths: Vec<&Path> = self.images.iter().map(PathBuf::as_path).collect();
         let shown = (output, &progress);
-        session.encode_images(model, &preprocessor, &self.images, shown, |_, encoding| {
+        session.encode_images(model, &preprocessor, &paths, shown, &mut |_, encoding| {
             images.push(what.of(encoding));
             Ok(())
         })?;

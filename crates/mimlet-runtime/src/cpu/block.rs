@@ -83,7 +83,7 @@ impl Block {
         segment: &Segment<'_>,
         shared: Shared<'_>,
         scratch: &mut [u32],
-        done: &mut impl FnMut(usize),
+        done: &mut dyn FnMut(usize),
     ) {
         for (index, op) in segment.ops.iter().enumerate() {
             self.step(op, shared, scratch);

@@ -132,7 +132,7 @@ impl<'m> CpuBackend<'m> {
 
     fn run_on(&mut self, image: Image<'_>, encoding: &mut Encoding) {
         self.each_segment(image, |threads, workers, segment, shared| {
-            threads.each(workers, |worker| worker.run(segment, shared, |_| {}));
+            threads.each(workers, |worker| worker.run(segment, shared, &mut |_| {}));
         });
         for block in self.workers.iter().flat_map(|worker| &worker.blocks) {
             encoding.fill_rows(block.tokens.start, self.prefix, block.floats(self.features));

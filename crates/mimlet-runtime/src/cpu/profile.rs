@@ -23,7 +23,7 @@ impl CpuBackend<'_> {
             threads.each(workers, |worker| {
                 let mut spent = vec![Duration::ZERO; pieces.len()];
                 let mut since = Instant::now();
-                worker.run(segment, shared, |index| {
+                worker.run(segment, shared, &mut |index| {
                     spent[index] += since.elapsed();
                     since = Instant::now();
                 });

@@ -19,16 +19,15 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Runs a segment on each block, and tells `done` the number of each piece of work when it is.
-    #[inline]
     pub(super) fn run(
         &mut self,
         segment: &Segment<'_>,
         shared: Shared<'_>,
-        mut done: impl FnMut(usize),
+        done: &mut dyn FnMut(usize),
     ) {
         for block in &mut self.blocks {
             let scratch = bytemuck::cast_slice_mut(&mut self.scratch);
-            block.run(segment, shared, scratch, &mut done);
+            block.run(segment, shared, scratch, done);
         }
     }
 }

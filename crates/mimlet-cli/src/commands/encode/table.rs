@@ -69,11 +69,17 @@ pub(super) fn write(
         .map(|(path, _)| path.as_path())
         .collect();
     let shown = (output, &progress);
-    session.encode_images(&model, &preprocessor, &paths, shown, |index, encoding| {
-        let (path, label) = &inputs.images[index];
-        let name = image_name(path, label.and(args.data.as_deref()));
-        Ok(table.write_image(&name, &encoding.tokens, *label)?)
-    })?;
+    session.encode_images(
+        &model,
+        &preprocessor,
+        &paths,
+        shown,
+        &mut |index, encoding| {
+            let (path, label) = &inputs.images[index];
+            let name = image_name(path, label.and(args.data.as_deref()));
+            Ok(table.write_image(&name, &encoding.tokens, *label)?)
+        },
+    )?;
     let written = table.finish()?;
     drop(progress);
     Ok(report(args, &model, &inputs, written, session.choice))

@@ -54,15 +54,21 @@ pub(super) fn count(
         .map(|(path, _)| path.as_path())
         .collect();
     let shown = (output, &progress);
-    session.encode_images(&model, &preprocessor, &paths, shown, |index, encoding| {
-        let class = folder.images[index].1;
-        counts.add_tokens(&encoding.tokens, class)?;
-        images.push(ImageTokens {
-            tokens: encoding.tokens,
-            class,
-        });
-        Ok(())
-    })?;
+    session.encode_images(
+        &model,
+        &preprocessor,
+        &paths,
+        shown,
+        &mut |index, encoding| {
+            let class = folder.images[index].1;
+            counts.add_tokens(&encoding.tokens, class)?;
+            images.push(ImageTokens {
+                tokens: encoding.tokens,
+                class,
+            });
+            Ok(())
+        },
+    )?;
     Ok(Counted {
         shuffled_tcas: shuffled_tcas(&images, tokens, classes, PERMUTATIONS, SEED)?,
         images: images.len() as u64,
