@@ -19,11 +19,12 @@ fn encoder<'m>(model: &Model<'m>, level: Level, threads: usize) -> Encoder<'m> {
     Encoder::new(model, &plan, Box::new(backend))
 }
 
+/// NaN if one is.
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).fold(0.0, |largest, (a, b)| {
+    a.iter().zip(b).fold(0.0f32, |largest, (a, b)| {
         let difference = (a - b).abs();
-        if difference <= largest {
+        if largest.is_nan() || difference <= largest {
             largest
         } else {
             difference

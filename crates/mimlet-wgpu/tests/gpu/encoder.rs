@@ -22,11 +22,14 @@ fn encode(backend: &mut dyn Backend, plan: &Plan, image: &[f32]) -> Encoding {
     encoding
 }
 
-/// NaN counts as infinitely far.
+/// NaN if one is.
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    differences.fold(0.0, |most, next| if next <= most { most } else { next })
+    differences.fold(0.0, |most: f32, next| match most.is_nan() || next <= most {
+        true => most,
+        false => next,
+    })
 }
 
 #[test]
