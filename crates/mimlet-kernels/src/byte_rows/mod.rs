@@ -102,6 +102,7 @@ macro_rules! tiles_of_bytes {
             "operands.wgsl",
             "weight.wgsl",
             "outputs.wgsl",
+            "../store.wgsl",
             "tile.wgsl",
             $size,
             "../tiles/shape.wgsl",
@@ -120,6 +121,7 @@ macro_rules! tiles_of_made_bytes {
             "operands.wgsl",
             "weight.wgsl",
             "outputs.wgsl",
+            "../store.wgsl",
             "tile.wgsl",
             $size,
             "../tiles/shape.wgsl",
@@ -157,6 +159,7 @@ macro_rules! join_of_bytes {
             "operands.wgsl",
             "../byte_rows/join.wgsl",
             "outputs.wgsl",
+            "../store.wgsl",
             "../tiles/join.wgsl"
         )
     };

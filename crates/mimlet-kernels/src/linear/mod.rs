@@ -41,6 +41,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
         "linear.wgsl",
         "ends.wgsl",
         "outputs.wgsl",
+        "../store.wgsl",
         "../panels.wgsl",
         "../float_block.wgsl"
     ),
@@ -55,7 +56,7 @@ macro_rules! tiles {
         concat!(
             tiles_of_floats!(
                 $held,
-                ["linear.wgsl", "ends.wgsl", "outputs.wgsl"],
+                ["linear.wgsl", "ends.wgsl", "outputs.wgsl", "../store.wgsl"],
                 $size,
                 "../tiles/whole.wgsl"
             ),
@@ -115,7 +116,12 @@ static SPLIT: Split = Split {
     share_operands: &[Operand::Given(0), Operand::Given(1), Operand::Scratch(0)],
     join: joining(
         "linear_join",
-        with_epilogue!("join.wgsl", "outputs.wgsl", "../tiles/join.wgsl"),
+        with_epilogue!(
+            "join.wgsl",
+            "outputs.wgsl",
+            "../store.wgsl",
+            "../tiles/join.wgsl"
+        ),
         &[Access::Read, Access::Read, Access::ReadWrite],
     ),
     join_operands: &[Operand::Scratch(0), Operand::Given(2), Operand::Given(3)],

@@ -11,23 +11,8 @@ fn biases(output: u32) -> vec4<f32> {
     );
 }
 
-fn store_value(row: u32, output: u32, value: f32) {
-    if output < OUTPUTS {
-        let index = row * OUTPUTS + output;
-        if EPILOGUE == ADD {
-            y[index] += value;
-        } else {
-            y[index] = value;
-        }
-    }
-}
-
 fn store(row: u32, output: u32, sum: vec4<f32>) {
     if row < ROWS {
-        let outputs = activated(sum + biases(output));
-        store_value(row, output, outputs.x);
-        store_value(row, output + 1u, outputs.y);
-        store_value(row, output + 2u, outputs.z);
-        store_value(row, output + 3u, outputs.w);
+        store_outputs(row, output, activated(sum + biases(output)));
     }
 }

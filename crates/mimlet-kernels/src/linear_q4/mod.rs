@@ -60,6 +60,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
         "operands.wgsl",
         "weight.wgsl",
         "outputs.wgsl",
+        "../store.wgsl",
         "linear_q4.wgsl"
     ),
     workgroup_size: [8, 8, 1],

@@ -49,6 +49,7 @@ pub static KERNEL: WgslKernel = block(
         "operands.wgsl",
         "weight.wgsl",
         "outputs.wgsl",
+        "../store.wgsl",
         "linear_q8.wgsl"
     ),
 );
@@ -62,6 +63,7 @@ static PACKED: WgslKernel = block(
         "operands.wgsl",
         "weight.wgsl",
         "outputs.wgsl",
+        "../store.wgsl",
         "linear_q8.wgsl"
     ),
 );

@@ -16,26 +16,11 @@ fn affine_of(first: u32, output: u32) -> vec4<f32> {
     );
 }
 
-fn store_value(row: u32, output: u32, value: f32) {
-    if output < OUTPUTS {
-        let index = row * OUTPUTS + output;
-        if EPILOGUE == ADD {
-            y[index] += value;
-        } else {
-            y[index] = value;
-        }
-    }
-}
-
 // `sum` is of whole inputs, with their zero point.
 fn finish(row: u32, output: u32, sum: Sum) {
     if row < ROWS {
         let sums = vec4<f32>(sum) * row_scale(row);
-        let outputs = activated(sums * affine_of(0u, output) + affine_of(OUTPUTS, output));
-        store_value(row, output, outputs.x);
-        store_value(row, output + 1u, outputs.y);
-        store_value(row, output + 2u, outputs.z);
-        store_value(row, output + 3u, outputs.w);
+        store_outputs(row, output, activated(sums * affine_of(0u, output) + affine_of(OUTPUTS, output)));
     }
 }
 
