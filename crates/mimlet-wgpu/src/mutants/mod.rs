@@ -10,7 +10,7 @@ use crate::operands::Operands;
 use crate::tuning;
 use crate::units::Unit;
 use crate::{Choice, Gpu, Requirements, Tuning, WgpuBackend, WgpuError};
-use mimlet_format::{Model, include_aligned};
+use mimlet_format::{CodebookSpace, Model, include_aligned};
 use mimlet_kernels::case::Stream;
 use mimlet_kernels::{Variant, WgslKernel};
 use mimlet_runtime::acceptance::{self, golden_images};
@@ -126,24 +126,35 @@ impl Machine {
     /// As [`Machine::fate`], of a mutant that passed.
     fn fate_of_accepted(program: &Program, spread: f64, answers: &[Vec<Encoding>; 2]) -> Fate {
         if *answers == program.answers {
-            Fate::Equivalent
-        } else if farthest(answers, &program.answers) <= ROUNDING * spread {
-            Fate::Rounding
-        } else {
-            Fate::Passed
+            return Fate::Equivalent;
+        }
+        let is_near = farthest(answers, &program.answers) <= ROUNDING * spread;
+        let mut pairs = answers
+            .iter()
+            .flatten()
+            .zip(program.answers.iter().flatten());
+        let follow = |(answer, right): (&Encoding, &Encoding)| distances_follow(answer, right);
+        match is_near && pairs.all(follow) {
+            true => Fate::Rounding,
+            false => Fate::Passed,
         }
     }
+}
+
+/// How far values are from the right ones, and the size of those: Euclidean norms.
+fn norms(values: &[f32], right: &[f32]) -> [f64; 2] {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let pairs = values.iter().zip(right);
+    let off = norm(&mut pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    [off, norm(&mut right.iter().copied().map(f64::from))]
 }
 
 /// How far any image's patch features are from the right ones, as a share of their size; NaN if one is.
 fn farthest(answers: &[Vec<Encoding>; 2], right: &[Vec<Encoding>; 2]) -> f64 {
     let pairs = answers.iter().flatten().zip(right.iter().flatten());
-    let square =
-        |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v * v)).sum::<f64>();
     let far = |(answer, right): (&Encoding, &Encoding)| {
-        let both = answer.patches.iter().zip(&right.patches);
-        let off = square(&mut both.map(|(a, b)| a - b));
-        (off / square(&mut right.patches.iter().copied())).sqrt()
+        let [off, size] = norms(&answer.patches, &right.patches);
+        off / size
     };
     pairs
         .map(far)
@@ -151,6 +162,17 @@ fn farthest(answers: &[Vec<Encoding>; 2], right: &[Vec<Encoding>; 2]) -> f64 {
             true => most,
             false => next,
         })
+}
+
+/// Whether distances to centroids, which are features, moved no farther than the features did: a side of a
+/// triangle is no longer than the other two, and a margin is a difference of two distances.
+fn distances_follow(answer: &Encoding, right: &Encoding) -> bool {
+    let [moved, _] = norms(&answer.patches, &right.patches);
+    let [distances, size] = norms(&answer.distances, &right.distances);
+    let [margins, _] = norms(&answer.margins, &right.margins);
+    // Sums in another order.
+    let rounded = size * 1e-5;
+    distances <= moved + rounded && margins <= 2.0 * moved + rounded
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,13 +228,15 @@ fn draw<'k>(
     }
 }
 
-/// A mutant that changes no answer, or none by more than [`ROUNDING`], is no fault, and another is drawn;
+/// Says how many, with `--nocapture`. A mutant that changes no answer, or none by more than [`ROUNDING`], is no fault, and another is drawn;
 /// there are few of the latter, or the test would be of little use.
 #[test]
-fn of_a_hundred_mutated_kernels_ninety_nine_are_rejected() {
+fn mutated_kernels_are_rejected_but_for_some_that_round_otherwise() {
     let Some(machine) = Machine::new() else {
         return;
     };
+    let space = machine.model.manifest().codebook.as_ref().map(|c| c.space);
+    assert_eq!(space, Some(CodebookSpace::Features));
     let programs = [Tuning::VendorOrder, Tuning::Plainest].map(|tuning| machine.program(tuning));
     let spread = farthest(&programs[1].answers, &programs[0].answers);
     let mutations = programs.each_ref().map(Program::mutations);
@@ -237,6 +261,7 @@ fn of_a_hundred_mutated_kernels_ninety_nine_are_rejected() {
             Fate::Passed => passed.push(shown),
         }
     }
-    assert!(passed.len() * 100 <= FAULTS, "{passed:#?}");
+    println!("{rejected} rejected, {rounding} round otherwise, passed: {passed:#?}");
+    assert!(passed.is_empty());
     assert!(rounding * 10 <= FAULTS, "{rounding} round otherwise");
 }
