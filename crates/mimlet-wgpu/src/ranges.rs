@@ -267,11 +267,8 @@ mod tests {
                     } = unit.folded.step
                     {
                         let values = cpu.words(x)[..params.inputs * rows as usize].iter();
-                        let largest = values.map(|w| f32::from_bits(*w).abs()).fold(0.0, f32::max);
-                        assert!(
-                            f64::from(largest) <= *bound,
-                            "{largest} beyond {bound}, {scale}"
-                        );
+                        let largest = largest(values.map(|w| f32::from_bits(*w).abs().into()));
+                        assert!(largest <= *bound, "{largest} beyond {bound}, {scale}");
                         assert!(*bound < f64::INFINITY);
                     }
                     (0..unit.steps()).for_each(|_| cpu.step());

@@ -202,7 +202,7 @@ fn a_plan_says_what_does_not_fit_before_a_device_is_touched() {
 /// is what it was.
 #[test]
 fn a_profile_times_each_step_and_changes_nothing() {
-    let random = RandomModel::new(DType::I8, CodebookSpace::Features);
+    let random = RandomModel::large(DType::I8);
     let bytes = random.pack();
     let model = Model::parse(&bytes).unwrap();
     let steps = Plan::new(model.manifest()).unwrap().folded();
@@ -214,8 +214,8 @@ fn a_profile_times_each_step_and_changes_nothing() {
         let mut encoder = encoder(&model, Level::detect(), threads);
         let expected = encoder.encode(&random.image).unwrap().clone();
         let costs = encoder.profile().unwrap();
-        assert!(costs.iter().all(|cost| cost.ms.is_some_and(|ms| ms >= 0.0)));
-        assert!(costs.iter().map(|cost| cost.ms.unwrap()).sum::<f64>() > 0.0);
+        // Each of its own: what one step took is no other's.
+        assert!(costs.iter().all(|cost| cost.ms.is_some_and(|ms| ms > 0.0)));
         let packing = |name: &&str| *name == "pack keys and values";
         let (packed, timed): (Vec<_>, Vec<_>) =
             costs.iter().map(|cost| cost.name).partition(packing);
