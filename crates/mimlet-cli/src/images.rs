@@ -20,9 +20,9 @@ impl<'m> Session<'m> {
     /// Encodes image files and gives `take` each encoding, in order. The first that cannot be read or
     /// encoded ends it.
     ///
-    /// Threads of the CPU take whole images, as long as there are enough: reading and preparing an image
-    /// takes longer than encoding it, and the bits are the same. Another device is given images that
-    /// are prepared ahead of it.
+    /// Threads of the CPU take whole images, as long as there are enough: shared out, an image would still
+    /// be read and prepared by one of them, and the bits are the same. Another device is given images
+    /// that are prepared ahead of it.
     ///
     /// # Errors
     /// What is wrong with a file; or when the backend fails and none is left; or those of `take`.

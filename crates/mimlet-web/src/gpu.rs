@@ -70,6 +70,7 @@ impl GpuEncoder {
         let tuning = if by_vendor {
             Tuning::VendorOrder
         } else {
+            // A page has no next rung that would stand in for rows in 16 bits.
             Tuning::WholeRows(None)
         };
         Ok(Self {
