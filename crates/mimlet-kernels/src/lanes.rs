@@ -22,17 +22,18 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 /// The largest value. NaN is passed over; where there is nothing else, it is negative infinity.
 #[inline(always)]
 pub(crate) fn max(values: &[f32]) -> f32 {
-    // More lanes than a sum has: as no order matters, they need not wait for each other.
+    // More lanes than a sum has: as no order matters, they need not wait for each other. Sixteen at a
+    // time, or compilers keep them in memory and store them under a mask, which AMD's machines are slow at.
     let (chunks, rest) = values.as_chunks::<64>();
-    let mut lanes = [f32::NEG_INFINITY; 64];
+    let mut lanes = [[f32::NEG_INFINITY; 16]; 4];
     for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, value);
+        for (lanes, chunk) in lanes.iter_mut().zip(chunk.as_chunks::<16>().0) {
+            *lanes = from_fn(|lane| larger(lanes[lane], chunk[lane]));
         }
     }
     let mut sixteen = [f32::NEG_INFINITY; 16];
-    for values in lanes.as_chunks::<16>().0 {
-        sixteen = from_fn(|lane| larger(sixteen[lane], values[lane]));
+    for lanes in lanes {
+        sixteen = from_fn(|lane| larger(sixteen[lane], lanes[lane]));
     }
     let (chunks, rest) = rest.as_chunks::<16>();
     for chunk in chunks {
@@ -48,19 +49,24 @@ pub(crate) fn max(values: &[f32]) -> f32 {
 #[inline(always)]
 pub(crate) fn range(values: &[f32]) -> (f32, f32) {
     let (chunks, rest) = values.as_chunks::<32>();
-    let (mut low, mut high) = ([0.0f32; 32], [0.0f32; 32]);
+    let (mut low, mut high) = ([[0.0f32; 16]; 2], [[0.0f32; 16]; 2]);
     for chunk in chunks {
-        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(chunk) {
+        let sixteens = chunk.as_chunks::<16>().0;
+        for ((low, high), values) in low.iter_mut().zip(&mut high).zip(sixteens) {
+            *low = from_fn(|lane| smaller(low[lane], values[lane]));
+            *high = from_fn(|lane| larger(high[lane], values[lane]));
+        }
+    }
+    let (mut low, mut high): ([f32; 16], [f32; 16]) = (
+        from_fn(|lane| smaller(low[0][lane], low[1][lane])),
+        from_fn(|lane| larger(high[0][lane], high[1][lane])),
+    );
+    for values in rest.chunks(16) {
+        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(values) {
             *low = smaller(*low, value);
             *high = larger(*high, value);
         }
     }
-    for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(rest) {
-        *low = smaller(*low, value);
-        *high = larger(*high, value);
-    }
-    let low = from_fn(|lane| smaller(low[lane], low[lane + 16]));
-    let high = from_fn(|lane| larger(high[lane], high[lane + 16]));
     (fold(black_box(low), smaller), fold(black_box(high), larger))
 }
 

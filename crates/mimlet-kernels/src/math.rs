@@ -1,6 +1,6 @@
 //! Elementary functions without branches or calls, so that loops over them vectorise.
 
-/// `2^x` for `x <= 126`, that of -125 for what lies below it; within `2.4e-7` of itself.
+/// `2^x` for `x <= 126`, that of -125 for what lies below it, NaN of NaN; within `2.4e-7` of itself.
 ///
 /// `x = n + r` with `|r| <= 1/2`, exactly, a polynomial for `2^r`, and `2^n` by adding to the exponent's
 /// bits. The polynomial begins with 1; its other coefficients, fitted by least squares weighted until the
@@ -10,7 +10,7 @@
 pub(crate) fn exp2(x: f32) -> f32 {
     // But for the last bits, which the fit moves.
     const LINEAR: f32 = core::f32::consts::LN_2 - 1.8e-7;
-    let x = if x > -125.0 { x } else { -125.0 };
+    let x = if x < -125.0 { -125.0 } else { x };
     let shifted = x + SHIFT;
     let r = x - (shifted - SHIFT);
     let square = r * r;
@@ -146,6 +146,7 @@ mod tests {
             assert!(error < 2.4e-7, "exp2({x}) is off by {error}");
         }
         assert_eq!(exp2(f32::NEG_INFINITY), libm::exp2f(-125.0));
+        assert!(exp2(f32::NAN).is_nan());
     }
 
     #[test]

@@ -12,6 +12,8 @@
 pub(crate) mod cases;
 mod cpu;
 mod reference;
+#[cfg(all(test, feature = "cases"))]
+mod tests;
 
 use crate::op::{Access, Call, Dispatch, Operand, Texel, Variant, WgslKernel};
 use alloc::vec;
