@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod byte_rows;
 mod epilogue;
+mod in_parts;
 mod lanes;
 mod math;
 mod op;
@@ -37,8 +38,11 @@ pub mod residual;
 pub mod simd;
 
 pub use epilogue::Epilogue;
+pub use in_parts::PanelWeight;
 pub use math::f16_to_f32;
-pub use op::{Access, Call, Dispatch, Op, Operand, TEXELS_ACROSS, Texel, Variant, WgslKernel};
+pub use op::{
+    Access, Call, Dispatch, Op, Operand, Part, TEXELS_ACROSS, Texel, Variant, WgslKernel,
+};
 pub use simd::{Level, UnknownLevel};
 
 /// Lists ops by the name of their module, so that nothing about an op is written twice.

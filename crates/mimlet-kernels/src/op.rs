@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// One op of an encoder. An entry in [`crate::OPS`] enrols it in the parity tests, the WGSL
 /// validation and the benches.
@@ -95,6 +96,8 @@ pub struct Variant {
     pub dispatches: Vec<Dispatch>,
     /// Words of each scratch, in which dispatches leave something for those after them.
     pub scratch: Vec<usize>,
+    /// Parts of operands that are too large to be bound at once.
+    pub parts: Vec<Part>,
     /// Whether it is another's plainer and slower twin, for devices that have the other wrong.
     pub stands_in: bool,
 }
@@ -117,6 +120,25 @@ pub enum Operand {
     Given(usize),
     /// A scratch of the variant's.
     Scratch(usize),
+    /// One of the variant's [`Part`]s.
+    Part(usize),
+}
+
+/// A part of an operand that nobody writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Which of the op's operands.
+    pub given: usize,
+    /// Its bytes, one range after the other.
+    pub bytes: Vec<Range<usize>>,
+}
+
+impl Part {
+    /// Bytes of all of it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.iter().map(Range::len).sum()
+    }
 }
 
 impl Variant {
@@ -131,6 +153,7 @@ impl Variant {
                 operands,
             }]),
             scratch: Vec::new(),
+            parts: Vec::new(),
             stands_in: false,
         }
     }

@@ -7,7 +7,9 @@ use crate::maker::{Made, Maker};
 use crate::operands::Held;
 use crate::program::{self, Builder, Work};
 use crate::signal::signal;
+use crate::tensors::Tensor;
 use mimlet_kernels::Variant;
+use std::rc::Rc;
 use wgpu::{Buffer, MapMode};
 
 /// Runs one way of computing an op on operands that start with `contents`, and returns what each
@@ -60,7 +62,14 @@ async fn dispatch(
     }
     maker.settle().await?;
     uploader.flush()?;
-    let held: Vec<Held<'_>> = bound.iter().cloned().map(Held::Buffer).collect();
+    let held = |(index, buffer): (usize, &Buffer)| {
+        let in_parts = variant.parts.iter().any(|part| part.given == index);
+        match in_parts {
+            true => Held::Tensor(Rc::new(Tensor::new(variant.name(), vec![contents[index]]))),
+            false => Held::Buffer(buffer.clone()),
+        }
+    };
+    let held: Vec<Held<'_>> = bound.iter().enumerate().map(held).collect();
     let mut builder = Builder::new(&maker, None);
     builder.push(variant, &held)?;
     let (work, _) = builder.finish().await?;

@@ -36,6 +36,7 @@ mod means;
 mod model;
 #[cfg(test)]
 mod mutants;
+mod offers;
 mod operands;
 mod pipeline_cache;
 mod pipelines;
@@ -44,6 +45,7 @@ mod program;
 mod ranges;
 mod requirements;
 mod signal;
+mod tensors;
 mod texels;
 mod trial;
 mod tuning;

@@ -1,18 +1,15 @@
 //! What a unit's kernels bind: the plan's buffers and the model's tensors.
 
-use crate::buffers::{self, Uploader};
+use crate::buffers;
 use crate::error::WgpuError;
 use crate::maker::Maker;
-use crate::texels;
+use crate::tensors::Tensor;
 use crate::units::Unit;
 use mimlet_format::{Model, TensorRole};
-use mimlet_kernels::Texel;
-use mimlet_runtime::{BufferId, Plan, PlanError, Step};
-use std::borrow::Cow;
-use std::cell::RefCell;
+use mimlet_runtime::{BufferId, Plan, Step};
 use std::collections::HashMap;
 use std::rc::Rc;
-use wgpu::{Buffer, Texture};
+use wgpu::Buffer;
 
 /// What one operand of a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,13 +88,14 @@ pub(crate) enum Held<'m> {
     Tensor(Rc<Tensor<'m>>),
 }
 
-/// A tensor, copied to the GPU in the form that a kernel first asks for.
-#[derive(Debug)]
-pub(crate) struct Tensor<'m> {
-    label: String,
-    parts: Vec<&'m [u8]>,
-    buffer: RefCell<Option<Buffer>>,
-    texture: RefCell<Option<(Texel, Texture)>>,
+impl Held<'_> {
+    /// Bytes of all of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Buffer(buffer) => buffer.size(),
+            Self::Tensor(tensor) => tensor.bytes(),
+        }
+    }
 }
 
 /// The operands of a plan's units.
@@ -160,77 +158,14 @@ impl<'m> Operands<'m> {
     /// Lets go of every copy of a tensor.
     pub(crate) fn drop_copies(&self) {
         for tensor in self.tensors.values() {
-            tensor.buffer.take();
-            tensor.texture.take();
+            tensor.drop_copies();
         }
     }
 
     /// Bytes on the GPU.
     pub(crate) fn bytes(&self) -> u64 {
         let buffers = self.buffers.values().map(Buffer::size);
-        let tensors = self.tensors.values().map(|tensor| tensor.bytes());
+        let tensors = self.tensors.values().map(|tensor| tensor.held_bytes());
         buffers.chain(tensors).sum()
-    }
-}
-
-impl<'m> Tensor<'m> {
-    fn find(model: &Model<'m>, roles: &[TensorRole]) -> Result<Self, WgpuError> {
-        let find = |role: &TensorRole| {
-            let tensor = model.tensor(*role).map(|tensor| tensor.bytes);
-            tensor.ok_or(WgpuError::ForeignPlan(PlanError::MissingTensor(*role)))
-        };
-        Ok(Self {
-            label: roles[0].to_string(),
-            parts: roles.iter().map(find).collect::<Result<_, _>>()?,
-            buffer: RefCell::default(),
-            texture: RefCell::default(),
-        })
-    }
-
-    /// Its parts, one after the other, as a buffer.
-    pub(crate) fn buffer(&self, uploader: &mut Uploader<'_>) -> Result<Buffer, WgpuError> {
-        let mut held = self.buffer.borrow_mut();
-        if let Some(buffer) = held.as_ref() {
-            return Ok(buffer.clone());
-        }
-        let total = self.parts.iter().map(|part| part.len() as u64).sum();
-        let buffer = buffers::storage(uploader.maker(), &self.label, total);
-        let mut offset = 0;
-        for part in &self.parts {
-            uploader.write(&buffer, offset, part)?;
-            offset += part.len() as u64;
-        }
-        Ok(held.insert(buffer).clone())
-    }
-
-    /// Its parts, one after the other, as a texture.
-    pub(crate) fn texture(
-        &self,
-        texel: Texel,
-        uploader: &mut Uploader<'_>,
-    ) -> Result<Texture, WgpuError> {
-        let mut held = self.texture.borrow_mut();
-        if let Some((of, texture)) = held.as_ref()
-            && *of == texel
-        {
-            return Ok(texture.clone());
-        }
-        // Pairs are of vectors, so small.
-        let bytes = match self.parts.as_slice() {
-            [part] => Cow::Borrowed(*part),
-            parts => Cow::Owned(parts.concat()),
-        };
-        let texture = texels::texture(uploader.maker(), &self.label, bytes.len() as u64, texel);
-        uploader.write_texels(&texture, texel, &bytes)?;
-        Ok(held.insert((texel, texture)).1.clone())
-    }
-
-    fn bytes(&self) -> u64 {
-        let buffer = self.buffer.borrow().as_ref().map_or(0, Buffer::size);
-        let texture = self.texture.borrow();
-        buffer
-            + texture
-                .as_ref()
-                .map_or(0, |(_, texture)| texels::bytes(texture))
     }
 }

@@ -7,7 +7,7 @@ use crate::maker::Maker;
 use crate::operands::Held;
 use crate::pipelines::{Bound, Pipelines, Prepared};
 use crate::texels;
-use mimlet_kernels::{Access, Dispatch, Operand, Texel, Variant};
+use mimlet_kernels::{Access, Dispatch, Operand, Part, Texel, Variant};
 use std::collections::{HashMap, HashSet};
 use wgpu::{Buffer, CommandEncoder, PipelineCache, Texture};
 
@@ -85,12 +85,15 @@ impl<'k> Builder<'k> {
             scratch.push(self.scratch(of)?);
         }
         for dispatch in &variant.dispatches {
-            let held = |operand: &Operand| match operand {
-                Operand::Scratch(index) => Held::Buffer(scratch[*index].clone()),
-                Operand::Given(index) => operands[*index].clone(),
-            };
-            let operands: Vec<Held<'_>> = dispatch.operands.iter().map(held).collect();
-            self.dispatch(dispatch, &operands)?;
+            let mut held = Vec::with_capacity(dispatch.operands.len());
+            for operand in &dispatch.operands {
+                held.push(match operand {
+                    Operand::Scratch(index) => Held::Buffer(scratch[*index].clone()),
+                    Operand::Given(index) => operands[*index].clone(),
+                    Operand::Part(index) => self.part(&variant.parts[*index], operands)?,
+                });
+            }
+            self.dispatch(dispatch, &held)?;
         }
         Ok(())
     }
@@ -104,6 +107,15 @@ impl<'k> Builder<'k> {
         let scratch = self.scratch.values().map(Buffer::size);
         let textures = self.textures.values().map(texels::bytes);
         Ok((self.work, scratch.chain(textures).sum()))
+    }
+
+    /// A part of an operand, in a buffer of its own.
+    fn part(&mut self, part: &Part, operands: &[Held<'_>]) -> Result<Held<'static>, WgpuError> {
+        let Held::Tensor(tensor) = &operands[part.given] else {
+            unreachable!("a plan's buffers are bound whole");
+        };
+        let buffer = tensor.buffer_of(&part.bytes, &mut self.uploader)?;
+        Ok(Held::Buffer(buffer))
     }
 
     fn scratch(&mut self, of: (usize, usize)) -> Result<Buffer, WgpuError> {

@@ -3,10 +3,9 @@
 use crate::choices::Choices;
 use crate::error::WgpuError;
 use crate::gpu::Gpu;
+use crate::offers::{self, Room};
 use crate::operands::Operands;
 use crate::ranges;
-use crate::requirements::features_of;
-use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
 use mimlet_format::Model;
@@ -59,13 +58,15 @@ pub(crate) async fn choose(
     (units, operands): (&[Unit], &Operands<'_>),
     tuning: Tuning<'_>,
 ) -> Result<Vec<Variant>, WgpuError> {
+    let room = Room::of(gpu);
     if tuning == Tuning::Plainest {
-        return Ok(units.iter().map(|unit| first(unit.variants())).collect());
+        let plainest = |unit| offers::plainest(room, unit, &operands.of(unit));
+        return Ok(units.iter().map(plainest).collect());
     }
     let halves = may_halve_rows(gpu, model, units, tuning)?;
     let each = units.iter().zip(halves);
     let offered: Vec<Vec<Variant>> = each
-        .map(|(u, halves)| offered(gpu, plan, u, halves))
+        .map(|(u, halves)| offers::offered(gpu, room, u, &operands.of(u), halves))
         .collect();
     let (Tuning::Measured(folder) | Tuning::WholeRows(folder)) = tuning else {
         return Ok(offered.into_iter().map(first).collect());
@@ -107,40 +108,6 @@ fn may_halve_rows(
     let bounds = ranges::input_bounds(model, units)?;
     // NaN is within no bound.
     Ok(bounds.into_iter().map(|b| b <= ranges::HALF_ROWS).collect())
-}
-
-/// The variants of a unit that this GPU can run, in its vendor's order.
-fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit, halves: bool) -> Vec<Variant> {
-    let mut variants = unit.variants();
-    variants.retain(|variant| halves || !variant.halves_rows());
-    variants.retain(|variant| gpu.device.features().contains(features_of(variant)));
-    variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
-    gpu.description().arrange(&mut variants);
-    variants
-}
-
-/// Whether every buffer of the plan that a variant reads as a texture makes one. Tensors are bound by
-/// the same: the largest is the plan's to know.
-fn textures_fit(gpu: &Gpu, plan: &Plan, unit: &Unit, variant: &Variant) -> bool {
-    let most = u64::from(gpu.device.limits().max_texture_dimension_2d);
-    let buffers = Operands::buffers_of(unit);
-    variant.dispatches.iter().all(|dispatch| {
-        let bound = dispatch.operands.iter().zip(dispatch.kernel.bindings);
-        bound.into_iter().all(|(operand, access)| {
-            let Access::Texels(texel) = *access else {
-                return true;
-            };
-            let of_plan = |index| buffers.iter().find(|(i, _)| *i == index);
-            let bytes = match operand {
-                Operand::Scratch(index) => variant.scratch[*index] as u64 * 4,
-                Operand::Given(index) => match of_plan(*index) {
-                    Some((_, id)) => plan.buffers()[id.index()].bytes(),
-                    None => plan.largest_tensor_bytes(),
-                },
-            };
-            texels::rows(bytes, texel) <= most
-        })
-    })
 }
 
 /// Runs the plan on the CPU, and each unit that is not known yet on the GPU beside it.
@@ -292,11 +259,12 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::{
-        Features, Operands, Step, Tuning, Variant, choose, features_of, image, may_halve_rows,
-        offered, trial,
+        Features, Operands, Room, Step, Tuning, Variant, choose, image, may_halve_rows, offers,
+        trial,
     };
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
+    use crate::requirements::features_of;
     use crate::units::Unit;
     use crate::{Choice, Gpu, Requirements};
     use mimlet_format::{CodebookSpace, DType, Model};
@@ -339,7 +307,7 @@ mod tests {
     /// Of 16-bit weights alone, on a GPU that has such floats, and where their loss is found out by trying.
     #[test]
     fn rows_are_halved_by_those_who_try_it_alone() {
-        on_each_type(|dtype, gpu, model, plan, units, _| {
+        on_each_type(|dtype, gpu, model, _, units, operands| {
             let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
             let linear = |unit: &&Unit| matches!(unit.folded.step, Step::Linear { .. });
             for tuning in [
@@ -348,11 +316,12 @@ mod tests {
                 Tuning::VendorOrder,
             ] {
                 let may = may_halve_rows(gpu, model, units, tuning).unwrap();
-                let offers = |(unit, may)| {
-                    let offered = offered(gpu, plan, unit, may);
+                let offers = |(unit, may): &(&Unit, bool)| {
+                    let room = Room::of(gpu);
+                    let offered = offers::offered(gpu, room, unit, &operands.of(unit), *may);
                     offered.iter().any(Variant::halves_rows)
                 };
-                let count = units.iter().zip(may).filter(|each| offers(*each)).count();
+                let count = units.iter().zip(may).filter(offers).count();
                 let tries = tuning == Tuning::Measured(None) && has_f16 && dtype == DType::F16;
                 let expected = if tries {
                     units.iter().filter(linear).count()

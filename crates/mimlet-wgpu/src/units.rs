@@ -57,6 +57,13 @@ impl Unit {
             _ => step.variants(*epilogue),
         }
     }
+
+    /// The first of them with its weight in parts that a GPU can bind; `None` where it has none, or a panel
+    /// of it is too large.
+    pub(crate) fn in_parts(&self, max_binding_bytes: u64) -> Option<Variant> {
+        let (_, weight) = self.folded.step.panel_weight()?;
+        weight.in_parts(self.variants().first()?, max_binding_bytes)
+    }
 }
 
 /// Whether a step is a layer of integers on these rows.

@@ -108,7 +108,7 @@ impl Target {
 
     fn gpu_buffers(&self, manifest: &Manifest, plan: &Plan) -> Option<Refusal> {
         let most = self.gpu?.max_buffer_bytes;
-        let (what, bytes) = largest(manifest, plan);
+        let (what, bytes) = largest(manifest, plan, self.gpu?.max_binding_bytes);
         (bytes > most).then(|| Refusal {
             mend: smaller(&what),
             what,
@@ -185,9 +185,12 @@ fn weights(manifest: &Manifest) -> impl Iterator<Item = &mimlet_format::TensorEn
         .filter(|entry| !matches!(entry.role, TensorRole::Golden(_)))
 }
 
-/// The largest tensor or buffer, as [`PlanError`] names it.
-fn largest(manifest: &Manifest, plan: &Plan) -> (String, u64) {
-    let tensors = weights(manifest).map(|entry| (format!("tensor {}", entry.role), entry.length));
+/// The largest tensor or buffer, as [`PlanError`] names it. A tensor that is not bound at once has a buffer
+/// for each of its parts.
+fn largest(manifest: &Manifest, plan: &Plan, most_bound: u64) -> (String, u64) {
+    let bytes = |length: u64| length.min(most_bound);
+    let tensors =
+        weights(manifest).map(|entry| (format!("tensor {}", entry.role), bytes(entry.length)));
     let buffers = plan
         .buffers()
         .iter()

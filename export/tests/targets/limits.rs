@@ -79,13 +79,33 @@ fn element_types() {
 }
 
 #[test]
-fn a_tensor_as_a_binding() {
-    let refusal = only("gpu.max_binding_bytes", &base(), &tiny(), |target| {
-        target.gpu.as_mut().unwrap().max_binding_bytes = 8 << 20;
+fn a_panel_of_a_tensor_as_a_binding() {
+    // Three patches by three: buffers are smaller than sixteen channels of 768 floats.
+    let [floats, halves] = [Scheme::F32, Scheme::F16].map(|scheme| {
+        let mut shape = shape(Arch::VitTiny16, scheme);
+        shape.encoder.image_size = [48; 2];
+        shape
     });
-    assert!(refusal.what.starts_with("tensor blocks."), "{refusal}");
-    assert_eq!(refusal.found, "9,437,184 bytes");
-    assert_eq!(refusal.allowed, "8,388,608 bytes");
+    let refusal = only("gpu.max_binding_bytes", &floats, &halves, |target| {
+        target.gpu.as_mut().unwrap().max_binding_bytes = 40_000;
+    });
+    assert_eq!(
+        refusal.what,
+        "tensor patch_embed.weight (16 channels of it)"
+    );
+    assert_eq!(refusal.found, "49,152 bytes");
+    assert_eq!(refusal.allowed, "40,000 bytes");
+    assert!(refusal.mend.contains("--scheme"), "{refusal}");
+}
+
+#[test]
+fn a_tensor_in_parts_is_no_binding_too_large_and_no_buffer() {
+    let mut target = roomy();
+    let gpu = target.gpu.as_mut().unwrap();
+    // Its largest tensors take 9 MiB.
+    gpu.max_binding_bytes = 8 << 20;
+    gpu.max_buffer_bytes = 8 << 20;
+    assert_eq!(target.refuses(&base()).unwrap(), []);
 }
 
 #[test]

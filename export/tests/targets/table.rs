@@ -50,8 +50,8 @@ fn table() -> String {
          stale; renew it with `{RENEW}`.\n\n\
          Every model has a codebook of 100 centroids over its features and 16 golden images. \
          \"Weights\" and \"buffers\" are what a device holds in RAM, one core's scratch being part of \
-         the buffers; \"binding\" is the largest tensor or buffer, which a GPU binds at once. A cell \
-         gives the side of the largest square image, pixels, at which the encoder fits (a file holds at \
+         the buffers; \"binding\" is the largest tensor or buffer, which a GPU binds at once, or a \
+         weight in parts. A cell gives the side of the largest square image, pixels, at which the encoder fits (a file holds at \
          most 255 x 255 patches), or the limit that refuses it at the size above, with what it takes and what is there. **Bold** is the \
          scheme that the target prefers.\n"
     );

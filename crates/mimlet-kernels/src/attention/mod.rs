@@ -141,6 +141,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         variants.push(Variant {
             dispatches: vec![scores, mix],
             scratch: vec![params.heads * params.tokens * params.tokens.div_ceil(8) * 12],
+            parts: vec![],
             stands_in: false,
         });
     }

@@ -1,6 +1,7 @@
 //! Linear layers on rows of bytes: what those of 8-bit and of 4-bit weights have in common.
 
 use crate::epilogue::Epilogue;
+use crate::in_parts;
 use crate::op::{Access, Call, Operand, Variant, WgslKernel};
 use crate::quantize_rows;
 use crate::tiles::{LARGE, Layer, SMALL, Split, joining};
@@ -42,10 +43,12 @@ impl Kernels {
                 1,
             ],
         };
-        let mut variants = vec![Variant::single(self.block, call(32, 32))];
+        let mut block = call(32, 32);
+        block.constants.extend(in_parts::all(outputs));
+        let mut variants = vec![Variant::single(self.block, block.clone())];
         if let Some(packed) = self.packed {
             variants[0].stands_in = true;
-            variants.push(Variant::single(packed, call(32, 32)));
+            variants.push(Variant::single(packed, block));
         }
         variants.extend(tiled(&self.tiles, constants, rows, outputs));
         if outputs.is_multiple_of(4) {

@@ -1,10 +1,11 @@
 //! The shapes of ViT-Tiny, odd shapes, both weight types.
 
-use super::{Params, cpu, reference, scratch_len, variants};
+use super::{Params, cpu, panel_weight, reference, scratch_len, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, with_epilogue,
 };
 use crate::epilogue::Epilogue;
+use crate::in_parts::and_in_parts;
 use crate::math::round_ties_even;
 use alloc::format;
 use alloc::vec;
@@ -85,7 +86,10 @@ fn of_rows(
     Case {
         fuses: true,
         name: format!("{rows} rows, {inputs} to {outputs}, half {half}, {epilogue:?}"),
-        variants: variants(&params, rows as u32, epilogue),
+        variants: and_in_parts(
+            variants(&params, rows as u32, epilogue),
+            &panel_weight(&params),
+        ),
         buffers: vec![
             Values::F32(x.clone()),
             weight.buffer(),

@@ -10,8 +10,9 @@ mod cpu;
 mod reference;
 
 use crate::epilogue::{Epilogue, with_epilogue};
+use crate::in_parts::{self, PanelWeight};
 use crate::op::{Access, Call, Operand, Texel, Variant, WgslKernel};
-use crate::panel::Panels;
+use crate::panel::{Panels, len16};
 use crate::simd::Level;
 use crate::tiles::{LARGE, Layer, SMALL, Split, joining, tiles_of_floats};
 use alloc::vec;
@@ -183,6 +184,13 @@ pub fn half_rows_slack(params: &Params, x: &[f32], weight: &[u16], epilogue: Epi
     slack
 }
 
+/// The weight, as [`KERNEL`] can take it in parts.
+#[must_use]
+pub fn panel_weight(params: &Params) -> PanelWeight {
+    let bytes = if params.half { 2 } else { 4 };
+    PanelWeight::of_layer(params.outputs, len16(1, params.inputs) * bytes)
+}
+
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> {
@@ -194,7 +202,7 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
     let all = [shape.as_slice(), &[half]].concat();
     let outputs = params.outputs;
     let block = Call {
-        constants: all.clone(),
+        constants: [all.as_slice(), &in_parts::all(outputs)].concat(),
         workgroups: [outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
     };
     let mut variants = vec![

@@ -1,10 +1,13 @@
 //! The shapes of ViT-Tiny, odd shapes, groups short and whole, and numbers at their extremes.
 
-use super::{Params, Weights, cpu, quantizing_variants, reference, scratch_len, sums, variants};
+use super::{
+    Params, Weights, cpu, panel_weight, quantizing_variants, reference, scratch_len, sums, variants,
+};
 use crate::case::{
     Case, Output, Stream, Tolerance, Values, at_each_level, float_rows, with_epilogue,
 };
 use crate::epilogue::Epilogue;
+use crate::in_parts::and_in_parts;
 use crate::panel::{len16, len16x8, pack16, pack16x8};
 use crate::quantize_rows;
 use alloc::format;
@@ -143,7 +146,10 @@ fn quantizing(layer: &Layer, epilogue: Epilogue) -> Case {
     quantize_rows::reference(&quantize_rows::Params { dim }, &floats, &mut x);
     let mut case = case(layer, x, epilogue);
     case.name.push_str(", rows of floats");
-    case.variants = quantizing_variants(&params, rows as u32, epilogue);
+    case.variants = and_in_parts(
+        quantizing_variants(&params, rows as u32, epilogue),
+        &panel_weight(&params),
+    );
     case.buffers[0] = Values::F32(floats);
     case
 }
@@ -181,7 +187,10 @@ fn case(layer: &Layer, x: Vec<u32>, epilogue: Epilogue) -> Case {
     Case {
         fuses: false,
         name: format!("{}, {epilogue:?}", layer.name),
-        variants: variants(&params, rows as u32, epilogue),
+        variants: and_in_parts(
+            variants(&params, rows as u32, epilogue),
+            &panel_weight(&params),
+        ),
         buffers: vec![
             Values::U32(x.clone()),
             Values::U32(bytemuck::allocation::pod_collect_to_vec(&packed)),

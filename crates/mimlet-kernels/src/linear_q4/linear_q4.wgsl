@@ -5,6 +5,10 @@
 // f32 holds exactly in any order. Accumulators are named: an array indexed in a loop would live in
 // memory, not in registers.
 
+// Outputs whose weights are bound: all, or a part that begins with a panel.
+override FROM: u32;
+override TO: u32;
+
 // The signed bytes of a word.
 fn bytes_of(word: u32) -> vec4<f32> {
     let bits = bitcast<i32>(word);
@@ -32,13 +36,13 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) lane: vec3<u32>,
 ) {
-    let output = group.x * 32u + lane.x * 4u;
+    let output = FROM + group.x * 32u + lane.x * 4u;
     let row = group.y * 32u + lane.y * 4u;
-    if output >= OUTPUTS || row >= ROWS {
+    if output >= TO || row >= ROWS {
         return;
     }
     let octets = (INPUTS + 7u) / 8u;
-    let first_line = output / 16u * octets;
+    let first_line = (output - FROM) / 16u * octets;
     let quad = output % 16u / 4u;
     let start0 = row_start(row);
     let start1 = row_start(row + 1u);

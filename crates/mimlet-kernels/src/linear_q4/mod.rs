@@ -16,7 +16,9 @@ use crate::byte_rows::{
     self, Kernels, join_of_bytes, share_of_bytes, tiles_of_bytes, tiles_of_made_bytes,
 };
 use crate::epilogue::{Epilogue, with_epilogue};
+use crate::in_parts::PanelWeight;
 use crate::op::{Access, Operand, Texel, Variant, WgslKernel};
+use crate::panel::len16x8;
 use crate::tiles::{LARGE, SMALL};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -117,6 +119,12 @@ static KERNELS: Kernels = Kernels {
         ],
     ),
 };
+
+/// The weight, as [`KERNEL`] can take it in parts.
+#[must_use]
+pub fn panel_weight(params: &Params) -> PanelWeight {
+    PanelWeight::of_layer(params.outputs, len16x8(1, params.inputs))
+}
 
 /// The ways to compute `rows` rows, the first with [`KERNEL`].
 #[must_use]

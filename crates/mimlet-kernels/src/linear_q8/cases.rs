@@ -1,10 +1,13 @@
 //! The shapes of ViT-Tiny, odd shapes, and bytes at their extremes.
 
-use super::{Params, Weights, cpu, quantizing_variants, reference, scratch_len, sums, variants};
+use super::{
+    Params, Weights, cpu, panel_weight, quantizing_variants, reference, scratch_len, sums, variants,
+};
 use crate::case::{
     Case, Output, Stream, Tolerance, Values, at_each_level, float_rows, with_epilogue,
 };
 use crate::epilogue::Epilogue;
+use crate::in_parts::and_in_parts;
 use crate::panel::{len16x4, pack16x4};
 use crate::quantize_rows;
 use alloc::format;
@@ -51,7 +54,10 @@ fn quantizing((rows, inputs, outputs): (usize, usize, usize), epilogue: Epilogue
     let params = Params { inputs, outputs };
     let mut case = of_rows(params, x, &weight.collect::<Vec<_>>(), stream, epilogue);
     case.name = format!("{rows} rows of floats, {inputs} to {outputs}, {epilogue:?}");
-    case.variants = quantizing_variants(&params, rows as u32, epilogue);
+    case.variants = and_in_parts(
+        quantizing_variants(&params, rows as u32, epilogue),
+        &panel_weight(&params),
+    );
     case.buffers[0] = Values::F32(floats);
     case
 }
@@ -116,7 +122,10 @@ fn of_rows(
     Case {
         fuses: false,
         name: String::new(),
-        variants: variants(&params, rows as u32, epilogue),
+        variants: and_in_parts(
+            variants(&params, rows as u32, epilogue),
+            &panel_weight(&params),
+        ),
         buffers: vec![
             Values::U32(x.clone()),
             Values::U32(bytemuck::allocation::pod_collect_to_vec(&packed)),

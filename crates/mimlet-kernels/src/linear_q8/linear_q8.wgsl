@@ -3,18 +3,22 @@
 //
 // Accumulators are named: an array indexed in a loop would live in memory, not in registers.
 
+// Outputs whose weights are bound: all, or a part that begins with a panel.
+override FROM: u32;
+override TO: u32;
+
 @compute @workgroup_size(8, 8)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) lane: vec3<u32>,
 ) {
-    let output = group.x * 32u + lane.x * 4u;
+    let output = FROM + group.x * 32u + lane.x * 4u;
     let row = group.y * 32u + lane.y * 4u;
-    if output >= OUTPUTS || row >= ROWS {
+    if output >= TO || row >= ROWS {
         return;
     }
     let words = quads();
-    let first_line = output / 16u * words;
+    let first_line = (output - FROM) / 16u * words;
     let quad = output % 16u / 4u;
     let start0 = row_start(row);
     let start1 = row_start(row + 1u);

@@ -1,10 +1,11 @@
 //! Odd sizes, one centroid, exact ties, a row on its centroid, rows skipped, narrow centroids.
 
-use super::{Centroids, Params, Storage, cpu, reference, variants};
+use super::{Centroids, Params, Storage, cpu, panel_weight, reference, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
     unwritten_u32,
 };
+use crate::in_parts::and_in_parts;
 use crate::panel::{len16, pack16};
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -35,7 +36,42 @@ pub(crate) fn cases() -> Vec<Case> {
         centroids: 20,
     };
     cases.push(floats("ties", params, &x, &centroids));
+    cases.push(ties_among_panels());
+    cases.push(nearer_by_less_than_a_root_tells());
     cases
+}
+
+/// Equally near centroids in several panels, best and second-best.
+fn ties_among_panels() -> Case {
+    let mut centroids = Stream::new(0x2a).values(70 * 4, 1.0);
+    for (of, copy) in [(5, 37), (5, 69), (20, 21), (20, 50), (33, 64)] {
+        centroids.copy_within(of * 4..of * 4 + 4, copy * 4);
+    }
+    let row = |centroid: usize| &centroids[centroid * 4..][..4];
+    let x = [row(5), row(50), row(64), row(69), row(12)].concat();
+    let params = Params {
+        dim: 4,
+        centroids: 70,
+    };
+    floats("ties among panels", params, &x, &centroids)
+}
+
+/// Squares of 1 + 2^-23 and of 1, the later one nearer: their roots are equal.
+fn nearer_by_less_than_a_root_tells() -> Case {
+    let small = 1.0 / 4096.0;
+    let mut centroids = vec![3.0; 40 * 3];
+    centroids[3 * 3..][..3].copy_from_slice(&[small, small, 1.0]);
+    centroids[20 * 3..][..3].copy_from_slice(&[0.0, 0.0, 1.0]);
+    let params = Params {
+        dim: 3,
+        centroids: 40,
+    };
+    floats(
+        "nearer by less than a root tells",
+        params,
+        &[0.0; 3],
+        &centroids,
+    )
 }
 
 fn random((rows, dim, centroids): (usize, usize, usize)) -> Case {
@@ -114,7 +150,10 @@ fn case(
     Case {
         fuses: false,
         name: name.to_owned(),
-        variants: variants(&params, storage, 2, rows as u32),
+        variants: and_in_parts(
+            variants(&params, storage, 2, rows as u32),
+            &panel_weight(&params, storage),
+        ),
         buffers: vec![
             Values::F32(padded),
             buffer,

@@ -6,7 +6,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
+use crate::in_parts::{self, PanelWeight};
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::panel::len16;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -94,6 +96,22 @@ const fn texels(name: &'static str, centroids: Texel) -> WgslKernel {
     }
 }
 
+/// The centroids, as [`KERNEL`] can take them in parts: of equally near ones in two parts the first wins.
+#[must_use]
+pub fn panel_weight(params: &Params, storage: Storage) -> PanelWeight {
+    let (bytes, scale_bytes) = match storage {
+        Storage::F32 => (4, 0),
+        Storage::F16 => (2, 0),
+        Storage::I8 => (1, 4),
+    };
+    PanelWeight {
+        channels: params.centroids,
+        panel_bytes: len16(1, params.dim) * bytes,
+        scale_bytes,
+        across: None,
+    }
+}
+
 /// The ways to compute `rows` rows of x, the first `first` rows left out; the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params, storage: Storage, first: u32, rows: u32) -> Vec<Variant> {
@@ -125,13 +143,14 @@ fn call(params: &Params, storage: Storage, first: u32, rows: u32) -> Call {
         Storage::F16 => 16.0,
         Storage::I8 => 8.0,
     };
+    let constants = [
+        ("FIRST", f64::from(first)),
+        ("DIM", params.dim as f64),
+        ("CENTROIDS", params.centroids as f64),
+        ("BITS", bits),
+    ];
     Call {
-        constants: vec![
-            ("FIRST", f64::from(first)),
-            ("DIM", params.dim as f64),
-            ("CENTROIDS", params.centroids as f64),
-            ("BITS", bits),
-        ],
+        constants: [constants.as_slice(), &in_parts::all(params.centroids)].concat(),
         workgroups: [rows, 1, 1],
     }
 }

@@ -1,14 +1,20 @@
 // Nearest centroid of one row per workgroup: each invocation scans every 64th centroid, then a tree
 // merges what they found. Of equally near centroids the first wins. Twin of cpu.rs.
+//
+// A codebook in parts takes a dispatch for each, which goes on from what those before it found: until the
+// last, `distances` are squares.
 
 override FIRST: u32;
 override DIM: u32;
 override CENTROIDS: u32;
 // Width of a centroid's values: 32 or 16 for floats, 8 for bytes with a scale for each centroid.
 override BITS: u32;
+// Centroids that are bound: all, or a part that begins with a panel.
+override FROM: u32;
+override TO: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-// Panel16: [ceil(CENTROIDS / 16)][DIM][16] values of BITS, then the scales of bytes.
+// Panel16: [ceil((TO - FROM) / 16)][DIM][16] values of BITS, then the scales of bytes.
 @group(0) @binding(1) var<storage, read> centroids: array<u32>;
 @group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
 // Distance to the best centroid and to the second-best.
@@ -33,12 +39,44 @@ fn value(index: u32, scale: f32) -> f32 {
     return f32((word << (24u - index % 4u * 8u)) >> 24u) * scale;
 }
 
-// The scale of a centroid's bytes; 1 for floats.
+// The scale of a bound centroid's bytes; 1 for floats.
 fn scale_of(centroid: u32) -> f32 {
     if BITS != 8u {
         return 1.0;
     }
-    return bitcast<f32>(centroids[(CENTROIDS + 15u) / 16u * 4u * DIM + centroid]);
+    return bitcast<f32>(centroids[(TO - FROM + 15u) / 16u * 4u * DIM + centroid]);
+}
+
+// The nearest centroid, and the squares of its distance and of the second-best's.
+struct Found {
+    token: u32,
+    best: f32,
+    second: f32,
+}
+
+// Of what was found in two parts of the centroids.
+fn merged(before: Found, after: Found) -> Found {
+    let second = min(max(before.best, after.best), min(before.second, after.second));
+    if after.best < before.best {
+        return Found(after.token, after.best, second);
+    }
+    return Found(before.token, before.best, second);
+}
+
+fn keep(row: u32, part: Found) {
+    var found = part;
+    if FROM > 0u {
+        let before = Found(tokens[row], distances[row * 2u], distances[row * 2u + 1u]);
+        found = merged(before, part);
+    }
+    tokens[row] = found.token;
+    if TO < CENTROIDS {
+        distances[row * 2u] = found.best;
+        distances[row * 2u + 1u] = found.second;
+    } else {
+        distances[row * 2u] = sqrt(found.best);
+        distances[row * 2u + 1u] = sqrt(found.second);
+    }
 }
 
 @compute @workgroup_size(64)
@@ -51,7 +89,7 @@ fn main(
     var nearest = LARGEST;
     var next = LARGEST;
     var found = lane;
-    for (var centroid = lane; centroid < CENTROIDS; centroid += 64u) {
+    for (var centroid = lane; centroid < TO - FROM; centroid += 64u) {
         let column = centroid / 16u * DIM * 16u + centroid % 16u;
         let scale = scale_of(centroid);
         var squared = 0.0;
@@ -69,7 +107,7 @@ fn main(
     }
     best[lane] = nearest;
     second[lane] = next;
-    token[lane] = found;
+    token[lane] = FROM + found;
     workgroupBarrier();
 
     for (var width = 32u; width > 0u; width >>= 1u) {
@@ -86,8 +124,6 @@ fn main(
         workgroupBarrier();
     }
     if lane == 0u {
-        tokens[group.x] = token[0];
-        distances[group.x * 2u] = sqrt(best[0]);
-        distances[group.x * 2u + 1u] = sqrt(second[0]);
+        keep(group.x, Found(token[0], best[0], second[0]));
     }
 }

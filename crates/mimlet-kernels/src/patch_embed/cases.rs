@@ -1,9 +1,10 @@
 //! Prefixes of none, one and five tokens; odd patches; both weight types.
 
-use super::{Params, cpu, reference, scratch_len, variants};
+use super::{Params, cpu, panel_weight, reference, scratch_len, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
+use crate::in_parts::and_in_parts;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -43,7 +44,7 @@ fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usi
     Case {
         fuses: false,
         name: format!("{prefix}+{patches} tokens, {patch_dim} to {embed_dim}, half {half}"),
-        variants: variants(&params),
+        variants: and_in_parts(variants(&params), &panel_weight(&params)),
         buffers: vec![
             Values::F32(x.clone()),
             weight.buffer(),

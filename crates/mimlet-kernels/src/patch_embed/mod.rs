@@ -9,7 +9,9 @@ pub(crate) mod cases;
 mod cpu;
 mod reference;
 
+use crate::in_parts::{self, PanelWeight};
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
+use crate::panel::len16;
 use crate::tiles::{LARGE, SMALL, tiles_of_floats};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -113,6 +115,13 @@ const fn texels(name: &'static str, weight: Texel) -> WgslKernel {
     }
 }
 
+/// The weight, as [`KERNEL`] can take it in parts.
+#[must_use]
+pub fn panel_weight(params: &Params) -> PanelWeight {
+    let bytes = if params.half { 2 } else { 4 };
+    PanelWeight::of_layer(params.embed_dim, len16(1, params.patch_dim) * bytes)
+}
+
 /// The ways to compute one image, the first with [`KERNEL`].
 #[must_use]
 pub fn variants(params: &Params) -> Vec<Variant> {
@@ -130,7 +139,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         [across, tokens.div_ceil(rows) as u32, 1]
     };
     let block = Call {
-        constants: all.clone(),
+        constants: [all.as_slice(), &in_parts::all(params.embed_dim)].concat(),
         workgroups: grid(32, 32),
     };
     let mut variants = vec![

@@ -130,6 +130,7 @@ fn one_after_the_other(way: &Variant, linear: &Variant, params: &Params, rows: u
     Variant {
         dispatches,
         scratch: linear.scratch,
+        parts: linear.parts,
         stands_in: linear.stands_in,
     }
 }

@@ -60,6 +60,7 @@ impl Split {
         Some(Variant {
             dispatches: vec![share, join],
             scratch: vec![shares * layer.rows * quads * 4],
+            parts: vec![],
             stands_in: false,
         })
     }

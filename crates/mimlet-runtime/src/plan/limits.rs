@@ -1,8 +1,8 @@
 //! Whether a plan fits a device, found without one.
 
-use super::{Plan, PlanError};
+use super::{Plan, PlanError, Step};
 use alloc::format;
-use mimlet_kernels::{Epilogue, attention};
+use mimlet_kernels::{Epilogue, attention, panel};
 
 /// What a device offers. `None` where it is unknown or without bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,8 @@ impl DeviceLimits {
 }
 
 impl Plan {
-    /// Whether every buffer, tensor and dispatch of the plan is within a device's limits.
+    /// Whether every buffer, tensor and dispatch of the plan is within a device's limits. Weights in panels,
+    /// which are almost all of a model, may be larger than a binding: they are bound in parts.
     ///
     /// # Errors
     /// The first that is not, with what it needs and what the device has.
@@ -48,15 +49,23 @@ impl Plan {
         }
     }
 
+    /// Weights in panels are bound in parts where they have to be, of a panel at least.
     fn bindings_fit(&self, limits: &DeviceLimits) -> Result<(), PlanError> {
         let limit = limits.max_binding_bytes;
-        let (role, bytes) = self.largest_tensor;
-        let tensor = (format!("tensor {role}"), bytes);
         let buffers = self
             .buffers
             .iter()
             .map(|b| (format!("buffer {}", b.name), b.bytes()));
-        match buffers.chain([tensor]).find(|(_, bytes)| *bytes > limit) {
+        let (role, bytes) = self.largest_bound_whole;
+        let whole = (format!("tensor {role}"), bytes);
+        let weights = self.steps.iter().filter_map(Step::panel_weight);
+        let panels = weights.map(|(role, weight)| {
+            let panel = format!("tensor {role} ({} channels of it)", panel::WIDTH);
+            (panel, weight.least_bytes())
+        });
+        let mut bound = buffers.chain([whole]).chain(panels);
+        // Bindings are of whole vectors.
+        match bound.find(|(_, bytes)| bytes.next_multiple_of(16) > limit) {
             Some((what, needed)) => Err(PlanError::BindingTooLarge {
                 what,
                 needed,

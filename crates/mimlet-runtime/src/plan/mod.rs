@@ -77,7 +77,7 @@ pub struct Plan {
     features: BufferId,
     tokens: Option<(BufferId, BufferId)>,
     weight_bytes: u64,
-    largest_tensor: (TensorRole, u64),
+    largest_bound_whole: (TensorRole, u64),
 }
 
 impl Plan {
@@ -134,12 +134,6 @@ impl Plan {
         self.buffers.iter().map(BufferSpec::bytes).sum()
     }
 
-    /// Bytes of the largest tensor that a kernel binds.
-    #[must_use]
-    pub fn largest_tensor_bytes(&self) -> u64 {
-        self.largest_tensor.1
-    }
-
     /// Bytes of all weights the steps read, as stored in the file.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
@@ -157,10 +151,11 @@ pub enum PlanError {
     /// A tensor is stored in a way that no step reads.
     #[error("tensor {0} is stored as {1}, which no kernel reads: export the model again")]
     UnsupportedStorage(TensorRole, &'static str),
-    /// A buffer or tensor is larger than a device binds at once.
+    /// A buffer, a tensor, or the smallest part of one that can be bound, is larger than a device binds at
+    /// once.
     #[error("{what} takes {needed} bytes, but the device binds at most {limit} at once")]
     BindingTooLarge {
-        /// The buffer or tensor.
+        /// The buffer, the tensor or the part of it.
         what: alloc::string::String,
         /// Its bytes.
         needed: u64,

@@ -4,8 +4,8 @@ use super::BufferId;
 use alloc::vec::Vec;
 use mimlet_format::TensorRole;
 use mimlet_kernels::{
-    Epilogue, Variant, WgslKernel, attention, gelu, layer_norm, linear, linear_q4, linear_q8,
-    nearest_centroid, patch_embed, patchify, quantize_rows, residual,
+    Epilogue, PanelWeight, Variant, WgslKernel, attention, gelu, layer_norm, linear, linear_q4,
+    linear_q8, nearest_centroid, patch_embed, patchify, quantize_rows, residual,
 };
 
 /// One op on its buffers. Fields named after tensors hold roles; all others that are not sizes are
@@ -198,6 +198,37 @@ impl Step {
                 rows,
                 ..
             } => nearest_centroid::variants(params, *storage, *first, *rows),
+        }
+    }
+
+    /// The weight that a GPU may take in parts: the step's first variant can.
+    #[must_use]
+    pub fn panel_weight(&self) -> Option<(TensorRole, PanelWeight)> {
+        Some(match self {
+            Self::PatchEmbed { params, weight, .. } => (*weight, patch_embed::panel_weight(params)),
+            Self::Linear { params, weight, .. } => (*weight, linear::panel_weight(params)),
+            Self::LinearQ8 { params, weight, .. } => (*weight, linear_q8::panel_weight(params)),
+            Self::LinearQ4 { params, weight, .. } => (*weight, linear_q4::panel_weight(params)),
+            Self::NearestCentroid {
+                params,
+                storage,
+                centroids,
+                ..
+            } => (*centroids, nearest_centroid::panel_weight(params, *storage)),
+            _ => return None,
+        })
+    }
+
+    /// The tensors beside it, which a kernel binds as one.
+    pub(super) fn other_tensors(&self) -> Vec<TensorRole> {
+        match *self {
+            Self::PatchEmbed { table, .. } => Vec::from([table]),
+            Self::LayerNorm { weight, bias, .. } => Vec::from([weight, bias]),
+            Self::Linear { bias, .. } => Vec::from([bias]),
+            Self::LinearQ8 { scale, bias, .. } | Self::LinearQ4 { scale, bias, .. } => {
+                Vec::from([scale, bias])
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -198,6 +198,26 @@ fn a_plan_says_what_does_not_fit_before_a_device_is_touched() {
     );
 }
 
+#[test]
+fn weights_may_be_larger_than_a_binding_as_long_as_a_panel_fits() {
+    let random = RandomModel::new(DType::F32, CodebookSpace::Features);
+    let bytes = random.pack();
+    let plan = Plan::new(Model::parse(&bytes).unwrap().manifest()).unwrap();
+    let binding = |max_binding_bytes| DeviceLimits {
+        max_binding_bytes,
+        ..DeviceLimits::DOWNLEVEL
+    };
+    // Sixteen of the patch embedding's 36 channels, of 3 x 8 x 8 floats; no buffer is larger.
+    let panel = 16 * 192 * 4;
+    assert_eq!(plan.fits(&binding(panel)), Ok(()));
+    let refusal = plan.fits(&binding(panel - 1)).unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "tensor patch_embed.weight (16 channels of it) takes 12288 bytes, but the device binds at most \
+         12287 at once"
+    );
+}
+
 /// Every step is in it once, with a time, however many threads share it; and the next image's encoding
 /// is what it was.
 #[test]

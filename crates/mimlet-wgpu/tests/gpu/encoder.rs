@@ -8,13 +8,13 @@ use mimlet_kernels::case::Stream;
 use mimlet_runtime::{Backend, CpuBackend, Encoding, Plan};
 use mimlet_wgpu::{AdapterDescription, Choice, Requirements, Tuning, WgpuBackend};
 
-fn images(plan: &Plan) -> Vec<Vec<f32>> {
+pub(crate) fn images(plan: &Plan) -> Vec<Vec<f32>> {
     let mut stream = Stream::new(0x22);
     let words = plan.buffers()[plan.image().index()].words;
     (0..3).map(|_| stream.values(words, 2.0)).collect()
 }
 
-fn encode(backend: &mut dyn Backend, plan: &Plan, image: &[f32]) -> Encoding {
+pub(crate) fn encode(backend: &mut dyn Backend, plan: &Plan, image: &[f32]) -> Encoding {
     let mut encoding = Encoding::zeros(plan);
     encoding.class.fill(f32::NAN);
     encoding.patches.fill(f32::NAN);
@@ -23,7 +23,7 @@ fn encode(backend: &mut dyn Backend, plan: &Plan, image: &[f32]) -> Encoding {
 }
 
 /// NaN if one is.
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
     differences.fold(0.0, |most: f32, next| match most.is_nan() || next <= most {
@@ -66,8 +66,19 @@ fn features_and_tokens_are_those_of_the_cpu() {
     }
 }
 
-/// Tokens are equal wherever the CPU's two nearest centroids are farther apart than `tie`.
+/// As [`same_decided_tokens`], of which there is one.
 fn same_tokens(actual: &Encoding, expected: &Encoding, tie: f32, context: &str) {
+    let decided = same_decided_tokens(actual, expected, tie, context);
+    assert!(decided > 0, "{context}: every patch is a tie");
+}
+
+/// Tokens are equal wherever the CPU's two nearest centroids are farther apart than `tie`: so many.
+pub(crate) fn same_decided_tokens(
+    actual: &Encoding,
+    expected: &Encoding,
+    tie: f32,
+    context: &str,
+) -> usize {
     let mut decided = 0;
     for (patch, margin) in expected.margins.iter().enumerate() {
         if *margin > tie {
@@ -78,11 +89,11 @@ fn same_tokens(actual: &Encoding, expected: &Encoding, tie: f32, context: &str) 
             );
         }
     }
-    assert!(decided > 0, "{context}: every patch is a tie");
     assert!(
         largest_difference(&actual.margins, &expected.margins) <= tie,
         "{context}: margins"
     );
+    decided
 }
 
 #[test]

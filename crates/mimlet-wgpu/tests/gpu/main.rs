@@ -7,5 +7,6 @@ mod faults;
 mod machine;
 mod model;
 mod parity;
+mod parts;
 mod planted;
 mod subgroups;

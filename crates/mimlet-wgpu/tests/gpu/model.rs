@@ -16,7 +16,7 @@ pub(crate) fn random_model(dtype: DType, space: CodebookSpace) -> AlignedBytes {
 }
 
 /// Two blocks, three heads of 13, one register, 3 x 5 patches of 7.
-const ODD: EncoderConfig = EncoderConfig {
+pub(crate) const ODD: EncoderConfig = EncoderConfig {
     image_size: [21, 35],
     patch_size: 7,
     embed_dim: 39,

@@ -74,7 +74,7 @@ pub(in crate::commands) struct Source<'m> {
 pub(super) struct Memory {
     pub(super) weight_bytes: u64,
     pub(super) activation_bytes: u64,
-    /// The largest tensor or buffer, which a GPU binds at once.
+    /// The largest tensor or buffer, which a GPU binds at once, or a weight in parts.
     pub(super) largest_binding_bytes: u64,
 }
 

@@ -28,12 +28,7 @@ pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
         None => None,
     };
     let weights = |entry: &&TensorEntry| !matches!(entry.role, TensorRole::Golden(_));
-    let largest = manifest
-        .tensors
-        .iter()
-        .filter(weights)
-        .map(|entry| (entry.role, bound_bytes(entry, manifest)))
-        .max_by_key(|(_, bytes)| *bytes);
+    let tensors = largest_bound_whole(&builder);
     Ok(Plan {
         config: manifest.encoder.clone(),
         image: builder.image,
@@ -45,21 +40,22 @@ pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
             .filter(weights)
             .map(|entry| entry.length)
             .sum(),
-        largest_tensor: largest.unwrap_or((TensorRole::PatchEmbedWeight, 0)),
+        largest_bound_whole: tensors,
         buffers: builder.buffers,
         steps: builder.steps,
     })
 }
 
-/// Bytes that a kernel binds for a tensor: centroids together with their scales. Other pairs, which
-/// are vectors, are smaller than the weights beside them.
-fn bound_bytes(entry: &TensorEntry, manifest: &Manifest) -> u64 {
-    let scale = match entry.role {
-        TensorRole::Centroids => TensorRole::CentroidScale,
-        _ => return entry.length,
-    };
-    let scale = manifest.tensors.iter().find(|other| other.role == scale);
-    entry.length + scale.map_or(0, |scale| scale.length)
+/// The largest tensor that a kernel binds whole, or the first of two that it binds as one, and their bytes.
+fn largest_bound_whole(builder: &Builder<'_>) -> (TensorRole, u64) {
+    let bytes = |role: &TensorRole| builder.entry(*role).map_or(0, |entry| entry.length);
+    let tensors = builder.steps.iter().map(Step::other_tensors);
+    let sized = tensors.filter_map(|roles| {
+        let all = roles.iter().map(bytes).sum();
+        roles.first().map(|role| (*role, all))
+    });
+    let largest = sized.max_by_key(|(_, bytes)| *bytes);
+    largest.unwrap_or((TensorRole::TokenTable, 0))
 }
 
 /// The buffers every block works on.
