@@ -40,6 +40,7 @@ pub use epilogue::Epilogue;
 pub use math::f16_to_f32;
 pub use op::{Access, Call, Dispatch, Op, Operand, TEXELS_ACROSS, Texel, Variant, WgslKernel};
 pub use simd::{Level, UnknownLevel};
+pub use tiles::Matrices;
 
 /// Lists ops by the name of their module, so that nothing about an op is written twice.
 macro_rules! ops {

@@ -5,7 +5,6 @@ use crate::error::WgpuError;
 use crate::gpu::Gpu;
 use crate::operands::Operands;
 use crate::ranges;
-use crate::requirements::features_of;
 use crate::texels;
 use crate::trial::{Expected, Kind, Trial};
 use crate::units::Unit;
@@ -113,7 +112,7 @@ fn may_halve_rows(
 fn offered(gpu: &Gpu, plan: &Plan, unit: &Unit, halves: bool) -> Vec<Variant> {
     let mut variants = unit.variants();
     variants.retain(|variant| halves || !variant.halves_rows());
-    variants.retain(|variant| gpu.device.features().contains(features_of(variant)));
+    variants.retain(|variant| gpu.runs(variant));
     variants.retain(|variant| textures_fit(gpu, plan, unit, variant));
     gpu.description().arrange(&mut variants);
     variants
@@ -292,11 +291,11 @@ fn kind(unit: &Unit, id: BufferId) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::{
-        Features, Operands, Step, Tuning, Variant, choose, features_of, image, may_halve_rows,
-        offered, trial,
+        Features, Operands, Step, Tuning, Variant, choose, image, may_halve_rows, offered, trial,
     };
     use crate::maker::Maker;
     use crate::model::{FOURS, random};
+    use crate::requirements::features_of;
     use crate::units::Unit;
     use crate::{Choice, Gpu, Requirements};
     use mimlet_format::{CodebookSpace, DType, Model};
@@ -404,11 +403,10 @@ mod tests {
             for unit in units {
                 let variants = unit.variants();
                 let trial = trial(model, operands, &mut cpu, plan, unit);
-                let runs = |v: &&Variant| gpu.device.features().contains(features_of(v));
                 if tried.contains(&variants) {
                     continue;
                 }
-                for variant in variants.iter().filter(runs) {
+                for variant in variants.iter().filter(|v| gpu.runs(v)) {
                     let time = trial.time(gpu, variant, Duration::MAX);
                     let time = pollster::block_on(time).unwrap();
                     assert!(time.is_some(), "{} of {dtype:?}", variant.name());
