@@ -44,6 +44,7 @@ pub use op::{
     Access, Call, Dispatch, Op, Operand, Part, TEXELS_ACROSS, Texel, Variant, WgslKernel,
 };
 pub use simd::{Level, UnknownLevel};
+pub use tiles::Matrices;
 
 /// Lists ops by the name of their module, so that nothing about an op is written twice.
 macro_rules! ops {

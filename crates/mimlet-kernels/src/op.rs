@@ -1,5 +1,6 @@
 //! What every op shows the rest of the house: its GPU kernel and its examples.
 
+use crate::tiles::Matrices;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -45,6 +46,12 @@ impl WgslKernel {
     #[must_use]
     pub fn needs_subgroups(&self) -> bool {
         self.source.contains("@builtin(subgroup_id)")
+    }
+
+    /// The matrices that it needs a GPU to multiply, which is an experimental feature of wgpu's.
+    #[must_use]
+    pub fn matrices(&self) -> Option<Matrices> {
+        Matrices::of(self.source)
     }
 }
 
@@ -190,6 +197,12 @@ impl Variant {
     #[must_use]
     pub fn needs_subgroups(&self) -> bool {
         self.dispatches.iter().any(|d| d.kernel.needs_subgroups())
+    }
+
+    /// The [matrices](WgslKernel::matrices) that its kernels need a GPU to multiply.
+    #[must_use]
+    pub fn matrices(&self) -> Option<Matrices> {
+        self.dispatches.iter().find_map(|d| d.kernel.matrices())
     }
 
     /// Whether it shares out the inputs among workgroups and joins their sums.

@@ -114,7 +114,7 @@ impl Adapters {
         Gpu::on(self.choose(choice)?, requirements).await
     }
 
-    fn choose(&self, choice: &Choice) -> Result<&wgpu::Adapter, WgpuError> {
+    pub(crate) fn choose(&self, choice: &Choice) -> Result<&wgpu::Adapter, WgpuError> {
         if self.adapters.is_empty() {
             return Err(WgpuError::NoAdapter {
                 searched: backend_names(self.searched),

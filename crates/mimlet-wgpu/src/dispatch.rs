@@ -43,7 +43,8 @@ pub fn dispatch_once(
     pollster::block_on(dispatch(gpu, variant, contents))
 }
 
-async fn dispatch(
+/// As [`dispatch_once`], asynchronously.
+pub(crate) async fn dispatch(
     gpu: &Gpu,
     variant: &Variant,
     contents: &[&[u8]],

@@ -2,13 +2,19 @@
 
 use crate::adapters::{AdapterDescription, Adapters, Choice, device_limits};
 use crate::error::{WgpuError, one_line};
-use crate::requirements::{Requirements, required_limits};
+use crate::experimental;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::matrices::{self, Probe};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::requirements::MATRICES;
+use crate::requirements::{Requirements, features_of, required_limits};
 use crate::signal::Signal;
+use mimlet_kernels::{Matrices, Variant};
 use mimlet_runtime::DeviceLimits;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use wgpu::{BufferAsyncError, PollType};
+use wgpu::{BufferAsyncError, Features, PollType};
 
 /// An open GPU. Clones share it.
 #[derive(Clone)]
@@ -16,6 +22,8 @@ pub struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     description: Arc<AdapterDescription>,
+    /// Those that it was seen to multiply right.
+    matrices: Arc<[Matrices]>,
     faults: Arc<Faults>,
 }
 
@@ -69,15 +77,73 @@ impl Gpu {
         adapters.open_async(choice, requirements).await
     }
 
+    /// Opens an adapter, with matrices where it lists some that are wanted and multiplies them right.
     pub(crate) async fn on(
         adapter: &wgpu::Adapter,
         wanted: &Requirements<'_>,
     ) -> Result<Self, WgpuError> {
+        // The browser has none.
+        #[cfg(target_arch = "wasm32")]
+        return Self::with(adapter, wanted, Features::empty()).await;
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let probes = matrices::probes(adapter, wanted);
+            Self::probed(adapter, wanted, MATRICES, &probes).await
+        }
+    }
+
+    /// Opens an adapter with a feature more where probes hold with it, and without where none does.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn probed(
+        adapter: &wgpu::Adapter,
+        wanted: &Requirements<'_>,
+        feature: Features,
+        probes: &[Probe],
+    ) -> Result<Self, WgpuError> {
+        match Self::proven(adapter, wanted, feature, probes).await {
+            Some(gpu) => Ok(gpu),
+            None => Self::with(adapter, wanted, Features::empty()).await,
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn proven(
+        adapter: &wgpu::Adapter,
+        wanted: &Requirements<'_>,
+        feature: Features,
+        probes: &[Probe],
+    ) -> Option<Self> {
+        if probes.is_empty() {
+            return None;
+        }
+        let gpu = Self::with(adapter, wanted, feature).await.ok()?;
+        let mut proven = Vec::new();
+        for probe in probes {
+            // A device that one of them is the end of is none to use.
+            if probe.holds(&gpu).await.ok()? {
+                proven.push(probe.matrices);
+            }
+        }
+        (!proven.is_empty()).then(|| Self {
+            matrices: proven.into(),
+            ..gpu
+        })
+    }
+
+    async fn with(
+        adapter: &wgpu::Adapter,
+        wanted: &Requirements<'_>,
+        feature: Features,
+    ) -> Result<Self, WgpuError> {
         let description = AdapterDescription::of(adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mimlet"),
-            required_features: wanted.features(adapter.features()),
+            required_features: wanted.features(adapter.features()) | feature,
             required_limits: required_limits(&description, adapter.limits(), wanted)?,
+            experimental_features: match feature.intersects(Features::all_experimental_mask()) {
+                true => experimental::allowed(),
+                false => wgpu::ExperimentalFeatures::disabled(),
+            },
             // Blocks as large as a desktop likes would dwarf a small encoder's weights.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -105,6 +171,7 @@ impl Gpu {
             device,
             queue,
             description: Arc::new(description),
+            matrices: Arc::default(),
             faults,
         })
     }
@@ -119,6 +186,14 @@ impl Gpu {
     #[must_use]
     pub fn limits(&self) -> DeviceLimits {
         device_limits(&self.device.limits())
+    }
+
+    /// Whether it was opened with everything that a variant needs.
+    #[must_use]
+    pub fn runs(&self, variant: &Variant) -> bool {
+        let has_features = self.device.features().contains(features_of(variant));
+        let matrices = variant.matrices();
+        has_features && matrices.is_none_or(|matrices| self.matrices.contains(&matrices))
     }
 
     /// Closes the GPU under everything that uses it. Later calls end in [`WgpuError::DeviceLost`].

@@ -27,9 +27,12 @@ mod choices;
 #[cfg(not(target_arch = "wasm32"))]
 mod dispatch;
 mod error;
+mod experimental;
 mod gpu;
 mod kept;
 mod maker;
+#[cfg(not(target_arch = "wasm32"))]
+mod matrices;
 mod means;
 #[cfg(test)]
 #[path = "../tests/gpu/model.rs"]

@@ -12,7 +12,9 @@ pub(crate) enum Means {
     Buffers,
     /// Together, through workgroup memory.
     Shared,
-    /// As those, each workgroup for a share of the inputs, whose sums another kernel joins.
+    /// As those, for units that multiply matrices.
+    Matrices,
+    /// As [`Means::Shared`], each workgroup for a share of the inputs, whose sums another kernel joins.
     Shares,
 }
 
@@ -20,6 +22,7 @@ impl Means {
     pub(crate) fn of(variant: &Variant) -> Self {
         match (variant.reads_texels(), variant.shares_memory()) {
             _ if variant.splits_sums() => Self::Shares,
+            _ if variant.matrices().is_some() => Self::Matrices,
             (true, _) => Self::Textures,
             (false, true) => Self::Shared,
             (false, false) => Self::Buffers,
@@ -43,24 +46,27 @@ impl AdapterDescription {
     /// workgroup memory of a software driver. That is the CPU's memory, and at a barrier the CPU changes
     /// from one invocation to the next: such kernels take longest to compile there, and longest to run.
     pub(crate) fn spares(&self, variant: &Variant) -> bool {
-        let shared = matches!(Means::of(variant), Means::Shared | Means::Shares);
+        let shared = matches!(
+            Means::of(variant),
+            Means::Shared | Means::Matrices | Means::Shares
+        );
         variant.stands_in || self.is_software() && shared
     }
 
-    /// What is likely fastest first, by who made the GPU. A kernel more and sums in memory are for a trial
-    /// to prove worth it.
-    fn order_of_means(&self) -> [Means; 4] {
-        use Means::{Buffers, Shared, Shares, Textures};
+    /// What is likely fastest first, by who made the GPU. Matrices, which are experimental, and a kernel more
+    /// with sums in memory are for a trial to prove worth it.
+    fn order_of_means(&self) -> [Means; 5] {
+        use Means::{Buffers, Matrices, Shared, Shares, Textures};
         let name = self.name.to_lowercase();
         let of = |makers: &[&str]| makers.iter().any(|maker| name.contains(maker));
         if self.is_software() || of(&["adreno"]) {
             // Software drivers gather from buffers a word at a time, and Adreno caches textures better.
-            [Textures, Buffers, Shared, Shares]
+            [Textures, Buffers, Shared, Matrices, Shares]
         } else if of(&["mali", "immortalis", "v3d", "powervr"]) {
             // Their workgroup memory is main memory (Arm's guide 101574 says to leave copies to it out).
-            [Buffers, Shared, Textures, Shares]
+            [Buffers, Shared, Textures, Matrices, Shares]
         } else {
-            [Shared, Buffers, Textures, Shares]
+            [Shared, Buffers, Textures, Matrices, Shares]
         }
     }
 }
@@ -115,9 +121,29 @@ mod tests {
                 .map(|v| adapter.spares(v))
                 .collect::<Vec<_>>()
         };
-        // From buffers, in tiles of two sizes, from textures no outputs of five, in shares.
-        assert_eq!(spared("software"), [false, true, true, true]);
-        assert_eq!(spared("discrete"), [false; 4]);
+        // From buffers, in tiles of two sizes, from textures no outputs of five, in shares, by matrices.
+        assert_eq!(spared("software"), [false, true, true, true, true]);
+        assert_eq!(spared("discrete"), [false; 5]);
+    }
+
+    /// Whatever the weights: their sums are right where a trial says so, and nowhere else.
+    #[test]
+    fn matrices_are_multiplied_only_where_that_is_tried_and_found_faster() {
+        for half in [false, true] {
+            let params = linear::Params {
+                inputs: 192,
+                outputs: 192,
+                half,
+            };
+            for name in ["NVIDIA H200", "Mali-G715", "Adreno (TM) 740", "Apple M4"] {
+                let mut variants = linear::variants(&params, 197, Epilogue::Add);
+                adapter(name, "discrete").arrange(&mut variants);
+                let first = variants.iter().position(|v| v.matrices().is_some());
+                let first = first.unwrap();
+                assert!(first >= 4, "{name}");
+                assert!(variants[first..].iter().all(|v| v.matrices().is_some()));
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use crate::buffers;
 use crate::gpu::Gpu;
 use crate::operands::Held;
-use crate::requirements::features_of;
 use crate::texels;
 use crate::units::Unit;
 use mimlet_kernels::{Access, Operand, Variant};
@@ -67,8 +66,7 @@ pub(crate) fn offered(
     let others = unit.variants().into_iter().skip(1);
     let others = others.filter(|variant| {
         let may_round = halves || !variant.halves_rows();
-        let has_features = gpu.device.features().contains(features_of(variant));
-        may_round && has_features && room.holds(variant, operands)
+        may_round && gpu.runs(variant) && room.holds(variant, operands)
     });
     let mut variants = vec![plainest(room, unit, operands)];
     variants.extend(others);

@@ -6,11 +6,15 @@ use mimlet_kernels::Variant;
 use mimlet_runtime::{BufferSpec, DeviceLimits, Plan};
 use wgpu::Features;
 
+/// Asked for beside [`Requirements::features`], of a device that is proved to be right with it.
+pub(crate) const MATRICES: Features = Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+
 /// What a GPU is opened with. No op needs a wgpu feature, but some variants do.
 #[derive(Debug, Clone, Copy)]
 pub enum Requirements<'p> {
     /// The limits that this plan needs, no less than the smallest GPUs have, and those features that
-    /// the adapter has and something here is better with.
+    /// the adapter has and something here is better with. Units that multiply matrices are one only where a
+    /// small layer comes out right to the bit.
     Plan(&'p Plan),
     /// These limits and no more, no feature, so that a run shows whether a smaller device would do.
     Within(DeviceLimits),
@@ -34,6 +38,7 @@ pub(crate) fn features_of(variant: &Variant) -> Features {
     let needs = [
         (variant.needs_f16(), Features::SHADER_F16),
         (variant.needs_subgroups(), Features::SUBGROUP),
+        (variant.matrices().is_some(), MATRICES),
     ];
     let needed = needs.into_iter().filter(|(needed, _)| *needed);
     needed.fold(Features::empty(), |all, (_, feature)| all | feature)

@@ -373,11 +373,10 @@ mod tests {
             for unit in units {
                 let variants = unit.variants();
                 let trial = trial(model, operands, &mut cpu, plan, unit);
-                let runs = |v: &&Variant| gpu.device.features().contains(features_of(v));
                 if tried.contains(&variants) {
                     continue;
                 }
-                for variant in variants.iter().filter(runs) {
+                for variant in variants.iter().filter(|v| gpu.runs(v)) {
                     let time = trial.time(gpu, variant, Duration::MAX);
                     let time = pollster::block_on(time).unwrap();
                     assert!(time.is_some(), "{} of {dtype:?}", variant.name());

@@ -7,6 +7,7 @@
 #[cfg(feature = "cases")]
 pub(crate) mod cases;
 mod cpu;
+mod matrices;
 mod reference;
 
 use crate::epilogue::{Epilogue, with_epilogue};
@@ -235,5 +236,6 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         share_constants: &[row_count, input_count, output_count, half],
         join_constants: &[row_count, output_count, epilogue.constant()],
     }));
+    variants.extend(matrices::variants(params, &all, rows as usize));
     variants
 }

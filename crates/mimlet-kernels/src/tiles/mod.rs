@@ -1,9 +1,12 @@
 //! Kernels of linear layers whose operands pass through workgroup memory, tile by tile: `shape.wgsl`.
 
+mod matrices;
 mod split;
 
 use crate::op::{Access, Call, Variant, WgslKernel};
 
+pub use matrices::Matrices;
+pub(crate) use matrices::products_of_matrices;
 pub(crate) use split::{Layer, Split, joining};
 
 /// The size of a tile, whose invocations have one quad of outputs each.
@@ -111,6 +114,7 @@ macro_rules! tiles_of_floats {
             include_str!($held),
             $(include_str!($op),)*
             include_str!("../panels.wgsl"),
+            include_str!("../tiles/float_weights.wgsl"),
             include_str!($size),
             include_str!("../tiles/shape.wgsl"),
             include_str!($inputs),

@@ -59,7 +59,8 @@ pub(crate) fn gpus_with(feature: &str) -> Vec<Gpu> {
     gpus
 }
 
-/// What variants need of a GPU: each is tried on those that have it.
+/// What variants need of a GPU: each is tried on those that have it. Matrices, which few have, are tried in
+/// `matrices.rs`.
 pub(crate) const NEEDS: [(&str, fn(&Variant) -> bool); 2] = [
     ("shader-f16", Variant::needs_f16),
     ("subgroup", Variant::needs_subgroups),
@@ -67,5 +68,5 @@ pub(crate) const NEEDS: [(&str, fn(&Variant) -> bool); 2] = [
 
 /// Whether a variant runs on every GPU.
 pub(crate) fn needs_nothing(variant: &Variant) -> bool {
-    NEEDS.iter().all(|(_, needs)| !needs(variant))
+    variant.matrices().is_none() && NEEDS.iter().all(|(_, needs)| !needs(variant))
 }

@@ -5,6 +5,7 @@
 mod encoder;
 mod faults;
 mod machine;
+mod matrices;
 mod model;
 mod parity;
 mod parts;

@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 /// What any GPU that computes has: `unpack2x16float` is no wgpu feature.
 const BASELINE: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
 
-/// A kernel as a valid module, or why it is none. One that says so may use 16-bit floats or subgroups.
+/// A kernel as a valid module, or why it is none. One that says so may use 16-bit floats, subgroups or
+/// matrices.
 pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String> {
     let mut capabilities = BASELINE;
     let mut stages = ShaderStages::empty();
@@ -26,6 +27,9 @@ pub(crate) fn module(kernel: &WgslKernel) -> Result<(Module, ModuleInfo), String
     if kernel.needs_subgroups() {
         capabilities |= Capabilities::SUBGROUP;
         stages = ShaderStages::COMPUTE;
+    }
+    if kernel.matrices().is_some() {
+        capabilities |= Capabilities::COOPERATIVE_MATRIX;
     }
     let options = Options {
         parse_doc_comments: false,
@@ -102,6 +106,13 @@ fn faults(kernel: &WgslKernel) -> Vec<String> {
         "workgroup bytes",
         kernel.workgroup_bytes.to_string(),
         bytes.to_string(),
+    );
+
+    let both = kernel.needs_subgroups() && kernel.matrices().is_some();
+    expect(
+        "subgroups beside matrices, over which a driver crashes",
+        false.to_string(),
+        both.to_string(),
     );
 
     let invocations: u32 = size.iter().product();
@@ -214,7 +225,8 @@ fn has_barrier(block: &Block) -> bool {
 fn every_kernel_is_valid_baseline_wgsl_and_what_it_is_declared_to_be() {
     for op in OPS {
         assert_eq!(op.name, op.kernel.name);
-        let needs = op.kernel.needs_f16() || op.kernel.needs_subgroups();
+        let kernel = op.kernel;
+        let needs = kernel.needs_f16() || kernel.needs_subgroups() || kernel.matrices().is_some();
         assert!(!needs, "{} runs everywhere", op.name);
         for kernel in kernels(op) {
             let faults = faults(kernel);

@@ -4,9 +4,10 @@ use super::source::code;
 use super::{Fault, Tree};
 
 /// Folders and files that may hold it.
-const PLACES: [&str; 4] = [
+const PLACES: [&str; 5] = [
     "crates/mimlet-kernels/src/simd/",
     "crates/mimlet-format/src/file.rs",
+    "crates/mimlet-wgpu/src/experimental.rs",
     "crates/mimlet-wgpu/src/pipeline_cache.rs",
     "targets/cortex-m7/src/memory.rs",
 ];
@@ -23,7 +24,7 @@ pub(super) fn stays_in_its_places(tree: &Tree) -> Vec<Fault> {
             if words.any(|word| word == "unsafe") {
                 faults.push(Fault::new(
                     format!("{path}:{}", index + 1),
-                    "`unsafe` outside the SIMD folder, the memory map, the pipeline cache and the firmware's memory",
+                    "`unsafe` outside the SIMD folder, the memory map, the pipeline cache, wgpu's experimental features and the firmware's memory",
                     "use a checked way, such as bytemuck",
                 ));
             }
