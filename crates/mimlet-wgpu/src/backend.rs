@@ -1,4 +1,4 @@
-//! The backend: a plan's dispatches, made once and recorded for each image.
+//! The backend: a plan's dispatches, made once, and recorded for the next image while one runs.
 
 use crate::buffers;
 use crate::error::WgpuError;
@@ -16,11 +16,11 @@ use mimlet_format::Model;
 use mimlet_kernels::Variant;
 use mimlet_runtime::{BackendError, BufferId, Encoding, Plan, WorkCost};
 use std::ops::Range;
-use wgpu::{Buffer, BufferAsyncError, MapMode};
+use wgpu::{Buffer, BufferAsyncError, CommandBuffer, MapMode};
 
 /// Runs a plan on a GPU: one submission an image, in which the image goes up, every step runs, and
 /// the results come down. Buffers, pipelines and bindings are made once; afterwards only the
-/// command buffer is new.
+/// command buffer is new, and it is recorded while the GPU works on the image before.
 #[derive(Debug)]
 pub struct WgpuBackend {
     gpu: Gpu,
@@ -33,10 +33,17 @@ pub struct WgpuBackend {
     readback: Buffer,
     features: Output,
     tokens: Option<(Output, Output)>,
+    /// The next image's work.
+    next: Option<Recorded>,
 }
 
-/// Says when a buffer is mapped.
-type Mapped = Signal<Result<(), BufferAsyncError>>;
+/// One image's work, ready to be submitted.
+#[derive(Debug)]
+struct Recorded {
+    commands: CommandBuffer,
+    /// Say when `readback` and `upload` are mapped again.
+    mapped: [Signal<Result<(), BufferAsyncError>>; 2],
+}
 
 /// A buffer that is read back, and where.
 #[derive(Debug, Clone)]
@@ -144,6 +151,7 @@ impl WgpuBackend {
             work,
             features,
             tokens,
+            next: None,
         })
     }
 
@@ -200,13 +208,15 @@ impl WgpuBackend {
         }
     }
 
-    async fn encode(&self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
+    async fn encode(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
         let refused = |error: wgpu::MapRangeError| Fault::refused(&error);
         let mut view = self.upload.get_mapped_range_mut(..).map_err(refused)?;
         view.copy_from_slice(bytemuck::cast_slice(image));
         drop(view);
         self.upload.unmap();
-        let (submission, mapped) = self.submit();
+        let Recorded { commands, mapped } = self.next.take().unwrap_or_else(|| self.recorded());
+        let submission = self.gpu.queue.submit([commands]);
+        self.next = Some(self.recorded());
         self.gpu.mapped(submission, mapped).await?;
         let view = self.readback.get_mapped_range(..).map_err(refused)?;
         let filled = self.fill(&view, encoding);
@@ -215,8 +225,7 @@ impl WgpuBackend {
         filled
     }
 
-    /// Records and submits one image's work.
-    fn submit(&self) -> (wgpu::SubmissionIndex, [Mapped; 2]) {
+    fn recorded(&self) -> Recorded {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.upload, 0, &self.image, 0, self.upload.size());
         program::record(&self.work, &mut encoder);
@@ -228,7 +237,10 @@ impl WgpuBackend {
         let (notify_write, write) = signal();
         encoder.map_buffer_on_submit(&self.readback, MapMode::Read, .., notify_read);
         encoder.map_buffer_on_submit(&self.upload, MapMode::Write, .., notify_write);
-        (self.gpu.queue.submit([encoder.finish()]), [read, write])
+        Recorded {
+            commands: encoder.finish(),
+            mapped: [read, write],
+        }
     }
 
     fn outputs(&self) -> impl Iterator<Item = &Output> {
