@@ -1,6 +1,6 @@
 // Products of rows with the weights of outputs: 4 rows x 4 outputs an invocation, 32 x 32 a
-// workgroup. No workgroup memory. Appended to kernels that bind `x`, `weight` and say where rows start
-// and what becomes of sums; twin of cpu.rs.
+// workgroup. No workgroup memory. Appended to kernels that bind `x`, `weight` and say where rows start,
+// where a row has an input and what becomes of sums; twin of cpu.rs.
 //
 // Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
 // inputs a turn: compilers do not unroll the loops that naga writes.
@@ -9,20 +9,21 @@
 override FROM: u32;
 override TO: u32;
 
-// Adds the products of four inputs, from `start` on, in their order.
+// Adds the products of four inputs of the row that begins at `start`, in their order.
 fn add_four(
     sum: vec4<f32>,
     start: u32,
+    at: vec4<u32>,
     w0: vec4<f32>,
     w1: vec4<f32>,
     w2: vec4<f32>,
     w3: vec4<f32>,
 ) -> vec4<f32> {
     return sum
-        + x[start] * w0
-        + x[start + 1u] * w1
-        + x[start + 2u] * w2
-        + x[start + 3u] * w3;
+        + x[start + at.x] * w0
+        + x[start + at.y] * w1
+        + x[start + at.z] * w2
+        + x[start + at.w] * w3;
 }
 
 @compute @workgroup_size(8, 8)
@@ -52,17 +53,19 @@ fn main(
         let w1 = weights(first_line + k + 1u, quad);
         let w2 = weights(first_line + k + 2u, quad);
         let w3 = weights(first_line + k + 3u, quad);
-        sum0 = add_four(sum0, start0 + k, w0, w1, w2, w3);
-        sum1 = add_four(sum1, start1 + k, w0, w1, w2, w3);
-        sum2 = add_four(sum2, start2 + k, w0, w1, w2, w3);
-        sum3 = add_four(sum3, start3 + k, w0, w1, w2, w3);
+        let at = vec4<u32>(input(k), input(k + 1u), input(k + 2u), input(k + 3u));
+        sum0 = add_four(sum0, start0, at, w0, w1, w2, w3);
+        sum1 = add_four(sum1, start1, at, w0, w1, w2, w3);
+        sum2 = add_four(sum2, start2, at, w0, w1, w2, w3);
+        sum3 = add_four(sum3, start3, at, w0, w1, w2, w3);
     }
     for (; k < INPUTS; k += 1u) {
         let w = weights(first_line + k, quad);
-        sum0 += x[start0 + k] * w;
-        sum1 += x[start1 + k] * w;
-        sum2 += x[start2 + k] * w;
-        sum3 += x[start3 + k] * w;
+        let at = input(k);
+        sum0 += x[start0 + at] * w;
+        sum1 += x[start1 + at] * w;
+        sum2 += x[start2 + at] * w;
+        sum3 += x[start3 + at] * w;
     }
     store(row, output, sum0);
     store(row + 1u, output, sum1);

@@ -175,7 +175,7 @@ mod tests {
     /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around
     /// all blocks two that cut and embed patches, the last norm and the tokens.
     #[test]
-    fn a_block_takes_seven_dispatches() {
+    fn a_block_takes_seven_dispatches_and_the_rest_three() {
         for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
             let space = CodebookSpace::Features;
             for file in [random(dtype, space, FOURS), random_model(dtype, space)] {
@@ -188,7 +188,7 @@ mod tests {
                 };
                 let all: usize = Unit::of(&plan).iter().map(dispatches).sum();
                 let depth = model.manifest().encoder.depth as usize;
-                assert_eq!(all, 7 * depth + 4, "{dtype:?}");
+                assert_eq!(all, 7 * depth + 3, "{dtype:?}");
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::buffers;
 use crate::error::WgpuError;
 use crate::maker::Maker;
 use crate::tensors::Tensor;
-use crate::units::Unit;
+use crate::units::{Raw, Unit};
 use mimlet_format::{Model, TensorRole};
 use mimlet_runtime::{BufferId, Plan, Step};
 use std::collections::HashMap;
@@ -33,7 +33,8 @@ fn sources(unit: &Unit) -> Vec<Source> {
             out,
             ..
         } => {
-            vec![B(patches), T(weight), T(table), B(out)]
+            let x = unit.raw.map_or(patches, Raw::buffer);
+            vec![B(x), T(weight), T(table), B(out)]
         }
         Step::LayerNorm {
             x, weight, bias, y, ..
@@ -59,7 +60,7 @@ fn sources(unit: &Unit) -> Vec<Source> {
             ..
         } => {
             let y = folded.output.unwrap_or(y);
-            let x = unit.floats.unwrap_or(x);
+            let x = unit.raw.map_or(x, Raw::buffer);
             vec![B(x), T(weight), Pair(scale, bias), B(y)]
         }
         Step::Attention { qkv, out, .. } => vec![B(qkv), B(out)],

@@ -1,16 +1,34 @@
 //! What a GPU has variants for: the steps of a plan, but the quantisation of rows as one with the layer
-//! that reads them. A variant is free to do both in one dispatch.
+//! that reads them, and the cutting of patches as one with their embedding. A variant is free to do both
+//! in one dispatch.
 
-use mimlet_kernels::{Variant, linear_q4, linear_q8};
+use mimlet_kernels::{Variant, linear_q4, linear_q8, patch_embed, patchify};
 use mimlet_runtime::{BufferId, FoldedStep, Plan, Step};
 
 /// A step of [`Plan::folded`], or two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Unit {
     pub(crate) folded: FoldedStep,
-    /// The rows of floats that a layer of integers quantises for itself, in a step of their own before
-    /// the layer's.
-    pub(crate) floats: Option<BufferId>,
+    /// What is read in the place of what the step before would make of it.
+    pub(crate) raw: Option<Raw>,
+}
+
+/// What a step makes ready for the next one, before it does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Raw {
+    /// Rows of floats, for a layer of integers.
+    Floats(BufferId),
+    /// An image, for the embedding of its patches.
+    Image(BufferId, patchify::Params),
+}
+
+impl Raw {
+    /// Where it is.
+    pub(crate) fn buffer(self) -> BufferId {
+        match self {
+            Self::Floats(buffer) | Self::Image(buffer, _) => buffer,
+        }
+    }
 }
 
 impl Unit {
@@ -19,20 +37,15 @@ impl Unit {
         let mut units = Vec::new();
         let mut folded = plan.folded().into_iter().peekable();
         while let Some(step) = folded.next() {
-            let reader = match step.step {
-                Step::QuantizeRows { x, quantized, .. } => folded
-                    .next_if(|next| reads(&next.step, quantized))
-                    .map(|layer| (layer, x)),
-                _ => None,
-            };
-            units.push(match reader {
-                Some((folded, x)) => Self {
+            let next = folded.next_if(|next| raw(plan, &step.step, &next.step).is_some());
+            units.push(match next {
+                Some(folded) => Self {
                     folded,
-                    floats: Some(x),
+                    raw: raw(plan, &step.step, &folded.step),
                 },
                 None => Self {
                     folded: step,
-                    floats: None,
+                    raw: None,
                 },
             });
         }
@@ -41,18 +54,21 @@ impl Unit {
 
     /// Steps of [`Plan::folded`] that this is.
     pub(crate) fn steps(&self) -> usize {
-        1 + usize::from(self.floats.is_some())
+        1 + usize::from(self.raw.is_some())
     }
 
     /// The ways to run it; the first runs on every GPU.
     pub(crate) fn variants(&self) -> Vec<Variant> {
         let FoldedStep { step, epilogue, .. } = &self.folded;
-        match (step, self.floats) {
+        match (step, self.raw) {
             (Step::LinearQ8 { params, rows, .. }, Some(_)) => {
                 linear_q8::quantizing_variants(params, *rows, *epilogue)
             }
             (Step::LinearQ4 { params, rows, .. }, Some(_)) => {
                 linear_q4::quantizing_variants(params, *rows, *epilogue)
+            }
+            (Step::PatchEmbed { params, .. }, Some(Raw::Image(_, image))) => {
+                patch_embed::variants_of_image(params, &image)
             }
             _ => step.variants(*epilogue),
         }
@@ -66,10 +82,27 @@ impl Unit {
     }
 }
 
-/// Whether a step is a layer of integers on these rows.
-fn reads(step: &Step, quantized: BufferId) -> bool {
-    match step {
-        Step::LinearQ8 { x, .. } | Step::LinearQ4 { x, .. } => *x == quantized,
-        _ => false,
+/// What a step would leave undone, were it one with the next; `None` where it cannot be.
+fn raw(plan: &Plan, step: &Step, next: &Step) -> Option<Raw> {
+    match (step, next) {
+        (
+            Step::QuantizeRows { x, quantized, .. },
+            Step::LinearQ8 { x: rows, .. } | Step::LinearQ4 { x: rows, .. },
+        ) => (rows == quantized).then_some(Raw::Floats(*x)),
+        (
+            Step::Patchify {
+                params,
+                image,
+                patches,
+            },
+            Step::PatchEmbed { patches: rows, .. },
+        ) => {
+            // A codebook of pixels reads them, too.
+            let tokenizes =
+                |step: &Step| matches!(step, Step::NearestCentroid { x, .. } if x == patches);
+            let are_read = plan.steps().iter().any(tokenizes);
+            (rows == patches && !are_read).then_some(Raw::Image(*image, *params))
+        }
+        _ => None,
     }
 }

@@ -14,3 +14,8 @@ override HALF: u32;
 fn row_start(row: u32) -> u32 {
     return min(row, ROWS - 1u) * INPUTS;
 }
+
+// Where a row has an input: one after the other.
+fn input(k: u32) -> u32 {
+    return k;
+}

@@ -15,6 +15,11 @@ fn row_start(row: u32) -> u32 {
     return min(row, ROWS - 1u) * (INPUTS / 4u);
 }
 
+// Where a row has four inputs: one texel after the other.
+fn four_inputs(k: u32) -> u32 {
+    return k;
+}
+
 fn store_quad(row: u32, quad: u32, sum: vec4<f32>) {
     if quad * 4u < OUTPUTS {
         let index = row * (OUTPUTS / 4u) + quad;

@@ -1,5 +1,5 @@
-// Operands of a patch embedding, but for those that are read as textures. The kernels that are
-// appended say how the products are summed.
+// Operands of a patch embedding, but for those that are read as textures. What is appended says where a
+// patch lies in `x`, and how the products are summed.
 
 // Tokens, of which the first PREFIX have no patch.
 override ROWS: u32;
@@ -16,7 +16,7 @@ override HALF: u32;
 
 // Index of a token's first value in `x`. Tokens without a patch read another's and drop it.
 fn row_start(token: u32) -> u32 {
-    return min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u) * INPUTS;
+    return patch_start(min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u));
 }
 
 fn store_value(token: u32, channel: u32, product: f32) {

@@ -1,5 +1,5 @@
 // Patch embedding, patches and weights read through the texture unit: 8 tokens x 8 channels an
-// invocation, 16 x 64 a workgroup. No workgroup memory.
+// invocation, 16 x 64 a workgroup. No workgroup memory. What is appended says where a patch lies in `x`.
 
 // Tokens, of which the first PREFIX have no patch.
 override ROWS: u32;
@@ -14,7 +14,12 @@ override OUTPUTS: u32;
 
 // First texel of a token's patch. Tokens without a patch read another's and drop it.
 fn row_start(token: u32) -> u32 {
-    return min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u) * (INPUTS / 4u);
+    return patch_start(min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u)) / 4u;
+}
+
+// Where a patch has four inputs, in texels.
+fn four_inputs(k: u32) -> u32 {
+    return input(k * 4u) / 4u;
 }
 
 fn store_quad(token: u32, quad: u32, product: vec4<f32>) {

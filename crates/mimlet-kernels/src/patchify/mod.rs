@@ -7,7 +7,6 @@ mod cpu;
 mod reference;
 
 use crate::op::{Access, Call, WgslKernel};
-use alloc::vec;
 
 pub use cpu::{Values, cpu, from_pixels};
 pub use reference::reference;
@@ -47,15 +46,20 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::ReadWrite],
 };
 
+/// What a kernel must know of an image to find its patches.
+pub(crate) fn constants(params: &Params) -> [(&'static str, f64); 3] {
+    [
+        ("HEIGHT", params.height as f64),
+        ("WIDTH", params.width as f64),
+        ("PATCH", params.patch as f64),
+    ]
+}
+
 /// The dispatch over one image.
 #[must_use]
 pub fn call(params: &Params) -> Call {
     Call {
-        constants: vec![
-            ("HEIGHT", params.height as f64),
-            ("WIDTH", params.width as f64),
-            ("PATCH", params.patch as f64),
-        ],
+        constants: constants(params).into(),
         workgroups: [
             params.patch_dim().div_ceil(64) as u32,
             params.patches() as u32,

@@ -1,5 +1,6 @@
 // Products of eight rows with the weights of eight outputs, all read through the texture unit.
-// Appended to kernels that bind `x` and `weight` as textures and say where rows start.
+// Appended to kernels that bind `x` and `weight` as textures and say where rows start and where a row has
+// four inputs.
 //
 // Sums are named: an array indexed in a loop would live in memory, not in registers.
 
@@ -51,14 +52,15 @@ fn block(row: u32, pair: u32, inputs: u32) -> Block {
     var low7 = vec4<f32>();
     var high7 = vec4<f32>();
     for (var k = 0u; k < inputs / 4u; k += 1u) {
-        let x0 = textureLoad(x, place(start0 + k), 0);
-        let x1 = textureLoad(x, place(start1 + k), 0);
-        let x2 = textureLoad(x, place(start2 + k), 0);
-        let x3 = textureLoad(x, place(start3 + k), 0);
-        let x4 = textureLoad(x, place(start4 + k), 0);
-        let x5 = textureLoad(x, place(start5 + k), 0);
-        let x6 = textureLoad(x, place(start6 + k), 0);
-        let x7 = textureLoad(x, place(start7 + k), 0);
+        let at = four_inputs(k);
+        let x0 = textureLoad(x, place(start0 + at), 0);
+        let x1 = textureLoad(x, place(start1 + at), 0);
+        let x2 = textureLoad(x, place(start2 + at), 0);
+        let x3 = textureLoad(x, place(start3 + at), 0);
+        let x4 = textureLoad(x, place(start4 + at), 0);
+        let x5 = textureLoad(x, place(start5 + at), 0);
+        let x6 = textureLoad(x, place(start6 + at), 0);
+        let x7 = textureLoad(x, place(start7 + at), 0);
         let line = first + k * 16u;
         let l0 = textureLoad(weight, place(line), 0);
         let l1 = textureLoad(weight, place(line + 4u), 0);

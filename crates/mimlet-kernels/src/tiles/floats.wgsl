@@ -1,6 +1,6 @@
 // Products of rows with the weights of outputs, passed through workgroup memory: TILE x TILE a
 // workgroup, sums in the order of the inputs. Appended to kernels that bind `x`, `weight` and say where
-// rows start, what becomes of sums and what is held of weights and inputs. Products and sums are of f32.
+// rows start and where a row has an input, what becomes of sums and what is held of weights and inputs. Products and sums are of f32.
 //
 // Accumulators are named: an array indexed in a loop would live in memory, not in registers. Four
 // inputs a turn: compilers do not unroll the loops that naga writes.
@@ -15,11 +15,12 @@ fn four_rows(row: u32, k: u32) -> vec4<Row> {
     if k >= INPUTS {
         return vec4<Row>();
     }
+    let at = input(k);
     return vec4<Row>(vec4<f32>(
-        x[row_start(row) + k],
-        x[row_start(row + 1u) + k],
-        x[row_start(row + 2u) + k],
-        x[row_start(row + 3u) + k],
+        x[row_start(row) + at],
+        x[row_start(row + 1u) + at],
+        x[row_start(row + 2u) + at],
+        x[row_start(row + 3u) + at],
     ));
 }
 

@@ -35,6 +35,21 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "loaded_row",
     ),
     ("patch_embed_tiles_64", "store(row + 35u", "store(row + 34u"),
+    (
+        "patch_stem",
+        "line / PATCH * HEIGHT",
+        "line / PATCH * WIDTH",
+    ),
+    (
+        "patch_stem_tiles_32",
+        "patch_index % columns) * PATCH",
+        "patch_index % columns) * PATCH + 1u",
+    ),
+    (
+        "patch_stem_texels",
+        "WIDTH + k % PATCH",
+        "WIDTH + k % PATCH / 4u",
+    ),
     ("linear_q8_tiles_64", "lane.y + 8u];", "lane.y];"),
     (
         "linear_q8_made_32",
