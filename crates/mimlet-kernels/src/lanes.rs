@@ -49,24 +49,19 @@ pub(crate) fn max(values: &[f32]) -> f32 {
 #[inline(always)]
 pub(crate) fn range(values: &[f32]) -> (f32, f32) {
     let (chunks, rest) = values.as_chunks::<32>();
-    let (mut low, mut high) = ([[0.0f32; 16]; 2], [[0.0f32; 16]; 2]);
+    let (mut low, mut high) = ([0.0f32; 32], [0.0f32; 32]);
     for chunk in chunks {
-        let sixteens = chunk.as_chunks::<16>().0;
-        for ((low, high), values) in low.iter_mut().zip(&mut high).zip(sixteens) {
-            *low = from_fn(|lane| smaller(low[lane], values[lane]));
-            *high = from_fn(|lane| larger(high[lane], values[lane]));
-        }
-    }
-    let (mut low, mut high): ([f32; 16], [f32; 16]) = (
-        from_fn(|lane| smaller(low[0][lane], low[1][lane])),
-        from_fn(|lane| larger(high[0][lane], high[1][lane])),
-    );
-    for values in rest.chunks(16) {
-        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(values) {
+        for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(chunk) {
             *low = smaller(*low, value);
             *high = larger(*high, value);
         }
     }
+    for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(rest) {
+        *low = smaller(*low, value);
+        *high = larger(*high, value);
+    }
+    let low = from_fn(|lane| smaller(low[lane], low[lane + 16]));
+    let high = from_fn(|lane| larger(high[lane], high[lane + 16]));
     (fold(black_box(low), smaller), fold(black_box(high), larger))
 }
 

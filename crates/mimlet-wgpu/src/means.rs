@@ -173,7 +173,7 @@ mod tests {
     }
 
     /// Norm, queries with keys and values, attention, projection, norm, two layers of the MLP; around
-    /// all blocks two that cut and embed patches, the last norm and the tokens.
+    /// all blocks the embedding of patches, the last norm and the tokens.
     #[test]
     fn a_block_takes_seven_dispatches_and_the_rest_three() {
         for dtype in [DType::F32, DType::F16, DType::I8, DType::I4] {
