@@ -5,7 +5,7 @@
 use crate::machine::{adapters, gpus, gpus_with};
 use crate::model::random_model;
 use crate::parity::mismatch;
-use crate::planted::{examples, running, with_sources};
+use crate::planted::{Fault, examples, must_be_found, running, with_sources};
 use mimlet_format::{CodebookSpace, DType, Model};
 use mimlet_kernels::case::Case;
 use mimlet_kernels::{Variant, WgslKernel};
@@ -109,8 +109,7 @@ fn with_matrices_played_the_kernels_agree_with_the_oracle() {
     }
 }
 
-/// (the kernel, what its text says, what it would say with the fault).
-const FAULTS: [(&str, &str, &str); 12] = [
+const FAULTS: [Fault; 12] = [
     // A barrier less.
     (
         "linear_half_matrices_16",
@@ -167,16 +166,8 @@ const FAULTS: [(&str, &str, &str); 12] = [
 fn a_fault_planted_beside_played_matrices_is_found() {
     let examples = examples();
     for gpu in gpus_with("shader-f16") {
-        for (kernel, text, faulty) in FAULTS {
-            let finds = |case: &Case| {
-                let Some(variant) = running(case, kernel) else {
-                    return false;
-                };
-                let planted = with_sources(variant.clone(), |of| of.source.replace(text, faulty));
-                assert!(planted != variant, "{kernel} does not say {text:?}");
-                mismatch(&gpu, &with_sources(planted, played), case).is_err()
-            };
-            assert!(examples.iter().any(finds), "{kernel} with {faulty:?}");
+        for fault in FAULTS {
+            must_be_found(&gpu, &examples, fault, running, played);
         }
     }
 }

@@ -3,8 +3,7 @@
 use crate::encoder::{encode, images, largest_difference, same_decided_tokens};
 use crate::machine::{adapters, gpus};
 use crate::model::{ODD, random};
-use crate::parity::mismatch;
-use crate::planted::{examples, with_sources};
+use crate::planted::{Fault, as_it_is, examples, must_be_found};
 use mimlet_format::{CodebookSpace, DType, EncoderConfig, Model};
 use mimlet_kernels::case::Case;
 use mimlet_kernels::{Level, Variant};
@@ -150,8 +149,7 @@ fn a_gpu_that_cannot_bind_a_panel_is_refused_by_name() {
     );
 }
 
-/// (the kernel, what its text says, what it would say with the fault).
-const FAULTS: &[(&str, &str, &str)] = &[
+const FAULTS: &[Fault] = &[
     // A part's weights taken to begin with the first channel, or all its channels to be that.
     ("linear", "(output - FROM) / 16u", "output / 16u"),
     ("linear_q8", "FROM + group.x * 32u", "group.x * 32u"),
@@ -195,20 +193,8 @@ fn in_parts(case: &Case, kernel: &str) -> Option<Variant> {
 fn a_fault_in_how_parts_are_taken_is_found_by_the_examples() {
     let examples = examples();
     for gpu in gpus() {
-        for (kernel, text, faulty) in FAULTS {
-            let finds = |case: &Case| {
-                let Some(variant) = in_parts(case, kernel) else {
-                    return false;
-                };
-                let planted = with_sources(variant.clone(), |of| match of.name == *kernel {
-                    true => of.source.replace(text, faulty),
-                    false => of.source.into(),
-                });
-                assert!(planted != variant, "{kernel} does not say {text:?}");
-                mismatch(&gpu, &planted, case).is_err()
-            };
-            let (found, adapter) = (examples.iter().any(finds), gpu.description());
-            assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
+        for fault in FAULTS {
+            must_be_found(&gpu, &examples, *fault, in_parts, as_it_is);
         }
     }
 }

@@ -7,8 +7,10 @@ use mimlet_kernels::case::Case;
 use mimlet_kernels::{OPS, Variant, WgslKernel};
 use mimlet_wgpu::Gpu;
 
-/// (the kernel, what its text says, what it would say with the fault).
-const FAULTS: &[(&str, &str, &str)] = &[
+/// The kernel, what its text says, what it would say with the fault.
+pub(crate) type Fault = (&'static str, &'static str, &'static str);
+
+const FAULTS: &[Fault] = &[
     // A barrier less.
     (
         "linear_tiles_32",
@@ -186,28 +188,44 @@ pub(crate) fn with_sources(
     variant
 }
 
+/// Plants a fault in what `of` gives of each example that runs the kernel, and has the examples find it;
+/// texts run as `played`.
+pub(crate) fn must_be_found(
+    gpu: &Gpu,
+    examples: &[Case],
+    (kernel, text, faulty): Fault,
+    of: impl Fn(&Case, &str) -> Option<Variant>,
+    played: impl Fn(&WgslKernel) -> String,
+) {
+    let finds = |case: &Case| {
+        let Some(variant) = of(case, kernel) else {
+            return false;
+        };
+        let planted = with_sources(variant.clone(), |of| match of.name == kernel {
+            true => of.source.replace(text, faulty),
+            false => of.source.into(),
+        });
+        assert!(planted != variant, "{kernel} does not say {text:?}");
+        mismatch(gpu, &with_sources(planted, &played), case).is_err()
+    };
+    let (found, adapter) = (examples.iter().any(finds), gpu.description());
+    assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
+}
+
+/// A kernel's own text.
+pub(crate) fn as_it_is(kernel: &WgslKernel) -> String {
+    kernel.source.into()
+}
+
 #[test]
 fn a_fault_planted_in_a_kernel_is_found_by_its_examples() {
     let examples = examples();
     let found_on = |gpu: &Gpu, with_f16: bool| {
-        for (kernel, text, faulty) in FAULTS {
-            let variant = examples.iter().find_map(|case| running(case, kernel));
-            if variant.unwrap().needs_f16() != with_f16 {
-                continue;
+        for fault in FAULTS {
+            let variant = examples.iter().find_map(|case| running(case, fault.0));
+            if variant.unwrap().needs_f16() == with_f16 {
+                must_be_found(gpu, &examples, *fault, running, as_it_is);
             }
-            let finds = |case: &Case| {
-                let Some(variant) = running(case, kernel) else {
-                    return false;
-                };
-                let planted = with_sources(variant.clone(), |of| match of.name == *kernel {
-                    true => of.source.replace(text, faulty),
-                    false => of.source.into(),
-                });
-                assert!(planted != variant, "{kernel} does not say {text:?}");
-                mismatch(gpu, &planted, case).is_err()
-            };
-            let (found, adapter) = (examples.iter().any(finds), gpu.description());
-            assert!(found, "{kernel} with {faulty:?} passes on {adapter}");
         }
     };
     gpus().iter().for_each(|gpu| found_on(gpu, false));

@@ -4,9 +4,8 @@
 
 use crate::machine::{gpus, gpus_with};
 use crate::parity::mismatch;
-use crate::planted::{examples, running, with_sources};
+use crate::planted::{Fault, as_it_is, examples, must_be_found, running, with_sources};
 use mimlet_kernels::WgslKernel;
-use mimlet_kernels::case::Case;
 
 /// From the smallest GPU's to more than a workgroup.
 const SIZES: [u32; 6] = [4, 8, 16, 32, 64, 128];
@@ -95,8 +94,7 @@ fn results_are_right_whatever_the_subgroups_size() {
     }
 }
 
-/// (the kernel, what its text says, what it would say with the fault).
-const FAULTS: [(&str, &str, &str); 4] = [
+const FAULTS: [Fault; 4] = [
     (
         "layer_norm_subgroups",
         "sum += totals[i]",
@@ -115,16 +113,8 @@ const FAULTS: [(&str, &str, &str); 4] = [
 fn a_fault_planted_in_a_kernel_of_subgroups_is_found() {
     let examples = examples();
     for gpu in gpus_with("subgroup") {
-        for (kernel, text, faulty) in FAULTS {
-            let finds = |case: &Case| {
-                let Some(variant) = running(case, kernel) else {
-                    return false;
-                };
-                let planted = with_sources(variant.clone(), |of| of.source.replace(text, faulty));
-                assert!(planted != variant, "{kernel} does not say {text:?}");
-                mismatch(&gpu, &planted, case).is_err()
-            };
-            assert!(examples.iter().any(finds), "{kernel} with {faulty:?}");
+        for fault in FAULTS {
+            must_be_found(&gpu, &examples, fault, running, as_it_is);
         }
     }
 }
