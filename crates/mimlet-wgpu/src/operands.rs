@@ -4,7 +4,7 @@ use crate::buffers;
 use crate::error::WgpuError;
 use crate::maker::Maker;
 use crate::tensors::Tensor;
-use crate::units::{Raw, Unit};
+use crate::units::Unit;
 use mimlet_format::{Model, TensorRole};
 use mimlet_runtime::{BufferId, Plan, Step};
 use std::collections::HashMap;
@@ -27,15 +27,12 @@ fn sources(unit: &Unit) -> Vec<Source> {
     match folded.step {
         Step::Patchify { image, patches, .. } => vec![B(image), B(patches)],
         Step::PatchEmbed {
-            patches,
+            image,
             weight,
             table,
             out,
             ..
-        } => {
-            let x = unit.raw.map_or(patches, Raw::buffer);
-            vec![B(x), T(weight), T(table), B(out)]
-        }
+        } => vec![B(image), T(weight), T(table), B(out)],
         Step::LayerNorm {
             x, weight, bias, y, ..
         } => vec![B(x), Pair(weight, bias), B(y)],
@@ -60,7 +57,7 @@ fn sources(unit: &Unit) -> Vec<Source> {
             ..
         } => {
             let y = folded.output.unwrap_or(y);
-            let x = unit.raw.map_or(x, Raw::buffer);
+            let x = unit.floats.unwrap_or(x);
             vec![B(x), T(weight), Pair(scale, bias), B(y)]
         }
         Step::Attention { qkv, out, .. } => vec![B(qkv), B(out)],

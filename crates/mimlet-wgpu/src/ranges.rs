@@ -271,7 +271,7 @@ mod tests {
                         assert!(largest <= *bound, "{largest} beyond {bound}, {scale}");
                         assert!(*bound < f64::INFINITY);
                     }
-                    (0..unit.steps()).for_each(|_| cpu.step());
+                    (0..unit.steps).for_each(|_| cpu.step());
                 }
             }
         }

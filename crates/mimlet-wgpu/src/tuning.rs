@@ -125,7 +125,7 @@ async fn measure(
     let mut beaten = HashSet::new();
     for (unit, offered) in offers {
         if offered.len() == 1 || choices.know(offered) {
-            (0..unit.steps()).for_each(|_| cpu.step());
+            (0..unit.steps).for_each(|_| cpu.step());
             continue;
         }
         if Instant::now() >= limit {
@@ -180,7 +180,7 @@ fn trial<'m>(
         before.push((operands.buffer(id).clone(), words));
     }
     let slack = half_rows_slack(model, cpu, unit);
-    (0..unit.steps()).for_each(|_| cpu.step());
+    (0..unit.steps).for_each(|_| cpu.step());
     let expected = |id: &BufferId| Expected {
         buffer: operands.buffer(*id).clone(),
         words: cpu.words(*id)[..extent(unit, cpu.words(*id).len())].to_vec(),

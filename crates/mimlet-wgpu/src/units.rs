@@ -1,34 +1,19 @@
 //! What a GPU has variants for: the steps of a plan, but the quantisation of rows as one with the layer
-//! that reads them, and the cutting of patches as one with their embedding. A variant is free to do both
-//! in one dispatch.
+//! that reads them. A variant is free to do both in one dispatch. Patches that are only embedded are not cut
+//! out: embedding finds them in the image.
 
-use mimlet_kernels::{Variant, linear_q4, linear_q8, patch_embed, patchify};
+use mimlet_kernels::{Variant, linear_q4, linear_q8};
 use mimlet_runtime::{BufferId, FoldedStep, Plan, Step};
 
 /// A step of [`Plan::folded`], or two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Unit {
     pub(crate) folded: FoldedStep,
-    /// What is read in the place of what the step before would make of it.
-    pub(crate) raw: Option<Raw>,
-}
-
-/// What a step makes ready for the next one, before it does.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Raw {
-    /// Rows of floats, for a layer of integers.
-    Floats(BufferId),
-    /// An image, for the embedding of its patches.
-    Image(BufferId, patchify::Params),
-}
-
-impl Raw {
-    /// Where it is.
-    pub(crate) fn buffer(self) -> BufferId {
-        match self {
-            Self::Floats(buffer) | Self::Image(buffer, _) => buffer,
-        }
-    }
+    /// The rows of floats that a layer of integers quantises for itself, in a step of their own before
+    /// the layer's.
+    pub(crate) floats: Option<BufferId>,
+    /// Steps of [`Plan::folded`] that this is.
+    pub(crate) steps: usize,
 }
 
 impl Unit {
@@ -37,38 +22,29 @@ impl Unit {
         let mut units = Vec::new();
         let mut folded = plan.folded().into_iter().peekable();
         while let Some(step) = folded.next() {
-            let next = folded.next_if(|next| raw(plan, &step.step, &next.step).is_some());
-            units.push(match next {
-                Some(folded) => Self {
-                    folded,
-                    raw: raw(plan, &step.step, &folded.step),
-                },
-                None => Self {
-                    folded: step,
-                    raw: None,
-                },
+            let next = folded.next_if(|next| takes_over(plan, &step.step, &next.step));
+            let floats = match (step.step, next) {
+                (Step::QuantizeRows { x, .. }, Some(_)) => Some(x),
+                _ => None,
+            };
+            units.push(Self {
+                folded: next.unwrap_or(step),
+                floats,
+                steps: 1 + usize::from(next.is_some()),
             });
         }
         units
     }
 
-    /// Steps of [`Plan::folded`] that this is.
-    pub(crate) fn steps(&self) -> usize {
-        1 + usize::from(self.raw.is_some())
-    }
-
     /// The ways to run it; the first runs on every GPU.
     pub(crate) fn variants(&self) -> Vec<Variant> {
         let FoldedStep { step, epilogue, .. } = &self.folded;
-        match (step, self.raw) {
+        match (step, self.floats) {
             (Step::LinearQ8 { params, rows, .. }, Some(_)) => {
                 linear_q8::quantizing_variants(params, *rows, *epilogue)
             }
             (Step::LinearQ4 { params, rows, .. }, Some(_)) => {
                 linear_q4::quantizing_variants(params, *rows, *epilogue)
-            }
-            (Step::PatchEmbed { params, .. }, Some(Raw::Image(_, image))) => {
-                patch_embed::variants_of_image(params, &image)
             }
             _ => step.variants(*epilogue),
         }
@@ -82,27 +58,19 @@ impl Unit {
     }
 }
 
-/// What a step would leave undone, were it one with the next; `None` where it cannot be.
-fn raw(plan: &Plan, step: &Step, next: &Step) -> Option<Raw> {
-    match (step, next) {
+/// Whether a step needs nothing of the one before it, which makes what nobody else reads.
+fn takes_over(plan: &Plan, before: &Step, step: &Step) -> bool {
+    match (before, step) {
         (
-            Step::QuantizeRows { x, quantized, .. },
-            Step::LinearQ8 { x: rows, .. } | Step::LinearQ4 { x: rows, .. },
-        ) => (rows == quantized).then_some(Raw::Floats(*x)),
-        (
-            Step::Patchify {
-                params,
-                image,
-                patches,
-            },
-            Step::PatchEmbed { patches: rows, .. },
-        ) => {
-            // A codebook of pixels reads them, too.
+            Step::QuantizeRows { quantized, .. },
+            Step::LinearQ8 { x, .. } | Step::LinearQ4 { x, .. },
+        ) => x == quantized,
+        (Step::Patchify { patches, .. }, Step::PatchEmbed { .. }) => {
+            // A codebook of pixels reads them.
             let tokenizes =
                 |step: &Step| matches!(step, Step::NearestCentroid { x, .. } if x == patches);
-            let are_read = plan.steps().iter().any(tokenizes);
-            (rows == patches && !are_read).then_some(Raw::Image(*image, *params))
+            !plan.steps().iter().any(tokenizes)
         }
-        _ => None,
+        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Prefixes of none, one and five tokens; odd patches; both weight types.
 
-use super::{Params, cpu, panel_weight, reference, scratch_len, variants, variants_of_image};
+use super::{Params, cpu, panel_weight, reference, scratch_len, variants};
 use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
@@ -10,35 +10,23 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The examples of patch embedding: (prefix, patches, patch_dim, embed_dim, half).
+/// The examples of patch embedding: (prefix, (height, width, patch), embed_dim, half).
 pub(crate) fn cases() -> Vec<Case> {
     [
-        (1, 64, 192, 128, false),
-        (1, 64, 192, 128, true),
-        (0, 1, 3, 1, false),
-        (5, 25, 588, 37, false),
-        (5, 25, 588, 37, true),
-        (1, 196, 768, 192, false),
+        (1, (64, 64, 8), 128, false),
+        (1, (64, 64, 8), 128, true),
+        (0, (1, 1, 1), 1, false),
+        (5, (70, 70, 14), 37, false),
+        (5, (28, 42, 14), 37, true),
+        (2, (3, 5, 1), 36, false),
+        (0, (48, 20, 4), 68, true),
+        (1, (224, 224, 16), 192, false),
     ]
     .map(case)
-    .into_iter()
-    .chain(
-        [
-            (1, (64, 64, 8), 128, false),
-            (1, (64, 64, 8), 128, true),
-            (0, (8, 8, 8), 4, false),
-            (5, (28, 42, 14), 37, true),
-            (2, (3, 5, 1), 36, false),
-            (1, (224, 224, 16), 192, false),
-            (0, (48, 20, 4), 68, true),
-        ]
-        .map(case_of_image),
-    )
-    .collect()
+    .into()
 }
 
-/// An example of an embedding of an image's own pixels: (prefix, (height, width, patch), embed_dim, half).
-fn case_of_image(
+fn case(
     (prefix, (height, width, patch), embed_dim, half): (usize, (usize, usize, usize), usize, bool),
 ) -> Case {
     let image = patchify::Params {
@@ -57,51 +45,23 @@ fn case_of_image(
     let pixels = Stream::new(0x14).values(3 * height * width, 2.0);
     let mut x = vec![f32::NAN; pixels.len()];
     patchify::reference(&image, &pixels, &mut x);
-    let case = case_of(&params, x);
-    let mut buffers = case.buffers;
-    buffers[0] = Values::F32(pixels);
-    Case {
-        name: format!("{height}x{width} by {patch}, {}", case.name),
-        variants: and_in_parts(variants_of_image(&params, &image), &panel_weight(&params)),
-        buffers,
-        ..case
-    }
-}
-
-fn case((prefix, patches, patch_dim, embed_dim, half): (usize, usize, usize, usize, bool)) -> Case {
-    let params = Params {
-        prefix,
-        patches,
-        patch_dim,
-        embed_dim,
-        half,
-    };
-    case_of(&params, Stream::new(0x15).values(patches * patch_dim, 2.0))
-}
-
-fn case_of(params: &Params, x: Vec<f32>) -> Case {
-    let &Params {
-        prefix,
-        patches,
-        patch_dim,
-        embed_dim,
-        half,
-    } = params;
     let mut stream = Stream::new(0x13);
     let weight = FloatWeight::random(&mut stream, embed_dim, patch_dim, half);
     let table = stream.values((prefix + patches) * embed_dim, 1.0);
     let mut expected = vec![0.0; table.len()];
-    reference(params, &x, &weight.matrix, &table, &mut expected);
+    reference(&params, &x, &weight.matrix, &table, &mut expected);
     let near = Tolerance::Near {
         absolute: 2e-6 * patch_dim as f32,
         relative: 1e-5,
     };
     Case {
         fuses: false,
-        name: format!("{prefix}+{patches} tokens, {patch_dim} to {embed_dim}, half {half}"),
-        variants: and_in_parts(variants(params), &panel_weight(params)),
+        name: format!(
+            "{height}x{width} by {patch}, {prefix} before them, to {embed_dim}, half {half}"
+        ),
+        variants: and_in_parts(variants(&params, &image), &panel_weight(&params)),
         buffers: vec![
-            Values::F32(x.clone()),
+            Values::F32(pixels),
             weight.buffer(),
             Values::F32(table.clone()),
             unwritten_f32(table.len()),
@@ -118,10 +78,10 @@ fn case_of(params: &Params, x: Vec<f32>) -> Case {
             for (part, out) in out.chunks_mut(7 * embed_dim).enumerate() {
                 let first = part * 7;
                 let patches = &x[first.saturating_sub(prefix) * patch_dim..];
-                let mut scratch = vec![f32::NAN; scratch_len(params)];
+                let mut scratch = vec![f32::NAN; scratch_len(&params)];
                 cpu(
                     level,
-                    params,
+                    &params,
                     patches,
                     weight.panels(),
                     &table,

@@ -1,4 +1,5 @@
-// Where patches lie in the image: [3, HEIGHT, WIDTH]. Both functions are added up.
+// Where patches lie in the image: [3, HEIGHT, WIDTH]. What both functions give is added up. Appended to
+// kernels that read it as a buffer or as a texture.
 
 override HEIGHT: u32;
 override WIDTH: u32;

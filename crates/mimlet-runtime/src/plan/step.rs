@@ -25,7 +25,11 @@ pub enum Step {
     PatchEmbed {
         /// Shape.
         params: patch_embed::Params,
-        /// Read.
+        /// Shape of the image.
+        image_params: patchify::Params,
+        /// Read by GPUs, which find patches there.
+        image: BufferId,
+        /// Read by the CPU.
         patches: BufferId,
         /// Weight.
         weight: TensorRole,
@@ -182,7 +186,11 @@ impl Step {
         let single = |call| Vec::from([Variant::single(self.kernel(), call)]);
         match self {
             Self::Patchify { params, .. } => single(patchify::call(params)),
-            Self::PatchEmbed { params, .. } => patch_embed::variants(params),
+            Self::PatchEmbed {
+                params,
+                image_params,
+                ..
+            } => patch_embed::variants(params, image_params),
             Self::LayerNorm { params, rows, .. } => layer_norm::variants(params, *rows),
             Self::QuantizeRows { params, rows, .. } => quantize_rows::variants(params, *rows),
             Self::Linear { params, rows, .. } => linear::variants(params, *rows, epilogue),

@@ -38,17 +38,17 @@ const FAULTS: &[Fault] = &[
     ),
     ("patch_embed_tiles_64", "store(row + 35u", "store(row + 34u"),
     (
-        "patch_stem",
+        "patch_embed",
         "line / PATCH * HEIGHT",
         "line / PATCH * WIDTH",
     ),
     (
-        "patch_stem_tiles_32",
+        "patch_embed_tiles_32",
         "patch_index % columns) * PATCH",
         "patch_index % columns) * PATCH + 1u",
     ),
     (
-        "patch_stem_texels",
+        "patch_embed_texels",
         "WIDTH + k % PATCH",
         "WIDTH + k % PATCH / 4u",
     ),

@@ -132,13 +132,17 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn patchify(&mut self) -> BufferId {
+    fn image_params(&self) -> patchify::Params {
         let [height, width] = self.config.image_size.map(|side| side as usize);
-        let params = patchify::Params {
+        patchify::Params {
             height,
             width,
             patch: self.config.patch_size as usize,
-        };
+        }
+    }
+
+    fn patchify(&mut self) -> BufferId {
+        let params = self.image_params();
         let patches = self.buffer("patches", Per::Patch, params.patch_dim());
         self.steps.push(Step::Patchify {
             params,
@@ -161,6 +165,8 @@ impl<'a> Builder<'a> {
         let out = self.buffer("stream", Per::Token, params.embed_dim);
         self.steps.push(Step::PatchEmbed {
             params,
+            image_params: self.image_params(),
+            image: self.image,
             patches,
             weight,
             table,
