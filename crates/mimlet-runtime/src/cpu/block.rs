@@ -162,7 +162,7 @@ impl Block {
             }
             (Step::Attention { .. }, _) => self.attend(op, shared, scratch),
             (Step::NearestCentroid { .. }, Weights::Centroids(_)) => self.tokenize(op, level),
-            (step, weights) => unreachable!("{weights:?} were not made for {step:?}"),
+            _ => unreachable!("weights were made for their step"),
         }
     }
 
@@ -200,7 +200,7 @@ impl Block {
                 let x = &block.words(x)[..rows * params.row_words()];
                 linear_q4::cpu(level, params, x, &weights.get(), epilogue, scratch, y);
             }
-            (step, weights) => unreachable!("{weights:?} were not made for {step:?}"),
+            _ => unreachable!("weights were made for their step"),
         });
     }
 
@@ -211,7 +211,7 @@ impl Block {
             out,
         } = op.step
         else {
-            unreachable!("{:?} is no attention", op.step)
+            unreachable!("the step is an attention")
         };
         let Shared {
             level, block_rows, ..
@@ -240,7 +240,7 @@ impl Block {
             Weights::Centroids(centroids),
         ) = (&op.step, &op.weights)
         else {
-            unreachable!("{:?} finds no tokens", op.step)
+            unreachable!("the step finds tokens")
         };
         // Rows of x before the block's first patch: prefix tokens, when x has a row for each token.
         let skipped = match first {
