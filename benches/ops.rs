@@ -187,6 +187,7 @@ fn patch_embed_run() -> Run {
         patch_dim: PATCH_DIM,
         embed_dim: DIM,
         half: false,
+        fused: true,
     };
     let (patches, weight) = (values(PATCHES * PATCH_DIM), values(len16(DIM, PATCH_DIM)));
     let (table, mut out) = (values(TOKENS * DIM), vec![0.0; TOKENS * DIM]);
@@ -330,10 +331,10 @@ fn attention_run() -> Run {
         tokens: TOKENS,
         heads: HEADS,
         head_dim: DIM / HEADS,
-        short: true,
+        exact: true,
     };
     let (qkv, mut out) = (values(TOKENS * 3 * DIM), vec![0.0; TOKENS * DIM]);
-    let mut scratch = vec![0.0; attention::whole_len(&params)];
+    let mut scratch = vec![0; attention::whole_len(&params)];
     Box::new(move |level| {
         let out = black_box(&mut out);
         attention::cpu(level, &params, black_box(&qkv), &mut scratch, out);

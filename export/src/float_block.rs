@@ -169,7 +169,7 @@ impl Half {
             tokens: encoder.tokens() as usize,
             heads: encoder.num_heads as usize,
             head_dim: encoder.head_dim() as usize,
-            short: false,
+            exact: false,
         };
         Self::new(encoder, norm, linears, Between::Attention(attention))
     }
@@ -243,7 +243,7 @@ impl Half {
     fn between(&self, mut hidden: Vec<f32>, mut room: Vec<f32>) -> Vec<f32> {
         match &self.between {
             Between::Attention(params) => {
-                let mut scratch = vec![0.0; attention::whole_len(params)];
+                let mut scratch = vec![0; attention::whole_len(params)];
                 attention::cpu(self.level, params, &hidden, &mut scratch, &mut room);
                 room
             }

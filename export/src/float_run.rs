@@ -78,6 +78,7 @@ impl<'m> FloatRun<'m> {
             patch_dim: cut.patch_dim(),
             embed_dim: encoder.embed_dim as usize,
             half: false,
+            fused: true,
         };
         let weight = weights.get(TensorRole::PatchEmbedWeight);
         let weight = panels(embed.embed_dim, embed.patch_dim, weight);

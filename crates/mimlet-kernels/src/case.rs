@@ -61,8 +61,6 @@ pub enum Tolerance {
         /// Part in proportion to the value.
         relative: f32,
     },
-    /// Numbers of 12 significant bits, at most one in the last of them apart.
-    Shortened,
 }
 
 impl Values {
@@ -107,9 +105,6 @@ fn compare_f32(expected: &[f32], actual: &[f32], tolerance: Tolerance) -> Result
             Tolerance::Near { absolute, relative } => {
                 (a - e).abs() <= absolute + relative * e.abs()
             }
-            Tolerance::Shortened => {
-                a.to_bits() & 0xfff == 0 && (a - e).abs() <= 1e-6 + e.abs() / 2048.0
-            }
         };
         if !near {
             return Err(format!(
@@ -124,7 +119,7 @@ fn compare_u32(expected: &[u32], actual: &[u32], tolerance: Tolerance) -> Result
     for (index, (e, a)) in expected.iter().zip(actual).enumerate() {
         let near = match tolerance {
             Tolerance::Exact => e == a,
-            Tolerance::Near { .. } | Tolerance::Shortened => false,
+            Tolerance::Near { .. } => false,
         };
         if !near {
             return Err(format!(
@@ -204,26 +199,10 @@ pub fn with_epilogue(epilogue: Epilogue, outputs: Vec<f32>) -> (Vec<f32>, Vec<f3
             crate::gelu::reference(&mut after);
             (unwritten, after)
         }
-        Epilogue::Shorten => {
-            let after = outputs.into_iter().map(crate::math::shorten).collect();
-            (unwritten, after)
-        }
         Epilogue::Add => {
             let there = Stream::new(0x1e).values(outputs.len(), 1.0);
             let sums = there.iter().zip(&outputs).map(|(x, y)| x + y).collect();
             (there, sums)
-        }
-    }
-}
-
-impl Tolerance {
-    /// `self` without an epilogue: how near outputs must be after it.
-    #[must_use]
-    pub fn after(self, epilogue: Epilogue) -> Self {
-        match epilogue {
-            // What lies between two numbers of 12 bits may go either way.
-            Epilogue::Shorten => Self::Shortened,
-            Epilogue::Store | Epilogue::Gelu | Epilogue::Add => self,
         }
     }
 }
@@ -311,17 +290,6 @@ mod tests {
         absolute: 0.1,
         relative: 0.0,
     };
-
-    #[test]
-    fn numbers_that_are_not_shortened_are_found() {
-        let expected = Values::F32(vec![1.0 + 1.0 / 2048.0]);
-        let compare = |actual: f32| {
-            let actual = Values::F32(vec![actual]);
-            expected.compare(&actual, Tolerance::Shortened).is_ok()
-        };
-        assert!(compare(1.0) && compare(1.0 + 1.0 / 2048.0) && compare(1.0 + 2.0 / 2048.0));
-        assert!(!compare(1.0 + 1.0 / 4096.0) && !compare(1.0 + 3.0 / 2048.0));
-    }
 
     #[test]
     fn a_planted_error_is_found() {

@@ -1,7 +1,6 @@
 //! What a linear layer does with its outputs.
 
 use crate::gelu;
-use crate::math::shorten;
 use crate::panel::WIDTH;
 use crate::simd::{Floats16, Level, Place};
 
@@ -14,15 +13,11 @@ pub enum Epilogue {
     Gelu,
     /// The output is added to what is there, as [`crate::residual`] does.
     Add,
-    /// The output is rounded to 12 significant bits, and to zero below `2^-60`: products of two are
-    /// exact in f32. Attention between layers of integers multiplies such numbers, and gives the same
-    /// bits whether or not a machine fuses products with additions.
-    Shorten,
 }
 
 impl Epilogue {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Store, Self::Gelu, Self::Add, Self::Shorten];
+    pub const ALL: [Self; 3] = [Self::Store, Self::Gelu, Self::Add];
 
     /// The kernels' constant.
     pub(crate) fn constant(self) -> (&'static str, f64) {
@@ -30,7 +25,6 @@ impl Epilogue {
             Self::Store => 0.0,
             Self::Gelu => 1.0,
             Self::Add => 2.0,
-            Self::Shorten => 3.0,
         };
         ("EPILOGUE", value)
     }
@@ -70,14 +64,6 @@ impl Outputs<'_> {
         match self.epilogue {
             Epilogue::Store | Epilogue::Add => {}
             Epilogue::Gelu => gelu::cpu(level, self.y),
-            Epilogue::Shorten => level.vectorize(
-                #[inline(always)]
-                || {
-                    for y in self.y.iter_mut() {
-                        *y = shorten(*y);
-                    }
-                },
-            ),
         }
     }
 }
@@ -122,7 +108,6 @@ macro_rules! with_epilogue {
         concat!(
             $(include_str!($part),)*
             include_str!("../epilogue.wgsl"),
-            include_str!("../shorten.wgsl"),
             include_str!("../gelu/function.wgsl"),
         )
     };

@@ -5,14 +5,10 @@ override EPILOGUE: u32;
 
 const GELU: u32 = 1u;
 const ADD: u32 = 2u;
-const SHORTEN: u32 = 3u;
 
 fn activated(outputs: vec4<f32>) -> vec4<f32> {
     if EPILOGUE == GELU {
         return gelu(outputs);
-    }
-    if EPILOGUE == SHORTEN {
-        return shortened(outputs);
     }
     return outputs;
 }

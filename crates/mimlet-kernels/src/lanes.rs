@@ -45,6 +45,23 @@ pub(crate) fn max(values: &[f32]) -> f32 {
     fold(black_box(sixteen), larger)
 }
 
+/// The largest magnitude, NaN where there is one; zero of no values. As whole numbers, the bits of
+/// magnitudes are in order.
+#[inline(always)]
+pub(crate) fn largest_magnitude(values: &[f32]) -> f32 {
+    let larger = |a: i32, b: i32| if b > a { b } else { a };
+    let magnitude = |value: f32| (value.to_bits() & 0x7fff_ffff).cast_signed();
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut lanes = [0; 16];
+    for chunk in chunks {
+        lanes = from_fn(|lane| larger(magnitude(chunk[lane]), lanes[lane]));
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane = larger(magnitude(value), *lane);
+    }
+    f32::from_bits(fold(black_box(lanes), larger).cast_unsigned())
+}
+
 /// The smallest and the largest of the values and zero. NaN is passed over.
 #[inline(always)]
 pub(crate) fn range(values: &[f32]) -> (f32, f32) {
@@ -78,12 +95,12 @@ fn smaller(a: f32, b: f32) -> f32 {
 /// Halves, quarters and so on folded onto each other. Written out: a loop over the widths would run
 /// lane by lane.
 #[inline(always)]
-fn fold(lanes: [f32; 16], f: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut eight = [0.0; 8];
+fn fold<T: Copy + Default>(lanes: [T; 16], f: impl Fn(T, T) -> T) -> T {
+    let mut eight = [T::default(); 8];
     for i in 0..8 {
         eight[i] = f(lanes[i], lanes[i + 8]);
     }
-    let mut four = [0.0; 4];
+    let mut four = [T::default(); 4];
     for i in 0..4 {
         four[i] = f(eight[i], eight[i + 4]);
     }

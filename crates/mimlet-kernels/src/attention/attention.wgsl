@@ -4,16 +4,11 @@
 // Each invocation has four queries (by y). Of a tile it scores four keys (by x); of the outputs it
 // has channels 4 * x.. and, in heads wider than 64, 64 + 4 * x... Accumulators are named: an array
 // indexed in a loop would live in memory, not in registers.
-//
-// Shortened weights are those of the maximum over all keys, as on the CPU: then keys pass twice, and the
-// first time leaves each query's maximum.
 
 override TOKENS: u32;
 override HEADS: u32;
 override HEAD_DIM: u32;
 override SCALE: f32;
-// 1 when weights are shortened.
-override SHORT: u32;
 
 // [TOKENS, 3, HEADS, HEAD_DIM]: queries, keys, values.
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
@@ -145,20 +140,6 @@ fn main(
     // A component a query.
     var largest = vec4<f32>(LOWEST);
     var total = vec4<f32>();
-    if SHORT == 1u {
-        for (var tile = 0u; tile < TOKENS; tile += 64u) {
-            let key = tile + lane.x * 4u;
-            let scores = scores_of(queries, key, head);
-            // This invocation's keys alone.
-            largest = max(largest, largest_scores(scores));
-        }
-        partial[lane.y * 16u + lane.x] = largest;
-        workgroupBarrier();
-        for (var i = 0u; i < 16u; i += 1u) {
-            largest = max(largest, partial[lane.y * 16u + i]);
-        }
-        workgroupBarrier();
-    }
     // A component a channel.
     var low0 = vec4<f32>();
     var low1 = vec4<f32>();
@@ -177,13 +158,7 @@ fn main(
         for (var i = 0u; i < 16u; i += 1u) {
             largest = max(largest, partial[lane.y * 16u + i]);
         }
-        var mixed = weights_of(scores, key, largest);
-        if SHORT == 1u {
-            mixed.query0 = shortened(mixed.query0);
-            mixed.query1 = shortened(mixed.query1);
-            mixed.query2 = shortened(mixed.query2);
-            mixed.query3 = shortened(mixed.query3);
-        }
+        let mixed = weights_of(scores, key, largest);
         let slot = lane.y * 64u + lane.x * 4u;
         let by_key = transpose(mat4x4<f32>(mixed.query0, mixed.query1, mixed.query2, mixed.query3));
         weights[slot] = by_key[0];

@@ -2,7 +2,6 @@
 
 use super::{Params, attend, pack, packed_len, reference, scratch_len, variants};
 use crate::case::{Case, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32};
-use crate::math::shorten;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -23,34 +22,36 @@ pub(crate) fn cases() -> Vec<Case> {
     .collect()
 }
 
-/// With `short`, an example of shortened numbers.
-fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: bool) -> Case {
+fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), exact: bool) -> Case {
     let params = Params {
         tokens,
         heads,
         head_dim,
-        short,
+        exact,
     };
     let dim = params.dim();
-    let mut qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
-    if short {
-        qkv.iter_mut().for_each(|value| *value = shorten(*value));
-    }
+    let qkv = Stream::new(0x17).values(tokens * 3 * dim, largest);
     let mut expected = vec![0.0; tokens * dim];
     reference(&params, &qkv, &mut expected);
     // Scores grow with the square of the inputs, and an error in a score is one in its weight.
-    // Shortened weights lose up to a 4096th of themselves.
-    let lost = if short { largest / 4096.0 } else { 0.0 };
+    // Half a unit of each weight, all values at their largest.
+    let unit = (1.0 / 32_000.0f32).max(tokens as f32 / 268_000.0);
+    let lost = if exact {
+        tokens as f32 * unit / 2.0 * largest
+    } else {
+        0.0
+    };
     let tolerance = Tolerance::Near {
         absolute: 2e-6 * largest * largest.max(4.0) + lost,
         relative: 1e-4,
     };
     Case {
-        fuses: !short,
+        fuses: !exact,
         name: format!(
-            "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, short {short}"
+            "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, exact {exact}"
         ),
-        variants: variants(&params),
+        // A GPU knows floats alone.
+        variants: if exact { vec![] } else { variants(&params) },
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,
@@ -63,13 +64,13 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: b
             // In blocks, as threads would share them.
             let blocks = qkv.chunks(BLOCK * 3 * dim).map(|qkv| {
                 let rows = qkv.len() / (3 * dim);
-                let mut packed = vec![f32::NAN; packed_len(&params, rows)];
-                pack(&params, qkv, &mut packed);
+                let mut packed = vec![u32::MAX; packed_len(&params, rows)];
+                pack(level, &params, qkv, &mut packed);
                 packed
             });
-            let blocks: Vec<Vec<f32>> = blocks.collect();
+            let blocks: Vec<Vec<u32>> = blocks.collect();
             let packed = |block: usize| blocks[block].as_slice();
-            let mut scratch = vec![f32::NAN; scratch_len(&params)];
+            let mut scratch = vec![u32::MAX; scratch_len(&params)];
             let queries = qkv.chunks(BLOCK * 3 * dim);
             for (qkv, out) in queries.zip(out.chunks_mut(BLOCK * dim)) {
                 attend(level, &params, qkv, packed, BLOCK, &mut scratch, out);

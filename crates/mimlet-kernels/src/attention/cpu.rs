@@ -1,332 +1,71 @@
-//! Attention as two products with panels per head, the exponentials of each row between them.
+//! Attention on the CPU, of floats or exact. Keys and values are packed block by block of rows, and every
+//! block of queries meets all of them.
 
-use super::Params;
-use crate::epilogue::Columns;
-use crate::panel::{WIDTH, len16, of_panel};
-use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_products};
-use crate::{lanes, math};
-use core::ops::Range;
+use super::{Params, exact, floats};
+use crate::panel::WIDTH;
+use crate::simd::Level;
 
-/// Most queries handled together.
-const QUERIES: usize = 48;
+/// Most queries handled together: what they and a head's keys and values take stays near a core.
+pub(super) const QUERIES: usize = 24;
 
-/// Floats of a block's packed keys and values, for a block of `rows` tokens.
+/// Words of a block's packed keys and values, for a block of `rows` tokens.
 #[must_use]
 pub fn packed_len(params: &Params, rows: usize) -> usize {
-    params.heads * head_len(params, rows)
+    if params.exact {
+        exact::packed_len(params, rows)
+    } else {
+        floats::packed_len(params, rows)
+    }
 }
 
-/// Floats of one head in a packed block: keys as panels `[rows, head_dim]`, values as panels
-/// `[head_dim, rows]`.
-fn head_len(params: &Params, rows: usize) -> usize {
-    len16(rows, params.head_dim) + len16(params.head_dim, rows)
-}
-
-/// Floats of scratch for [`attend`]: the scores of some queries, and one over each sum of weights.
+/// Words of scratch for [`attend`].
 #[must_use]
 pub fn scratch_len(params: &Params) -> usize {
-    QUERIES * (scores_stride(params) + 1)
-}
-
-/// Scores of a row: those of all tokens, and as many more as the last of a block's panels may have
-/// too many.
-fn scores_stride(params: &Params) -> usize {
-    (params.tokens + WIDTH - 1).next_multiple_of(WIDTH)
+    if params.exact {
+        exact::scratch_len(params)
+    } else {
+        floats::scratch_len(params)
+    }
 }
 
 /// Packs the keys and values of a block: `qkv` is `[rows, 3 * dim]`, `packed` [`packed_len`] long.
-pub fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
-    let &Params { head_dim, .. } = params;
-    let dim = params.dim();
-    let rows = qkv.len() / (3 * dim);
-    let keys_len = len16(rows, head_dim);
-    for head in packed.chunks_exact_mut(head_len(params, rows)) {
-        let (keys, values) = head.split_at_mut(keys_len);
-        keys[rows / WIDTH * WIDTH * head_dim..].fill(0.0);
-        values[head_dim / WIDTH * WIDTH * rows..].fill(0.0);
-    }
-    // Rows outside: their keys and values come from memory in order.
-    for (row, qkv) in qkv.chunks_exact(3 * dim).enumerate() {
-        let (keys, values) = qkv[dim..].split_at(dim);
-        let heads = keys
-            .chunks_exact(head_dim)
-            .zip(values.chunks_exact(head_dim));
-        let packed = packed.chunks_exact_mut(head_len(params, rows));
-        for ((key, value), packed) in heads.zip(packed) {
-            let (keys, values) = packed.split_at_mut(keys_len);
-            let panel = &mut keys[row / WIDTH * WIDTH * head_dim..];
-            for (column, &value) in panel.as_chunks_mut::<WIDTH>().0.iter_mut().zip(key) {
-                column[row % WIDTH] = value;
-            }
-            let (whole, rest) = value.as_chunks::<WIDTH>();
-            let columns = values.as_chunks_mut::<WIDTH>().0;
-            for (panel, value) in whole.iter().enumerate() {
-                columns[panel * rows + row] = *value;
-            }
-            if !rest.is_empty() {
-                columns[whole.len() * rows + row][..rest.len()].copy_from_slice(rest);
-            }
-        }
+pub fn pack(level: Level, params: &Params, qkv: &[f32], packed: &mut [u32]) {
+    if params.exact {
+        exact::pack(level, params, qkv, packed);
+    } else {
+        floats::pack(params, qkv, bytemuck::cast_slice_mut(packed));
     }
 }
 
 /// Writes attention's outputs for some queries to `out` `[queries, dim]`. `qkv` holds the queries'
 /// rows, `[queries, 3 * dim]`; `packed` gives the keys and values of each block of `block_rows`
 /// tokens; `scratch` is [`scratch_len`] long.
-/// Of [shortened](Params::short) numbers every machine gives the same bits.
+/// Where it is [exact](Params::exact), every machine gives the same bits.
 pub fn attend<'p>(
     level: Level,
     params: &Params,
     qkv: &[f32],
-    packed: impl Fn(usize) -> &'p [f32] + Copy,
+    packed: impl Fn(usize) -> &'p [u32] + Copy,
     block_rows: usize,
-    scratch: &mut [f32],
+    scratch: &mut [u32],
     out: &mut [f32],
 ) {
     let dim = params.dim();
-    let (scores, inverses) = scratch.split_at_mut(QUERIES * scores_stride(params));
     // As few parts as there may be, all about as long.
     let queries = out.len() / dim;
     let part = queries.div_ceil(queries.div_ceil(QUERIES));
     let parts = qkv.chunks(part * 3 * dim);
     for (qkv, out) in parts.zip(out.chunks_mut(part * dim)) {
-        for head in 0..params.heads {
-            let keys = Keys {
-                packed,
-                block_rows,
-                head,
-            };
-            let count = out.len() / dim;
-            let scores = &mut scores[..count * scores_stride(params)];
-            keys.score(level, params, qkv, scores);
-            level.vectorize(
-                #[inline(always)]
-                || {
-                    let stride = scores_stride(params);
-                    // Two passes over all rows: in each, rows need not wait for each other.
-                    for (row, highest) in scores.chunks_exact_mut(stride).zip(&mut *inverses) {
-                        *highest = highest_of(params, row);
-                    }
-                    for (row, inverse) in scores.chunks_exact_mut(stride).zip(&mut *inverses) {
-                        *inverse = 1.0 / weigh(params, row, *inverse);
-                    }
-                },
-            );
-            keys.mix(level, params, scores, inverses, out);
+        if params.exact {
+            exact::attend(level, params, qkv, packed, block_rows, scratch, out);
+        } else {
+            let scratch = bytemuck::cast_slice_mut(scratch);
+            floats::attend(level, params, qkv, packed, block_rows, scratch, out);
         }
     }
 }
 
-/// The packed keys and values of a head.
-#[derive(Clone, Copy)]
-struct Keys<F> {
-    packed: F,
-    block_rows: usize,
-    head: usize,
-}
-
-impl<'a, F: Fn(usize) -> &'a [f32] + Copy> Keys<F> {
-    /// Each block's first token, keys `[panels][head_dim][16]` and values `[panels][rows][16]`.
-    fn blocks(self, params: &Params) -> impl Iterator<Item = (usize, usize, &'a [f32], &'a [f32])> {
-        let params = *params;
-        let blocks = blocks(&params, self.block_rows).enumerate();
-        blocks.map(move |(index, rows)| {
-            let block = &(self.packed)(index)[..packed_len(&params, rows)];
-            let len = head_len(&params, rows);
-            let of_head = &block[self.head * len..][..len];
-            let (keys, values) = of_head.split_at(len16(rows, params.head_dim));
-            (index * self.block_rows, rows, keys, values)
-        })
-    }
-
-    /// Writes `q k^T / sqrt(head_dim)` as exponents of two.
-    fn score(self, level: Level, params: &Params, qkv: &[f32], scores: &mut [f32]) {
-        let stride = scores_stride(params);
-        let scale = params.scale();
-        let queries = Rows {
-            values: &qkv[self.head * params.head_dim..],
-            stride: 3 * params.dim(),
-            count: scores.len() / stride,
-        };
-        for (first, _, keys, _) in self.blocks(params) {
-            let panels = FloatPanels {
-                columns: keys.as_chunks().0,
-                k: params.head_dim,
-            };
-            let mut sink = Scores {
-                scores,
-                stride,
-                first,
-                scale,
-            };
-            float_products::<true>(level, queries, panels, &mut sink);
-        }
-    }
-
-    /// Writes the values mixed by the weights, which sum to one over `inverses`.
-    fn mix(
-        self,
-        level: Level,
-        params: &Params,
-        weights: &[f32],
-        inverses: &[f32],
-        out: &mut [f32],
-    ) {
-        let (dim, head_dim) = (params.dim(), params.head_dim);
-        let stride = scores_stride(params);
-        for (first, rows, _, values) in self.blocks(params) {
-            let rows_of_weights = Rows {
-                values: &weights[first..],
-                stride,
-                count: weights.len() / stride,
-            };
-            let panels = FloatPanels {
-                columns: values.as_chunks().0,
-                k: rows,
-            };
-            let from = self.head * head_dim;
-            let columns = from..from + head_dim;
-            let mut sink = Mixture {
-                out,
-                dim,
-                columns,
-                is_first: first == 0,
-                inverses: (first + rows == params.tokens).then_some(inverses),
-            };
-            float_products::<true>(level, rows_of_weights, panels, &mut sink);
-        }
-    }
-}
-
-/// Scores of a block's keys, from key `first` on.
-struct Scores<'a> {
-    scores: &'a mut [f32],
-    stride: usize,
-    first: usize,
-    scale: f32,
-}
-
-impl FloatSink for Scores<'_> {
-    type Channels<V: Floats16> = ();
-
-    #[inline(always)]
-    fn channels<V: Floats16>(&self, _: usize) {}
-
-    #[inline(always)]
-    fn start<V: Floats16>(&self, _: usize, _: usize, (): ()) -> V {
-        V::splat(0.0)
-    }
-
-    #[inline(always)]
-    fn starts_at_zero(&self) -> bool {
-        true
-    }
-
-    #[inline(always)]
-    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
-        let scale = V::splat(self.scale);
-        let rows = self.scores[tile.row * self.stride..].chunks_exact_mut(self.stride);
-        let columns = Columns {
-            rows: rows.take(tile.rows),
-            first: self.first + tile.panel * WIDTH,
-        };
-        columns.write(sums, |_, sums| sums.mul(scale));
-    }
-}
-
-/// A head's columns of the outputs: the values of blocks before are added to, but for the first.
-struct Mixture<'a> {
-    out: &'a mut [f32],
-    dim: usize,
-    columns: Range<usize>,
-    is_first: bool,
-    /// What the sums are multiplied with after the last block.
-    inverses: Option<&'a [f32]>,
-}
-
-impl FloatSink for Mixture<'_> {
-    type Channels<V: Floats16> = ();
-
-    #[inline(always)]
-    fn channels<V: Floats16>(&self, _: usize) {}
-
-    #[inline(always)]
-    fn start<V: Floats16>(&self, row: usize, panel: usize, (): ()) -> V {
-        if self.is_first {
-            return V::splat(0.0);
-        }
-        let out = &self.out[row * self.dim..][self.columns.clone()];
-        V::load(&of_panel(out, panel))
-    }
-
-    #[inline(always)]
-    fn starts_at_zero(&self) -> bool {
-        self.is_first
-    }
-
-    #[inline(always)]
-    fn write<V: Floats16, const P: usize>(&mut self, tile: Place, sums: impl Fn(usize) -> [V; P]) {
-        let end = self.columns.end;
-        let rows = self.out[tile.row * self.dim..].chunks_exact_mut(self.dim);
-        let columns = Columns {
-            rows: rows.take(tile.rows).map(|row| &mut row[..end]),
-            first: self.columns.start + tile.panel * WIDTH,
-        };
-        let Some(inverses) = self.inverses else {
-            return columns.write(sums, |_, sums| sums);
-        };
-        let inverses = &inverses[tile.row..];
-        columns.write(
-            #[inline(always)]
-            |r| {
-                let inverse = V::splat(inverses[r]);
-                let mut mixed = sums(r);
-                for mixed in &mut mixed {
-                    *mixed = mixed.mul(inverse);
-                }
-                mixed
-            },
-            |_, mixed| mixed,
-        );
-    }
-}
-
-/// The highest of a row's scores. What lies beyond the last key, in a panel that is there in full, will
-/// weigh next to nothing.
-#[inline(always)]
-fn highest_of(params: &Params, row: &mut [f32]) -> f32 {
-    let row = &mut row[..params.tokens.next_multiple_of(WIDTH)];
-    row[params.tokens..].fill(f32::NEG_INFINITY);
-    lanes::max(row)
-}
-
-/// Turns a row of scores into weights, the highest's 1, and returns their sum.
-#[inline(always)]
-fn weigh(params: &Params, row: &mut [f32], highest: f32) -> f32 {
-    let panels = row[..params.tokens.next_multiple_of(WIDTH)]
-        .as_chunks_mut()
-        .0;
-    if params.short {
-        weigh_panels(panels, |score| math::shorten(math::exp2(score - highest)))
-    } else {
-        weigh_panels(panels, |score| math::exp2(score - highest))
-    }
-}
-
-/// Turns scores into weights and returns their sum, in the order of [`lanes::sum`].
-#[inline(always)]
-fn weigh_panels(panels: &mut [[f32; WIDTH]], weight: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; WIDTH];
-    for panel in panels {
-        for (sum, score) in sums.iter_mut().zip(panel) {
-            *score = weight(*score);
-            *sum += *score;
-        }
-    }
-    lanes::sum(&sums, |sum| sum)
-}
-
-/// Floats of scratch for [`cpu`].
+/// Words of scratch for [`cpu`].
 #[must_use]
 pub fn whole_len(params: &Params) -> usize {
     packed_len(params, params.tokens) + scratch_len(params)
@@ -334,9 +73,9 @@ pub fn whole_len(params: &Params) -> usize {
 
 /// Attention over whole rows, keys and values packed as one block: `qkv` is `[tokens, 3 * dim]`,
 /// `out` `[tokens, dim]`, `scratch` [`whole_len`].
-pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out: &mut [f32]) {
+pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [u32], out: &mut [f32]) {
     let (packed, scratch) = scratch.split_at_mut(packed_len(params, params.tokens));
-    pack(params, qkv, packed);
+    pack(level, params, qkv, packed);
     attend(
         level,
         params,
@@ -348,10 +87,19 @@ pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [f32], out:
     );
 }
 
-/// Rows of each block of `tokens`: `block_rows` of them, but for the last.
-fn blocks(params: &Params, block_rows: usize) -> impl Iterator<Item = usize> + Clone + use<> {
+/// The first token and the rows of each block of `block_rows` tokens; the last may have fewer.
+pub(super) fn blocks(
+    params: &Params,
+    block_rows: usize,
+) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
     let tokens = params.tokens;
     (0..tokens)
         .step_by(block_rows)
-        .map(move |first| block_rows.min(tokens - first))
+        .map(move |first| (first, block_rows.min(tokens - first)))
+}
+
+/// Scores of a row: those of all tokens, and as many more as the last of a block's panels may have
+/// too many.
+pub(super) fn scores_stride(params: &Params) -> usize {
+    (params.tokens + WIDTH - 1).next_multiple_of(WIDTH)
 }

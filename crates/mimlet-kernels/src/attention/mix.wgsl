@@ -4,8 +4,6 @@
 override TOKENS: u32;
 override HEADS: u32;
 override HEAD_DIM: u32;
-// 1 when weights are shortened.
-override SHORT: u32;
 
 // [HEADS, TOKENS, ceil(TOKENS / 8), 3] texels: four weights, four weights, largest.
 @group(0) @binding(0) var records: texture_2d<f32>;
@@ -33,11 +31,7 @@ fn largest_of(record: u32) -> f32 {
 
 // Four weights of the record's first or second half, of which the largest of all records is 1.
 fn weights(record: u32, factor: f32) -> vec4<f32> {
-    let scaled = textureLoad(records, place(record), 0) * factor;
-    if SHORT == 1u {
-        return shortened(scaled);
-    }
-    return scaled;
+    return textureLoad(records, place(record), 0) * factor;
 }
 
 // Texel of a key's values. Keys past the last have no weight.

@@ -1,9 +1,8 @@
 //! Multi-head self-attention (Vaswani et al. 2017, arXiv 1706.03762, equation 1):
 //! `softmax(q k^T / sqrt(head_dim)) v` for each head, all tokens seeing all tokens.
 //!
-//! Between layers of integers the queries, keys and values are [shortened](crate::Epilogue::Shorten)
-//! where they are written, and then the softmax's weights too: their products are exact, so that CPUs may
-//! fuse them with additions and still give the same bits.
+//! Between layers of integers the CPU multiplies whole numbers, whose sums are exact: every machine gives
+//! the same bits. A GPU multiplies floats.
 //!
 //! The CPU version takes keys and values packed block by block of rows, so that whoever computes a
 //! block's rows also packs them, and then every block of queries meets all blocks of keys.
@@ -11,6 +10,8 @@
 #[cfg(feature = "cases")]
 pub(crate) mod cases;
 mod cpu;
+mod exact;
+mod floats;
 mod reference;
 #[cfg(all(test, feature = "cases"))]
 mod tests;
@@ -31,9 +32,8 @@ pub struct Params {
     pub heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// Whether queries, keys and values are [shortened](crate::Epilogue::Shorten): the softmax's weights
-    /// then are, too.
-    pub short: bool,
+    /// Whether the CPU rounds queries, keys, values and weights to whole numbers.
+    pub exact: bool,
 }
 
 impl Params {
@@ -60,10 +60,7 @@ pub const MAX_HEAD_DIM: usize = 128;
 /// 1805.02867).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "attention",
-    source: concat!(
-        include_str!("attention.wgsl"),
-        include_str!("../shorten.wgsl"),
-    ),
+    source: include_str!("attention.wgsl"),
     workgroup_size: [16, 4, 1],
     workgroup_bytes: 16 * (64 + 256),
     bindings: &[Access::Read, Access::ReadWrite],
@@ -88,7 +85,6 @@ static MIX: WgslKernel = WgslKernel {
     name: "attention_mix",
     source: concat!(
         include_str!("mix.wgsl"),
-        include_str!("../shorten.wgsl"),
         include_str!("../texels/place.wgsl"),
         include_str!("../texels/floats.wgsl"),
     ),
@@ -110,14 +106,13 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         ("HEAD_DIM", params.head_dim as f64),
     ];
     let scale = ("SCALE", f64::from(params.scale()));
-    let short = ("SHORT", f64::from(u8::from(params.short)));
     let scaled = [shape.as_slice(), &[scale]].concat();
     let grid = |across: usize, rows: usize| {
         let rows = params.tokens.div_ceil(rows) as u32;
         [across as u32, rows, params.heads as u32]
     };
     let online = Call {
-        constants: [scaled.as_slice(), &[short]].concat(),
+        constants: scaled.clone(),
         workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
     };
     let mut variants = vec![Variant::single(&KERNEL, online)];
@@ -133,7 +128,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         let mix = Dispatch {
             kernel: &MIX,
             call: Call {
-                constants: [shape.as_slice(), &[short]].concat(),
+                constants: shape,
                 workgroups: grid(params.head_dim.div_ceil(64), 16),
             },
             operands: vec![Operand::Scratch(0), Operand::Given(0), Operand::Given(1)],

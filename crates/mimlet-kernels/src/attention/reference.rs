@@ -1,14 +1,26 @@
 //! Attention in f64, one query at a time.
 
-use super::Params;
+use super::{Params, exact};
+use crate::lanes;
 use alloc::vec::Vec;
 
-/// Writes attention's outputs `[tokens, dim]` for `qkv` `[tokens, 3 * dim]`.
+/// Writes attention's outputs `[tokens, dim]` for `qkv` `[tokens, 3 * dim]`. Where it is exact, queries,
+/// keys and values are rounded as they are there.
 pub fn reference(params: &Params, qkv: &[f32], out: &mut [f32]) {
     let dim = params.dim();
-    let value = |token: usize, part: usize, column: usize| {
-        f64::from(qkv[token * 3 * dim + part * dim + column])
-    };
+    let rows = qkv.chunks_exact(dim).enumerate();
+    let qkv: Vec<f64> = rows
+        .flat_map(|(index, row)| {
+            let step = match index % 3 {
+                _ if !params.exact => None,
+                2 => Some(exact::value_step(lanes::largest_magnitude(row))),
+                _ => Some(exact::length_step(exact::square(row))),
+            };
+            row.iter().map(move |&x| rounded(x, step))
+        })
+        .collect();
+    let value =
+        |token: usize, part: usize, column: usize| qkv[token * 3 * dim + part * dim + column];
     for token in 0..params.tokens {
         for head in 0..params.heads {
             let columns = head * params.head_dim..(head + 1) * params.head_dim;
@@ -31,5 +43,13 @@ pub fn reference(params: &Params, qkv: &[f32], out: &mut [f32]) {
                 out[token * dim + column] = (sum / total) as f32;
             }
         }
+    }
+}
+
+/// A number as so many of its row's steps.
+fn rounded(x: f32, step: Option<f32>) -> f64 {
+    match step {
+        None => f64::from(x),
+        Some(step) => f64::from(libm::rintf(x * exact::per_step(step))) * f64::from(step),
     }
 }

@@ -81,8 +81,7 @@ fn of_rows(
     let near = Tolerance::Near {
         absolute: 2e-6 * inputs as f32,
         relative: 1e-5,
-    }
-    .after(epilogue);
+    };
     Case {
         fuses: true,
         name: format!("{rows} rows, {inputs} to {outputs}, half {half}, {epilogue:?}"),

@@ -182,8 +182,7 @@ fn case(layer: &Layer, x: Vec<u32>, epilogue: Epilogue) -> Case {
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),
         relative: 1e-6,
-    }
-    .after(epilogue);
+    };
     Case {
         fuses: false,
         name: format!("{}, {epilogue:?}", layer.name),

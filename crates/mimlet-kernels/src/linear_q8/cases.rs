@@ -117,8 +117,7 @@ fn of_rows(
     let near = Tolerance::Near {
         absolute: 1e-6 * largest.max(1.0),
         relative: 1e-6,
-    }
-    .after(epilogue);
+    };
     Case {
         fuses: false,
         name: String::new(),

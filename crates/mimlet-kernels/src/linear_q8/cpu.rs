@@ -4,8 +4,8 @@ use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
-    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairRows, Place, UNSIGNED,
-    byte_products, interleaved, pair_products, widen_quads,
+    ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairPanels, PairRows, Place,
+    UNSIGNED, byte_products, interleaved, pair_products, widen_quads,
 };
 
 /// The tensors of a layer.
@@ -228,7 +228,12 @@ impl Layer<'_> {
             let (first, second) = panel_pairs.split_at_mut(pairs / 2);
             let [first, second] = [first, second].map(<[[i16; 32]]>::as_flattened_mut);
             widen_quads(level, panel.as_flattened(), first, second);
-            pair_products(level, rows, index, panel_pairs, self);
+            self.first_panel = index;
+            let panels = PairPanels {
+                columns: panel_pairs,
+                pairs,
+            };
+            pair_products(level, rows, panels, self);
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::case::{
     Case, FloatWeight, Output, Stream, Tolerance, Values, at_each_level, unwritten_f32,
 };
 use crate::in_parts::and_in_parts;
+use crate::math::shorten;
 use crate::patchify;
 use alloc::format;
 use alloc::vec;
@@ -22,12 +23,31 @@ pub(crate) fn cases() -> Vec<Case> {
         (0, (48, 20, 4), 68, true),
         (1, (224, 224, 16), 192, false),
     ]
-    .map(case)
-    .into()
+    .iter()
+    .flat_map(|&shape| {
+        let half = shape.3;
+        let short = half.then(|| case(shape, Products::Short));
+        [case(shape, Products::Fused), case(shape, Products::Rounded)]
+            .into_iter()
+            .chain(short)
+    })
+    .collect()
+}
+
+/// How products are added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Products {
+    /// Fused with their addition.
+    Fused,
+    /// Rounded before it.
+    Rounded,
+    /// Fused with it, and exact.
+    Short,
 }
 
 fn case(
     (prefix, (height, width, patch), embed_dim, half): (usize, (usize, usize, usize), usize, bool),
+    products: Products,
 ) -> Case {
     let image = patchify::Params {
         height,
@@ -41,10 +61,14 @@ fn case(
         patch_dim,
         embed_dim,
         half,
+        fused: products != Products::Rounded,
     };
     let pixels = Stream::new(0x14).values(3 * height * width, 2.0);
     let mut x = vec![f32::NAN; pixels.len()];
     patchify::reference(&image, &pixels, &mut x);
+    if products == Products::Short {
+        x.iter_mut().for_each(|value| *value = shorten(*value));
+    }
     let mut stream = Stream::new(0x13);
     let weight = FloatWeight::random(&mut stream, embed_dim, patch_dim, half);
     let table = stream.values((prefix + patches) * embed_dim, 1.0);
@@ -55,11 +79,15 @@ fn case(
         relative: 1e-5,
     };
     Case {
-        fuses: false,
+        fuses: products == Products::Fused,
         name: format!(
-            "{height}x{width} by {patch}, {prefix} before them, to {embed_dim}, half {half}"
+            "{height}x{width} by {patch}, {prefix} before them, to {embed_dim}, half {half}, {products:?}"
         ),
-        variants: and_in_parts(variants(&params, &image), &panel_weight(&params)),
+        // To a GPU all are the same.
+        variants: match products {
+            Products::Fused => and_in_parts(variants(&params, &image), &panel_weight(&params)),
+            Products::Rounded | Products::Short => vec![],
+        },
         buffers: vec![
             Values::F32(pixels),
             weight.buffer(),

@@ -1,7 +1,4 @@
 //! Patch embedding as products with panels, starting from the table.
-//!
-//! Products are not fused with their additions: whatever the machine, an encoder whose blocks compute
-//! with integers starts from the same bits.
 
 use super::Params;
 use crate::epilogue::{Epilogue, Outputs};
@@ -58,7 +55,12 @@ pub fn cpu(
     };
     each_panel(weight, k, level, scratch, |first, columns| {
         sink.first_panel = first;
-        float_products::<false>(level, x, FloatPanels { columns, k }, &mut sink);
+        let panels = FloatPanels { columns, k };
+        if params.fused {
+            float_products::<true>(level, x, panels, &mut sink);
+        } else {
+            float_products::<false>(level, x, panels, &mut sink);
+        }
     });
 }
 

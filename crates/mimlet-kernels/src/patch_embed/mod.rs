@@ -34,6 +34,10 @@ pub struct Params {
     pub embed_dim: usize,
     /// Whether the weights are 16-bit floats.
     pub half: bool,
+    /// Whether a CPU may fuse products with their additions. Where blocks of integers follow, only those
+    /// of 16-bit weights with [short](crate::patchify::shorten) patches are, which are exact: all machines
+    /// start such blocks from the same bits.
+    pub fused: bool,
 }
 
 /// Bindings: image `[3, height, width]`, weight `Panel16 [embed_dim, patch_dim]` as words, table

@@ -1,6 +1,8 @@
 //! Patches, a row of pixels at a time.
 
 use super::Params;
+use crate::math;
+use crate::simd::Level;
 
 /// The value of each byte in each channel: `(byte / 255 - mean) / std`, as [`crate::normalize`]
 /// computes it.
@@ -39,6 +41,19 @@ pub fn cpu(params: &Params, image: &[f32], first: usize, patches: &mut [f32]) {
             out.copy_from_slice(&image[start..start + params.patch]);
         }
     }
+}
+
+/// Rounds values to 13 significant bits, and to zero below `2^-60`: products with 16-bit floats are exact in
+/// f32.
+pub fn shorten(level: Level, patches: &mut [f32]) {
+    level.vectorize(
+        #[inline(always)]
+        || {
+            for value in patches {
+                *value = math::shorten(*value);
+            }
+        },
+    );
 }
 
 /// As [`cpu`], from `pixels` `[height, width, 3]`, normalised on the way.

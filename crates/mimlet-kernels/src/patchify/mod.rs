@@ -8,7 +8,7 @@ mod reference;
 
 use crate::op::{Access, Call, WgslKernel};
 
-pub use cpu::{Values, cpu, from_pixels};
+pub use cpu::{Values, cpu, from_pixels, shorten};
 pub use reference::reference;
 
 /// Shape of the image and its patches.

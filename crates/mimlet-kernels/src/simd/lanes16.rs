@@ -21,6 +21,7 @@ pub(crate) trait Integers16: Copy {
     /// The machine's floats.
     type Floats: Floats16;
     fn load(from: &[i32; 16]) -> Self;
+    fn store(self, to: &mut [i32; 16]);
     /// The same value sixteen times.
     fn splat(value: i32) -> Self;
     fn add(self, other: Self) -> Self;

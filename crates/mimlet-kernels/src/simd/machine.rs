@@ -4,7 +4,7 @@
 use super::float_tile::{FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::nibble_tile::{GroupOffsets, NibblePanel};
-use super::pair_tile::PairRows;
+use super::pair_tile::{PairPanels, PairRows};
 use super::quad_tile::ByteRows;
 
 /// How a machine multiplies bytes.
@@ -56,16 +56,14 @@ pub(super) trait Machine: Copy + Eq + 'static {
         sink: &mut impl FloatSink,
     );
 
-    /// Products of pairs, of kinds that widen bytes to those.
-    unsafe fn pairs(
-        self,
-        _x: PairRows<'_>,
-        _panel: usize,
-        _columns: &[[i16; 32]],
-        _sink: &mut impl IntegerSink,
-    ) {
-        unreachable!("{} multiplies quads", self.name())
+    /// Whether it multiplies pairs as bytes, from operands that are
+    /// [split](super::pair_tile::split_columns).
+    fn splits_pairs(self) -> bool {
+        false
     }
+
+    /// Products of pairs.
+    unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink);
 
     /// Products of quads or octets, of kinds that multiply those.
     unsafe fn quads(self, _x: ByteRows<'_>, _panels: &[[i8; 64]], _sink: &mut impl IntegerSink) {

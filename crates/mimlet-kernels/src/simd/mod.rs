@@ -62,8 +62,9 @@ pub(crate) use lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
 pub use level::{Level, UnknownLevel};
 pub(crate) use machine::Bytes;
 pub(crate) use nibble_tile::{GroupOffsets, NIBBLE_OFFSET, NibblePanel};
-pub(crate) use pair_tile::PairRows;
+pub(crate) use pair_tile::{PairPanels, PairRows};
 pub(crate) use products::{
-    byte_products, float_products, nibble_products, pair_products, widen_halves, widen_quads,
+    arrange_pair_panels, arrange_pair_rows, byte_products, float_products, nibble_products,
+    pair_products, widen_halves, widen_quads,
 };
 pub(crate) use quad_tile::{ByteRows, UNSIGNED, interleaved};

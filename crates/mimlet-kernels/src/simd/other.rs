@@ -1,9 +1,10 @@
 //! Architectures without a folder of their own: they run what the compiler makes of plain Rust.
 
 use super::float_tile::{FloatPanels, Rows};
-use super::lanes16::FloatSink;
+use super::lanes16::{FloatSink, IntegerSink};
 use super::machine::{Bytes, Machine};
 use super::nibble_tile::{GroupOffsets, NibblePanel};
+use super::pair_tile::{PairPanels, PairRows};
 use super::quad_tile::ByteRows;
 
 /// No kind is known.
@@ -36,6 +37,10 @@ impl Machine for Kind {
         _: FloatPanels<'_>,
         _: &mut impl FloatSink,
     ) {
+        match self {}
+    }
+
+    unsafe fn pairs(self, _: PairRows<'_>, _: PairPanels<'_>, _: &mut impl IntegerSink) {
         match self {}
     }
 

@@ -3,7 +3,7 @@
 use super::float_tile::ColumnProducts;
 use super::lanes16::{Floats16, Integers16};
 use super::nibble_tile::Nibbles;
-use super::pair_tile::Pairs16;
+use super::pair_tile::Pairs;
 
 /// Rows of a tile.
 pub(super) const HEIGHT: usize = 3;
@@ -79,6 +79,11 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
+    fn store(self, to: &mut [i32; 16]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
     fn splat(value: i32) -> Self {
         Self([value; 16])
     }
@@ -103,7 +108,8 @@ impl Integers16 for Integers {
     }
 }
 
-impl Pairs16 for Integers {
+impl Pairs for Integers {
+    type Sums = Self;
     type Weights = [i16; 32];
 
     #[inline(always)]
@@ -112,12 +118,12 @@ impl Pairs16 for Integers {
     }
 
     #[inline(always)]
-    fn add_products(mut self, pair: u32, weights: [i16; 32]) -> Self {
+    fn add_products(mut sums: Self, pair: u32, weights: [i16; 32]) -> Self {
         let (low, high) = (i32::from(pair as u16 as i16), pair.cast_signed() >> 16);
-        for (sum, weights) in self.0.iter_mut().zip(weights.as_chunks::<2>().0) {
+        for (sum, weights) in sums.0.iter_mut().zip(weights.as_chunks::<2>().0) {
             *sum += low * i32::from(weights[0]) + high * i32::from(weights[1]);
         }
-        self
+        sums
     }
 }
 

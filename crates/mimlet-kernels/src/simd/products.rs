@@ -5,7 +5,7 @@ use super::lanes16::{FloatSink, IntegerSink};
 use super::level::Level;
 use super::machine::Machine;
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
-use super::pair_tile::{self, PairRows};
+use super::pair_tile::{self, PairPanels, PairRows};
 use super::portable::{ByProducts, Floats, HEIGHT, Integers};
 use super::quad_tile::ByteRows;
 
@@ -29,24 +29,34 @@ pub(crate) fn float_products<const FUSED: bool>(
     }
 }
 
-/// Gives `sink` the products of each row with panel number `panel`, whose pairs are `columns`
-/// `[pairs][16][2]`: exact while they fit i32.
-///
-/// # Panics
-/// On machines that do not multiply [pairs](super::Bytes::Pairs).
+/// Readies panels of pairs for [`pair_products`].
+pub(crate) fn arrange_pair_panels(level: Level, columns: &mut [[i16; 32]]) {
+    if level.kind().is_some_and(Machine::splits_pairs) {
+        pair_tile::split_columns(columns);
+    }
+}
+
+/// Readies rows of pairs for [`pair_products`].
+pub(crate) fn arrange_pair_rows(level: Level, words: &mut [u32]) {
+    if level.kind().is_some_and(Machine::splits_pairs) {
+        pair_tile::split_rows(words);
+    }
+}
+
+/// Gives `sink` the products of each row with each panel, both arranged for the level: exact while they
+/// fit i32.
 #[inline(always)]
 pub(crate) fn pair_products(
     level: Level,
     x: PairRows<'_>,
-    panel: usize,
-    columns: &[[i16; 32]],
+    panels: PairPanels<'_>,
     sink: &mut impl IntegerSink,
 ) {
     // SAFETY: as above.
     unsafe {
         match level.kind() {
-            None => pair_tile::products::<Integers, HEIGHT>(x, panel, columns, sink),
-            Some(kind) => kind.pairs(x, panel, columns, sink),
+            None => pair_tile::products::<Integers, HEIGHT>(x, panels, sink),
+            Some(kind) => kind.pairs(x, panels, sink),
         }
     }
 }

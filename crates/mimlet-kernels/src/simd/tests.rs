@@ -5,7 +5,10 @@ use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
 use super::portable::{Floats, Integers};
 use super::quad_tile::{self, ByteRows, Quads};
-use super::{Bytes, Level, byte_products, float_products};
+use super::{
+    Bytes, Level, PairPanels, PairRows, arrange_pair_panels, arrange_pair_rows, byte_products,
+    float_products, pair_products,
+};
 use crate::case::Stream;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -154,6 +157,61 @@ fn quad_tiles_of_every_shape_are_exact() {
                     "{}: {rows} rows of {quads}",
                     level.name()
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn pair_tiles_of_every_shape_are_exact() {
+    for pairs in [2, 4, 6, 10] {
+        for rows in 1..30 {
+            let mut stream = Stream::new(rows as u64);
+            // The largest that attention has, and others of either sign: a sum is at most 20 * 32,000
+            // * 3,000 here, which an i32 holds.
+            let number = |stream: &mut Stream, most: i16| match stream.bits() % 8 {
+                0 => most,
+                1 => -most,
+                _ => (stream.signed() * f32::from(most)) as i16,
+            };
+            let mut numbers = |count: usize, most: i16| -> Vec<i16> {
+                (0..count).map(|_| number(&mut stream, most)).collect()
+            };
+            let stride = pairs + 2;
+            let x = numbers(rows * stride * 2, 32_000);
+            let weights = numbers(PANELS * pairs * 32, 3_000);
+            let mut exact = Vec::new();
+            for row in x.chunks_exact(2 * stride) {
+                for columns in weights.as_chunks::<32>().0.chunks_exact(pairs) {
+                    let mut lanes = [0i32; 16];
+                    for (input, column) in row.as_chunks::<2>().0.iter().zip(columns) {
+                        for (lane, weights) in lanes.iter_mut().zip(column.as_chunks::<2>().0) {
+                            for (&input, &weight) in input.iter().zip(weights) {
+                                *lane += i32::from(input) * i32::from(weight);
+                            }
+                        }
+                    }
+                    exact.push(lanes.map(|lane| lane as f32));
+                }
+            }
+            for level in Level::available() {
+                let mut words: Vec<u32> = bytemuck::allocation::pod_collect_to_vec(&x);
+                let mut columns = weights.clone();
+                arrange_pair_rows(level, &mut words);
+                arrange_pair_panels(level, columns.as_chunks_mut().0);
+                let rows_of_words = PairRows {
+                    words: &words,
+                    stride,
+                    count: rows,
+                };
+                let panels = PairPanels {
+                    columns: columns.as_chunks().0,
+                    pairs,
+                };
+                let mut kept = Kept::new(rows, PANELS);
+                pair_products(level, rows_of_words, panels, &mut kept);
+                let name = level.name();
+                assert_eq!(kept.sums, exact, "{name}: {rows} rows of {pairs} pairs");
             }
         }
     }

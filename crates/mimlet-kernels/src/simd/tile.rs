@@ -44,14 +44,9 @@ macro_rules! tiles {
     };
     (for $features:literal: pairs $type:ty, $height:expr) => {
         #[target_feature(enable = $features)]
-        pub(super) fn pairs(
-            x: PairRows<'_>,
-            panel: usize,
-            columns: &[[i16; 32]],
-            sink: &mut impl IntegerSink,
-        ) {
+        pub(super) fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
             // SAFETY: compiled for the instructions that the type needs.
-            unsafe { pair_tile::products::<$type, { $height }>(x, panel, columns, sink) }
+            unsafe { pair_tile::products::<$type, { $height }>(x, panels, sink) }
         }
     };
     (for $features:literal: quads $type:ty, $height:expr, $panels:literal) => {

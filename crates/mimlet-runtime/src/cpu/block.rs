@@ -90,17 +90,17 @@ impl Block {
             done(index);
         }
         if let Some(packs) = segment.packs {
-            self.pack(packs);
+            self.pack(shared.level, packs);
             done(segment.ops.len());
         }
     }
 
-    pub(super) fn pack(&mut self, Packs { params, qkv }: Packs) {
+    pub(super) fn pack(&mut self, level: Level, Packs { params, qkv }: Packs) {
         let mut packed = mem::take(&mut self.packed);
         let qkv = &self.floats(qkv)[..self.tokens.len() * 3 * params.dim()];
-        let floats: &mut [f32] = bytemuck::cast_slice_mut(&mut packed);
+        let words: &mut [u32] = bytemuck::cast_slice_mut(&mut packed);
         let len = attention::packed_len(&params, self.tokens.len());
-        attention::pack(&params, qkv, &mut floats[..len]);
+        attention::pack(level, &params, qkv, &mut words[..len]);
         self.packed = packed;
     }
 
@@ -117,11 +117,14 @@ impl Block {
         let rows = self.tokens.len();
         match (&op.step, &op.weights) {
             (
-                Step::Patchify {
-                    params, patches, ..
+                &Step::Patchify {
+                    ref params,
+                    short,
+                    patches,
+                    ..
                 },
                 _,
-            ) => self.patchify(params, *patches, shared),
+            ) => self.patchify(params, short, patches, shared),
             (
                 &Step::PatchEmbed {
                     ref params,
@@ -166,7 +169,13 @@ impl Block {
         }
     }
 
-    fn patchify(&mut self, params: &patchify::Params, id: BufferId, shared: Shared<'_>) {
+    fn patchify(
+        &mut self,
+        params: &patchify::Params,
+        short: bool,
+        id: BufferId,
+        shared: Shared<'_>,
+    ) {
         self.write(id, |block, patches| {
             let first = block.patches.start;
             match shared.image {
@@ -174,6 +183,9 @@ impl Block {
                 Image::Pixels(pixels, values) => {
                     patchify::from_pixels(params, pixels, values, first, patches);
                 }
+            }
+            if short {
+                patchify::shorten(shared.level, patches);
             }
         });
     }
@@ -222,7 +234,6 @@ impl Block {
                 let of_block = shared.packed.get(index);
                 bytemuck::cast_slice(of_block.unwrap_or(&block.packed))
             };
-            let scratch = bytemuck::cast_slice_mut(scratch);
             attention::attend(level, params, qkv, packed, block_rows, scratch, out);
         });
     }

@@ -71,10 +71,10 @@ impl<'m> CpuBackend<'m> {
         let block_rows = shares::block_rows(tokens, threads.count());
         let block = |first: usize| {
             let rows = first..tokens.min(first + block_rows);
-            let packed = packed_words(plan, rows.len());
+            let packed = packed_words(plan.steps(), rows.len());
             Block::new(plan, rows, packed)
         };
-        let scratch = scratch_words(level, plan, block_rows);
+        let scratch = scratch_words(level, plan.steps(), block_rows);
         let worker = |worker| {
             let rows = shares::worker_rows(tokens, block_rows, threads.count(), worker);
             Worker {
@@ -152,28 +152,30 @@ pub fn working_bytes(plan: &Plan, threads: usize) -> u64 {
     let block_rows = shares::block_rows(tokens, threads);
     let rows = |first: usize| block_rows.min(tokens - first);
     let blocks = (0..tokens).step_by(block_rows).map(rows);
-    let packed: usize = blocks.map(|rows| packed_words(plan, rows)).sum();
+    let packed: usize = blocks.map(|rows| packed_words(plan.steps(), rows)).sum();
     // Other levels take less.
-    let scratch = scratch_words(Level::BASELINE, plan, block_rows);
+    let scratch = scratch_words(Level::BASELINE, plan.steps(), block_rows);
     let layers = if tokens > block_rows { 2 } else { 1 };
     plan.activation_bytes() + 4 * (layers * packed + threads * scratch) as u64
 }
 
-/// Words of the largest of a plan's packed keys and values, of a block of `rows` rows.
-fn packed_words(plan: &Plan, rows: usize) -> usize {
-    let words = plan.steps().iter().map(|step| match step {
+/// Words of the largest of some steps' packed keys and values, of a block of `rows` rows.
+fn packed_words<'s>(steps: impl IntoIterator<Item = &'s Step>, rows: usize) -> usize {
+    let words = steps.into_iter().map(|step| match step {
         Step::Attention { params, .. } => attention::packed_len(params, rows),
         _ => 0,
     });
     words.max().unwrap_or(0)
 }
 
-/// Words of scratch that the steps of a plan need for a block of `rows` rows.
-fn scratch_words(level: Level, plan: &Plan, rows: usize) -> usize {
-    let words = plan
-        .steps()
-        .iter()
-        .map(|step| scratch_len(level, step, rows));
+/// Words of scratch that some steps need for a block of `rows` rows.
+fn scratch_words<'s>(
+    level: Level,
+    steps: impl IntoIterator<Item = &'s Step>,
+    rows: usize,
+) -> usize {
+    let steps = steps.into_iter();
+    let words = steps.map(|step| scratch_len(level, step, rows));
     words.max().unwrap_or(0)
 }
 

@@ -9,7 +9,8 @@ use core::fmt;
 use mimlet_format::{AlignedBytes, Model};
 use mimlet_kernels::Level;
 
-/// Runs the steps of [`Plan::folded`] one by one and shows every buffer between them.
+/// Runs the steps of [`Plan::folded`] one by one and shows every buffer between them. Attention and patches
+/// are of floats, as on a GPU, also where layers of integers follow.
 pub struct CpuStepper<'m> {
     level: Level,
     ops: Vec<Op<'m>>,
@@ -36,12 +37,21 @@ impl<'m> CpuStepper<'m> {
         let level = Level::detect();
         let tokens = plan.config().tokens() as usize;
         let segments = segments(model, plan, level)?;
+        let mut ops: Vec<Op<'m>> = segments.into_iter().flat_map(|s| s.ops).collect();
+        for op in &mut ops {
+            match &mut op.step {
+                Step::Attention { params, .. } => params.exact = false,
+                Step::Patchify { short, .. } => *short = false,
+                _ => {}
+            }
+        }
+        let steps = || ops.iter().map(|op| &op.step);
         Ok(Self {
             level,
-            ops: segments.into_iter().flat_map(|s| s.ops).collect(),
+            block: Block::new(plan, 0..tokens, packed_words(steps(), tokens)),
+            scratch: zeros(scratch_words(level, steps(), tokens)),
+            ops,
             image,
-            block: Block::new(plan, 0..tokens, packed_words(plan, tokens)),
-            scratch: zeros(scratch_words(level, plan, tokens)),
             next: 0,
         })
     }
@@ -53,7 +63,7 @@ impl<'m> CpuStepper<'m> {
     pub fn step(&mut self) {
         let op = &self.ops[self.next];
         if let Step::Attention { params, qkv, .. } = op.step {
-            self.block.pack(Packs { params, qkv });
+            self.block.pack(self.level, Packs { params, qkv });
         }
         let shared = Shared {
             level: self.level,

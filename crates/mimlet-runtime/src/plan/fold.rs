@@ -18,7 +18,6 @@ pub struct FoldedStep {
 
 impl Plan {
     /// The steps in order, GELU and residual connections folded into the linear layers before them.
-    /// Layers of integers before an attention shorten their outputs, so that no machine's bits differ.
     #[must_use]
     pub fn folded(&self) -> Vec<FoldedStep> {
         let mut folded = Vec::new();
@@ -29,9 +28,6 @@ impl Plan {
                 (Some(Step::Gelu { x, .. }), Some(own)) if *x == own => (Epilogue::Gelu, Some(own)),
                 (Some(Step::Residual { branch, x, .. }), Some(own)) if *branch == own => {
                     (Epilogue::Add, Some(*x))
-                }
-                (Some(Step::Attention { params, .. }), _) if params.short => {
-                    (Epilogue::Shorten, own)
                 }
                 _ => (Epilogue::Store, own),
             };

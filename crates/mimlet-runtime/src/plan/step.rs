@@ -16,6 +16,8 @@ pub enum Step {
     Patchify {
         /// Shape.
         params: patchify::Params,
+        /// Whether a CPU [shortens](patchify::shorten) patches.
+        short: bool,
         /// Read.
         image: BufferId,
         /// Written.

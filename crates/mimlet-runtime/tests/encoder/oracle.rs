@@ -18,6 +18,7 @@ pub(crate) fn encode(model: &RandomModel) -> Encoding {
         patch_dim: config.patch_dim() as usize,
         embed_dim: dim,
         half: false,
+        fused: false,
     };
     let table = &model.tensors[&TensorRole::TokenTable];
     let mut stream = vec![0.0; table.len()];
@@ -63,7 +64,7 @@ fn block(model: &RandomModel, layer: u32, stream: &mut [f32]) {
         tokens: config.tokens() as usize,
         heads: config.num_heads as usize,
         head_dim: config.head_dim() as usize,
-        short: false,
+        exact: false,
     };
     let mut attended = vec![0.0; stream.len()];
     attention::reference(&params, &qkv, &mut attended);

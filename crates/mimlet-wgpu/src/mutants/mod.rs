@@ -181,8 +181,7 @@ enum Fate {
     NoKernel,
     /// Every image's answer is the same to the bit.
     Equivalent,
-    /// It rounds otherwise, as devices may: products of numbers that were not shortened first, or a
-    /// softmax that is shifted by another number than its largest.
+    /// It rounds otherwise, as devices may: a softmax that is shifted by another number than its largest.
     Rounding,
     Rejected,
     Passed,

@@ -33,7 +33,7 @@ pub(super) fn vectorize<R>(f: impl FnOnce() -> R) -> R {
 /// # Safety
 /// The machine must have dot products.
 #[inline(always)]
-unsafe fn dot<const LANE: i32>(
+pub(super) unsafe fn dot<const LANE: i32>(
     sums: int32x4_t,
     weights: int8x16_t,
     inputs: int8x16_t,

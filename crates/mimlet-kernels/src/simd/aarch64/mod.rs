@@ -5,11 +5,13 @@ mod halves;
 mod i8mm;
 mod multiply_long;
 mod neon;
+mod split_pairs;
 
 use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::machine::{Bytes, Machine};
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
+use super::pair_tile::{self, PairPanels, PairRows};
 use super::quad_tile::{self, ByQuads, ByteRows};
 use super::tile::tiles;
 
@@ -22,10 +24,11 @@ pub(super) enum Kind {
 }
 
 mod on_neon {
-    use super::multiply_long::{self, By16Bits, ByTwos};
+    use super::multiply_long::{self, By16Bits, ByTwos, PairsByLanes};
     use super::neon::{Floats, HEIGHT};
     use super::*;
     tiles!(for "neon": floats Floats, HEIGHT, 1);
+    tiles!(for "neon": pairs PairsByLanes, multiply_long::PAIRS_HEIGHT);
     tiles!(for "neon": quads ByTwos, multiply_long::HEIGHT, 1);
     tiles!(for "neon": nibbles By16Bits, multiply_long::NIBBLES_HEIGHT);
 }
@@ -38,7 +41,9 @@ mod unfused_on_neon {
 
 mod on_dotprod {
     use super::dotprod::{ByLanes, HEIGHT};
+    use super::split_pairs::{self, SplitPairs};
     use super::*;
+    tiles!(for "neon,dotprod": pairs SplitPairs, split_pairs::HEIGHT);
     tiles!(for "neon,dotprod": quads ByLanes, HEIGHT, 1);
     tiles!(for "neon,dotprod": nibbles ByQuads<ByLanes>, HEIGHT);
 }
@@ -99,6 +104,21 @@ impl Machine for Kind {
                 on_neon::floats::<true>(x, panels, sink);
             } else {
                 unfused_on_neon::floats::<false>(x, panels, sink);
+            }
+        }
+    }
+
+    fn splits_pairs(self) -> bool {
+        self != Self::Neon
+    }
+
+    #[inline(always)]
+    unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
+        // SAFETY: the caller promises the kind's instructions.
+        unsafe {
+            match self {
+                Self::Neon => on_neon::pairs(x, panels, sink),
+                Self::Dotprod | Self::I8mm => on_dotprod::pairs(x, panels, sink),
             }
         }
     }

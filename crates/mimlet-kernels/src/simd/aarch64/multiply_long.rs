@@ -4,17 +4,22 @@
 use super::neon::Integers;
 use crate::simd::lanes16::Integers16;
 use crate::simd::nibble_tile::Nibbles;
+use crate::simd::pair_tile::Pairs;
 use crate::simd::quad_tile::{self, Quads};
 use core::arch::aarch64::{
     int8x8_t, int8x16_t, int16x8_t, int32x4_t, vdupq_n_s16, vdupq_n_s32, vdupq_n_u32, vget_low_s8,
-    vld1_s8, vld1q_s8, vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8, vpadalq_s16, vpaddlq_s16,
-    vreinterpretq_s8_u32, vzip1q_s32, vzip2q_s32,
+    vget_low_s16, vld1_s8, vld1q_s8, vld1q_s16, vmlal_high_s8, vmlal_high_s16, vmlal_s8, vmlal_s16,
+    vmull_high_s8, vmull_s8, vpadalq_s16, vpaddlq_s16, vreinterpretq_s8_u32, vreinterpretq_s16_u32,
+    vzip1q_s32, vzip2q_s32,
 };
 use core::arch::asm;
 use core::array::from_fn;
 
 /// Rows of a tile of bytes: eight registers of sums each, with two quads of inputs in registers.
 pub(super) const HEIGHT: usize = 2;
+
+/// Rows of a tile of pairs: eight registers of sums each, four of weights.
+pub(super) const PAIRS_HEIGHT: usize = 2;
 
 /// Rows of a tile of 4-bit weights: eight registers of sums each.
 pub(super) const NIBBLES_HEIGHT: usize = 3;
@@ -105,7 +110,8 @@ fn add_twos<const R: usize>(inputs: [int8x8_t; R], weights: [&[i8; 64]; 2], sums
     }
 }
 
-/// Two sums for each channel, side by side: of the first two inputs of quads, and of the last two.
+/// Two sums for each channel, side by side: of the first two inputs of quads, and of the last two; or of
+/// the two inputs of pairs.
 #[derive(Clone, Copy)]
 struct Split([int32x4_t; 8]);
 
@@ -137,6 +143,19 @@ impl Split {
         }
     }
 
+    /// Adds the products of a pair of inputs with pairs of weights.
+    #[inline(always)]
+    fn add_pairs(&mut self, pair: u32, weights: [int16x8_t; 4]) {
+        // SAFETY: every machine has NEON.
+        unsafe {
+            let pair = vreinterpretq_s16_u32(vdupq_n_u32(pair));
+            for ([low, high], weights) in self.0.as_chunks_mut::<2>().0.iter_mut().zip(weights) {
+                *low = vmlal_s16(*low, vget_low_s16(weights), vget_low_s16(pair));
+                *high = vmlal_high_s16(*high, weights, pair);
+            }
+        }
+    }
+
     #[inline(always)]
     fn joined(self) -> Integers {
         Integers(from_fn(|q| add_pairwise(self.0[2 * q], self.0[2 * q + 1])))
@@ -159,6 +178,44 @@ fn add_pairwise(low: int32x4_t, high: int32x4_t) -> int32x4_t {
         );
     }
     sums
+}
+
+/// Pairs of 16-bit integers, two words of a row at a time: each number of a pair is multiplied on its own.
+pub(super) struct PairsByLanes;
+
+impl Pairs for PairsByLanes {
+    type Sums = Integers;
+    type Weights = [int16x8_t; 4];
+
+    #[inline(always)]
+    fn weights(from: &[i16; 32]) -> [int16x8_t; 4] {
+        // SAFETY: every machine has NEON; four quarters of eight lie within `from`.
+        from_fn(|q| unsafe { vld1q_s16(from.as_ptr().add(8 * q)) })
+    }
+
+    #[inline(always)]
+    fn add_products(sums: Integers, pair: u32, weights: [int16x8_t; 4]) -> Integers {
+        let mut split = Split::of(sums);
+        split.add_pairs(pair, weights);
+        split.joined()
+    }
+
+    #[inline(always)]
+    unsafe fn add_columns<const R: usize>(
+        rows: [*const u32; R],
+        columns: &[[i16; 32]],
+        sums: &mut [Integers; R],
+    ) {
+        let mut split = sums.map(Split::of);
+        for (index, weights) in columns.iter().enumerate() {
+            let weights = Self::weights(weights);
+            for (split, row) in split.iter_mut().zip(rows) {
+                // SAFETY: the caller promises rows as long as `columns`.
+                split.add_pairs(unsafe { *row.add(index) }, weights);
+            }
+        }
+        *sums = split.map(Split::joined);
+    }
 }
 
 /// Groups of 4-bit weights summed in 16 bits: sixteen products are at most 16 x 15 x 127 = 30,480.

@@ -8,7 +8,7 @@ use crate::simd::lanes16::{Floats16, Integers16};
 use core::arch::aarch64::{
     float32x4_t, int32x4_t, vaddq_f32, vaddq_s32, vcvtq_f32_s32, vdupq_n_f32, vdupq_n_s32,
     vfmaq_f32, vfmaq_laneq_f32, vld1q_f32, vld1q_s32, vmulq_f32, vmulq_laneq_f32, vmulq_s32,
-    vst1q_f32,
+    vst1q_f32, vst1q_s32,
 };
 use core::array::from_fn;
 
@@ -129,6 +129,14 @@ impl Integers16 for Integers {
     fn load(from: &[i32; 16]) -> Self {
         // SAFETY: every machine has NEON; four quarters of four lie within `from`.
         Self(from_fn(|q| unsafe { vld1q_s32(from.as_ptr().add(4 * q)) }))
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [i32; 16]) {
+        for (quarter, to) in self.0.into_iter().zip(to.as_chunks_mut::<4>().0) {
+            // SAFETY: every machine has NEON; `to` is four long.
+            unsafe { vst1q_s32(to.as_mut_ptr(), quarter) }
+        }
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@
 
 use crate::simd::lanes16::{IntegerSink, Place};
 use crate::simd::nibble_tile::Nibbles;
-use crate::simd::pair_tile::PairRows;
+use crate::simd::pair_tile::{PairPanels, PairRows};
 use crate::simd::portable::Integers;
 use core::arch::asm;
 use core::array::from_fn;
@@ -62,36 +62,33 @@ fn pair(word: u32) -> [i16; 2] {
     [word as i16, (word >> 16) as i16]
 }
 
-/// Gives `sink` the products of each row with panel number `panel`, whose pairs are `columns`
-/// `[pairs][16][2]`: a row at a time, half of the channels at a time.
+/// Gives `sink` the products of each row with each panel: a row at a time, half of the channels at a
+/// time.
 ///
 /// # Safety
 /// The machine must have the DSP extension.
 #[inline(always)]
-pub(super) unsafe fn pairs(
-    x: PairRows<'_>,
-    panel: usize,
-    columns: &[[i16; 32]],
-    sink: &mut impl IntegerSink,
-) {
-    for index in 0..x.count {
-        let row = &x.words[index * x.stride..][..columns.len()];
-        let mut sums = Integers([0; 16]);
-        for (half, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            // SAFETY: the row is as long as `columns`, of whose sixteen channels these are eight.
-            unsafe { add_columns(row, columns, half * 8, sums) };
+pub(super) unsafe fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
+    for (panel, columns) in panels.columns.chunks_exact(panels.pairs).enumerate() {
+        for index in 0..x.count {
+            let row = &x.words[index * x.stride..][..columns.len()];
+            let mut sums = Integers([0; 16]);
+            for (half, sums) in sums.0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                // SAFETY: the row is as long as `columns`, of whose sixteen channels these are eight.
+                unsafe { add_columns(row, columns, half * 8, sums) };
+            }
+            let place = Place {
+                row: index,
+                rows: 1,
+                panel,
+            };
+            sink.write::<_, 1>(place, |_| [sums]);
         }
-        let place = Place {
-            row: index,
-            rows: 1,
-            panel,
-        };
-        sink.write::<_, 1>(place, |_| [sums]);
     }
 }
 
-/// Adds the products of a row with eight channels from `first` on, two columns at a time: quads of
-/// bytes make an even number of them.
+/// Adds the products of a row with eight channels from `first` on, two columns at a time: there is an
+/// even number of them.
 ///
 /// # Safety
 /// `row` must be as long as `columns`, and `first` at most 8.

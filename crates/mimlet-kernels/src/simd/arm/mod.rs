@@ -7,7 +7,7 @@ use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::machine::{Bytes, Machine};
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
-use super::pair_tile::PairRows;
+use super::pair_tile::{PairPanels, PairRows};
 use super::portable::Floats;
 use super::quad_tile::ByteRows;
 
@@ -48,15 +48,9 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn pairs(
-        self,
-        x: PairRows<'_>,
-        panel: usize,
-        columns: &[[i16; 32]],
-        sink: &mut impl IntegerSink,
-    ) {
+    unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
         // SAFETY: this is only compiled for machines with the instructions.
-        unsafe { dsp::pairs(x, panel, columns, sink) }
+        unsafe { dsp::pairs(x, panels, sink) }
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::machine::{Bytes, Machine};
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
-use super::pair_tile::{self, PairRows};
+use super::pair_tile::{self, PairPanels, PairRows};
 use super::quad_tile::ByteRows;
 use super::tile::tiles;
 
@@ -52,14 +52,8 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn pairs(
-        self,
-        x: PairRows<'_>,
-        panel: usize,
-        columns: &[[i16; 32]],
-        sink: &mut impl IntegerSink,
-    ) {
-        pairs(x, panel, columns, sink);
+    unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
+        pairs(x, panels, sink);
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use crate::simd::float_tile::ColumnProducts;
 use crate::simd::lanes16::{Floats16, Integers16};
 use crate::simd::nibble_tile::Nibbles;
-use crate::simd::pair_tile::Pairs16;
+use crate::simd::pair_tile::Pairs;
 use core::arch::wasm32::{
     f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, i16x8_add, i16x8_extend_low_i8x16,
     i16x8_load_extend_u8x8, i16x8_mul, i16x8_shl, i16x8_shr, i16x8_splat, i32x4_add,
@@ -82,6 +82,14 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
+    fn store(self, to: &mut [i32; 16]) {
+        for (quarter, to) in self.0.into_iter().zip(to.as_chunks_mut::<4>().0) {
+            // SAFETY: `to` is sixteen bytes long; the store needs no alignment.
+            unsafe { v128_store(to.as_mut_ptr().cast(), quarter) }
+        }
+    }
+
+    #[inline(always)]
     fn splat(value: i32) -> Self {
         Self([i32x4_splat(value); 4])
     }
@@ -102,7 +110,8 @@ impl Integers16 for Integers {
     }
 }
 
-impl Pairs16 for Integers {
+impl Pairs for Integers {
+    type Sums = Self;
     type Weights = [v128; 4];
 
     #[inline(always)]
@@ -112,9 +121,9 @@ impl Pairs16 for Integers {
     }
 
     #[inline(always)]
-    fn add_products(self, pair: u32, weights: [v128; 4]) -> Self {
+    fn add_products(sums: Self, pair: u32, weights: [v128; 4]) -> Self {
         let pair = i32x4_splat(pair.cast_signed());
-        self.add(Self(weights.map(|weights| i32x4_dot_i16x8(pair, weights))))
+        sums.add(Self(weights.map(|weights| i32x4_dot_i16x8(pair, weights))))
     }
 }
 

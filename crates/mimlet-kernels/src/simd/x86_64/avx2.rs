@@ -3,7 +3,7 @@
 use crate::simd::float_tile::ColumnProducts;
 use crate::simd::lanes16::{Floats16, Integers16};
 use crate::simd::nibble_tile::Nibbles;
-use crate::simd::pair_tile::Pairs16;
+use crate::simd::pair_tile::Pairs;
 use core::arch::x86_64::{
     __m256, __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
@@ -125,6 +125,16 @@ impl Integers16 for Integers {
     }
 
     #[inline(always)]
+    fn store(self, to: &mut [i32; 16]) {
+        // SAFETY: the type exists only in tiles compiled for AVX2; both halves lie within `to`.
+        unsafe {
+            let to = to.as_mut_ptr();
+            _mm256_storeu_si256(to.cast(), self.0[0]);
+            _mm256_storeu_si256(to.add(8).cast(), self.0[1]);
+        }
+    }
+
+    #[inline(always)]
     fn splat(value: i32) -> Self {
         // SAFETY: the type exists only in tiles compiled for AVX2.
         Self([unsafe { _mm256_set1_epi32(value) }; 2])
@@ -151,7 +161,8 @@ impl Integers16 for Integers {
     }
 }
 
-impl Pairs16 for Integers {
+impl Pairs for Integers {
+    type Sums = Self;
     type Weights = [__m256i; 2];
 
     #[inline(always)]
@@ -161,13 +172,13 @@ impl Pairs16 for Integers {
     }
 
     #[inline(always)]
-    fn add_products(self, pair: u32, weights: [__m256i; 2]) -> Self {
+    fn add_products(sums: Self, pair: u32, weights: [__m256i; 2]) -> Self {
         // SAFETY: the type exists only in tiles compiled for AVX2.
         unsafe {
             let pair = _mm256_set1_epi32(pair.cast_signed());
             let low = _mm256_madd_epi16(pair, weights[0]);
             let high = _mm256_madd_epi16(pair, weights[1]);
-            self.add(Self([low, high]))
+            sums.add(Self([low, high]))
         }
     }
 }

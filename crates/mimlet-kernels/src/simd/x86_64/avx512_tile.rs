@@ -6,6 +6,7 @@ use super::ahead::{parts, prefetch};
 use super::avx512::{Floats, Integers};
 use crate::simd::float_tile::{self, FloatPanels, Rows};
 use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
+use crate::simd::pair_tile::{self, PairPanels, PairRows};
 use crate::simd::quad_tile::{self, ByteRows};
 use crate::simd::tile::by_height;
 use core::arch::asm;
@@ -173,6 +174,26 @@ macro_rules! quads {
     };
 }
 
+/// Products of pairs.
+macro_rules! pairs {
+    (columns) => {
+        quads!(columns)
+    };
+    ($row:literal, $low:literal, $high:literal) => {
+        concat!(
+            "vpbroadcastd zmm26, dword ptr ",
+            $row,
+            "\n",
+            "vpdpwssd zmm",
+            $low,
+            ", zmm26, zmm24\n",
+            "vpdpwssd zmm",
+            $high,
+            ", zmm26, zmm25\n",
+        )
+    };
+}
+
 /// Adds a tile's products to its sums as `$start` begins them, for a tile of so many rows.
 macro_rules! multiply {
     ($start:ident $step:ident $rows:tt, $tile:ident, $sums:ident) => {
@@ -260,6 +281,17 @@ impl Tile {
         let sums = &raw mut *sums;
         // SAFETY: as above.
         unsafe { multiply_rows!(zero quads, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
+    }
+
+    /// Writes the sums of the products of pairs.
+    ///
+    /// # Safety
+    /// As of [`Tile::multiply_quads`].
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    unsafe fn multiply_pairs(&self, sums: &mut Sums<i32>) {
+        let sums = &raw mut *sums;
+        // SAFETY: as above.
+        unsafe { multiply_rows!(zero pairs, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
     }
 }
 
@@ -382,6 +414,50 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
         // SAFETY: the caller's promise.
         by_height!(HEIGHT, x.count(), |row, R| unsafe {
             quad_tile::tile::<Integers, R, 1>(x, panels, [row, last], sink)
+        });
+    }
+}
+
+/// Gives `sink` the products of each row with each panel of pairs.
+///
+/// # Safety
+/// The machine must have AVX-512 and its VNNI.
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
+    let k = panels.pairs;
+    let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
+    let pairs = panels.columns.chunks_exact(2 * k);
+    let last = 2 * pairs.len();
+    for (pair, columns) in pairs.enumerate() {
+        let (first_columns, second_columns) = columns.split_at(k);
+        for (first, rows) in tiles(x.count) {
+            let words = &x.words[first * x.stride..][..(rows - 1) * x.stride + k];
+            let tile = Tile {
+                row: words.as_ptr(),
+                stride: x.stride * 4,
+                rows,
+                panels: [
+                    first_columns.as_ptr().cast(),
+                    second_columns.as_ptr().cast(),
+                ],
+                columns: k,
+            };
+            // SAFETY: the caller promises the instructions; `words` holds the rows, and each half of
+            // `columns` a panel.
+            unsafe { tile.multiply_pairs(&mut sums) };
+            let place = Place {
+                row: first,
+                rows,
+                panel: 2 * pair,
+            };
+            let sums = &sums.0[..rows];
+            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
+        }
+    }
+    if last * k < panels.columns.len() {
+        // SAFETY: the caller's promise.
+        by_height!(HEIGHT, x.count, |row, R| unsafe {
+            pair_tile::tile::<Integers, R>(x, panels, [row, last], sink)
         });
     }
 }

@@ -11,7 +11,7 @@ use super::float_tile::{self, FloatPanels, Rows};
 use super::lanes16::{FloatSink, IntegerSink};
 use super::machine::{Bytes, Machine};
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
-use super::pair_tile::{self, PairRows};
+use super::pair_tile::{self, PairPanels, PairRows};
 use super::quad_tile::{self, ByQuads, ByteRows};
 use super::tile::tiles;
 
@@ -35,6 +35,7 @@ mod on_avx2 {
 mod on_avx_vnni {
     use super::avx_vnni::{HEIGHT, Vnni};
     use super::*;
+    tiles!(for "avx2,fma,avxvnni": pairs Vnni, HEIGHT);
     tiles!(for "avx2,fma,avxvnni": quads Vnni, HEIGHT, 1);
     tiles!(for "avx2,fma,avxvnni": nibbles ByQuads<Vnni>, HEIGHT);
 }
@@ -106,18 +107,13 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn pairs(
-        self,
-        x: PairRows<'_>,
-        panel: usize,
-        columns: &[[i16; 32]],
-        sink: &mut impl IntegerSink,
-    ) {
+    unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
         // SAFETY: the caller promises the kind's instructions.
         unsafe {
             match self {
-                Self::Avx2 => on_avx2::pairs(x, panel, columns, sink),
-                Self::AvxVnni | Self::Avx512 | Self::Amx => unreachable!("VNNI multiplies quads"),
+                Self::Avx2 => on_avx2::pairs(x, panels, sink),
+                Self::AvxVnni => on_avx_vnni::pairs(x, panels, sink),
+                Self::Avx512 | Self::Amx => avx512_tile::pairs(x, panels, sink),
             }
         }
     }

@@ -15,8 +15,13 @@ use mimlet_kernels::{attention, layer_norm, patch_embed, patchify, quantize_rows
 /// Plans an encoder: see [`Plan::new`].
 pub(super) fn plan(manifest: &Manifest) -> Result<Plan, PlanError> {
     let mut builder = Builder::new(manifest);
-    let patches = builder.patchify();
-    let stream = builder.patch_embed(patches)?;
+    let half = builder.is_half(TensorRole::PatchEmbedWeight)?;
+    let of_pixels = |codebook: &Codebook| codebook.space == CodebookSpace::Pixels;
+    // A codebook of pixels reads patches as they are.
+    let short =
+        half && builder.has_integers() && !manifest.codebook.as_ref().is_some_and(of_pixels);
+    let patches = builder.patchify(short);
+    let stream = builder.patch_embed(patches, half, short)?;
     let block = builder.block_buffers();
     for layer in 0..manifest.encoder.depth {
         builder.block(layer, stream, &block)?;
@@ -132,6 +137,15 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether any layer multiplies integers.
+    fn has_integers(&self) -> bool {
+        let multiplies_bytes = |entry: &TensorEntry| {
+            matches!(entry.role, TensorRole::Block { .. })
+                && matches!(entry.dtype, DType::I8 | DType::I4)
+        };
+        self.manifest.tensors.iter().any(multiplies_bytes)
+    }
+
     fn image_params(&self) -> patchify::Params {
         let [height, width] = self.config.image_size.map(|side| side as usize);
         patchify::Params {
@@ -141,25 +155,32 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn patchify(&mut self) -> BufferId {
+    fn patchify(&mut self, short: bool) -> BufferId {
         let params = self.image_params();
         let patches = self.buffer("patches", Per::Patch, params.patch_dim());
         self.steps.push(Step::Patchify {
             params,
+            short,
             image: self.image,
             patches,
         });
         patches
     }
 
-    fn patch_embed(&mut self, patches: BufferId) -> Result<BufferId, PlanError> {
+    fn patch_embed(
+        &mut self,
+        patches: BufferId,
+        half: bool,
+        short: bool,
+    ) -> Result<BufferId, PlanError> {
         let (weight, table) = (TensorRole::PatchEmbedWeight, TensorRole::TokenTable);
         let params = patch_embed::Params {
             prefix: self.config.prefix_tokens() as usize,
             patches: self.config.patches() as usize,
             patch_dim: self.config.patch_dim() as usize,
             embed_dim: self.config.embed_dim as usize,
-            half: self.is_half(weight)?,
+            half,
+            fused: short || !self.has_integers(),
         };
         self.dtype(table)?;
         let out = self.buffer("stream", Per::Token, params.embed_dim);
@@ -178,11 +199,7 @@ impl<'a> Builder<'a> {
     fn block_buffers(&mut self) -> BlockBuffers {
         let dim = self.config.embed_dim as usize;
         let mlp_dim = self.config.mlp_dim as usize;
-        let multiplies_bytes = |entry: &TensorEntry| {
-            matches!(entry.role, TensorRole::Block { .. })
-                && matches!(entry.dtype, DType::I8 | DType::I4)
-        };
-        let row_words = if self.manifest.tensors.iter().any(multiplies_bytes) {
+        let row_words = if self.has_integers() {
             quantize_rows::row_words(dim.max(mlp_dim))
         } else {
             0
@@ -219,7 +236,7 @@ impl<'a> Builder<'a> {
             tokens: self.config.tokens() as usize,
             heads: self.config.num_heads as usize,
             head_dim: self.config.head_dim() as usize,
-            short: self.steps.last().is_some_and(Step::is_of_integers),
+            exact: self.steps.last().is_some_and(Step::is_of_integers),
         };
         self.steps.push(Step::Attention {
             params,
