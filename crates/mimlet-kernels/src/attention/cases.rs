@@ -50,7 +50,7 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), short: b
         name: format!(
             "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, short {short}"
         ),
-        variants: variants(&params),
+        variants: variants(&params, 1),
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,

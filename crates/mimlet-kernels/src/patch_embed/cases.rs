@@ -59,7 +59,7 @@ fn case(
         name: format!(
             "{height}x{width} by {patch}, {prefix} before them, to {embed_dim}, half {half}"
         ),
-        variants: and_in_parts(variants(&params, &image), &panel_weight(&params)),
+        variants: and_in_parts(variants(&params, &image, 1), &panel_weight(&params)),
         buffers: vec![
             Values::F32(pixels),
             weight.buffer(),

@@ -126,7 +126,7 @@ fn attention_s_weights_are_shortened() {
         bytemuck::cast_slice(&[f32::NAN; 8]),
     ];
     for gpu in gpus() {
-        for variant in attention::variants(&params) {
+        for variant in attention::variants(&params, 1) {
             let after = dispatch_once(&gpu, &variant, &contents).unwrap();
             let actual: Vec<f32> = bytemuck::pod_collect_to_vec(&after[1]);
             let near = |value: &f32| (value - WEIGHT / (1.0 + WEIGHT)).abs() < 1e-6;
