@@ -144,7 +144,9 @@ impl WgpuBackend {
     ///
     /// Each image's result is that of [`WgpuBackend::run_async`] to the bit where the kernels are the same,
     /// which they are, but for kernels that there is no room for with so many images, and those that share
-    /// out a layer's inputs to keep a GPU busy with one image's rows.
+    /// out a layer's inputs to keep a GPU busy with one image's rows. A new pass is believed once its first
+    /// images have come out as each of them does alone, but for rounding; else images run one by one
+    /// from then on.
     ///
     /// # Errors
     /// As [`WgpuBackend::run_async`]. That memory for several images is used up is none: then fewer run at
@@ -158,28 +160,8 @@ impl WgpuBackend {
         encodings: &mut [Encoding],
     ) -> Result<(), BackendError> {
         assert_eq!(images.len(), encodings.len());
-        let Self {
-            gpu,
-            single,
-            batches,
-        } = self;
-        let run = async {
-            let size = batches.make_room(gpu, images.len()).await?;
-            let parts = images.chunks(size).zip(encodings.chunks_mut(size));
-            for (images, encodings) in parts {
-                match batches.pass_for(images.len()) {
-                    Some(pass) => pass.run(gpu, images, encodings).await?,
-                    None => {
-                        for (image, encoding) in images.iter().zip(encodings) {
-                            let encodings = std::slice::from_mut(encoding);
-                            single.run(gpu, &[image], encodings).await?;
-                        }
-                    }
-                }
-            }
-            Ok(())
-        };
-        let ran: Result<(), Fault> = run.await;
+        let (gpu, single) = (&self.gpu, &mut self.single);
+        let ran = self.batches.run(gpu, single, images, encodings).await;
         ran.map_err(|fault| self.failed(fault))
     }
 

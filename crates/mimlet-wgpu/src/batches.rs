@@ -9,8 +9,9 @@ use crate::program::Builder;
 use crate::resident::Resident;
 use crate::units::Unit;
 use mimlet_kernels::Variant;
-use mimlet_runtime::{BufferSpec, Plan};
+use mimlet_runtime::{BufferSpec, Encoding, Plan};
 
+mod proof;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,8 @@ pub(crate) struct Batches {
     /// More are known not to fit.
     most: usize,
     pass: Option<Pass>,
+    /// Whether the pass was seen to give what each image gives alone.
+    proven: bool,
 }
 
 impl Batches {
@@ -42,11 +45,12 @@ impl Batches {
             resident,
             most: usize::MAX,
             pass: None,
+            proven: false,
         }
     }
 
     /// Images that run at once.
-    pub(crate) fn images(&self) -> usize {
+    fn images(&self) -> usize {
         self.pass.as_ref().map_or(1, Pass::images)
     }
 
@@ -57,21 +61,65 @@ impl Batches {
         pass.map_or(0, |pass| pass.memory_bytes() - resident)
     }
 
+    /// Runs images, as many at once as there is room for, and the others in the pass for one.
+    pub(crate) async fn run(
+        &mut self,
+        gpu: &Gpu,
+        single: &mut Pass,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), Fault> {
+        let size = self.make_room(gpu, images.len()).await?;
+        for (images, encodings) in images.chunks(size).zip(encodings.chunks_mut(size)) {
+            let Some(pass) = self.pass_for(images.len()) else {
+                one_by_one(gpu, single, images, encodings).await?;
+                continue;
+            };
+            pass.run(gpu, images, encodings).await?;
+            if !self.proven {
+                self.prove(gpu, single, images, encodings).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what images were encoded to together to what each is alone. A pass that has it wrong is no
+    /// more, and then the encodings are of each alone.
+    async fn prove(
+        &mut self,
+        gpu: &Gpu,
+        single: &mut Pass,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), Fault> {
+        let together = encodings.to_vec();
+        one_by_one(gpu, single, images, encodings).await?;
+        self.proven = proof::agree(&together, encodings);
+        if self.proven {
+            encodings.clone_from_slice(&together);
+        } else {
+            self.pass = None;
+            self.most = 1;
+        }
+        Ok(())
+    }
+
     /// The pass that so many images run in, at most [`Batches::images`]: none where they would leave half of
     /// it empty or more.
-    pub(crate) fn pass_for(&mut self, images: usize) -> Option<&mut Pass> {
+    fn pass_for(&mut self, images: usize) -> Option<&mut Pass> {
         let pass = self.pass.as_mut();
         pass.filter(|pass| images * 2 > pass.images())
     }
 
     /// Sees to it that `wanted` images run in as few passes as there is room for, and says how many each
     /// takes. What there is stays as long as it is large enough.
-    pub(crate) async fn make_room(&mut self, gpu: &Gpu, wanted: usize) -> Result<usize, Fault> {
+    async fn make_room(&mut self, gpu: &Gpu, wanted: usize) -> Result<usize, Fault> {
         let passes = wanted.div_ceil(self.most).max(1);
         let even = wanted.div_ceil(passes);
         if even > self.images() {
             // Its memory is free before another asks for some.
             self.pass = None;
+            self.proven = false;
             gpu.wait(gpu.queue.submit([]))?;
             let room = Room::of(gpu);
             let fits = largest(even, |images| self.variants(gpu, room, images).is_some());
@@ -146,6 +194,19 @@ impl Batches {
             .await?;
         Pass::new(&maker, &self.plan, &operands, work, images).await
     }
+}
+
+async fn one_by_one(
+    gpu: &Gpu,
+    single: &mut Pass,
+    images: &[&[f32]],
+    encodings: &mut [Encoding],
+) -> Result<(), Fault> {
+    for (image, encoding) in images.iter().zip(encodings) {
+        let encodings = std::slice::from_mut(encoding);
+        single.run(gpu, &[image], encodings).await?;
+    }
+    Ok(())
 }
 
 /// The largest of `1..=most` that fits, where 1 does and all below one that does.

@@ -174,6 +174,29 @@ fn more_images_than_there_is_room_for_take_several_passes() {
     }
 }
 
+/// Norms that divide by 30 for several images and not for one.
+#[test]
+fn a_pass_that_is_wrong_is_found_and_left() {
+    let space = Some(CodebookSpace::Features);
+    let Some(machine) = Machine::new(DType::F32, space, FOURS) else {
+        return;
+    };
+    let mut backend = machine.backend(Tuning::VendorOrder);
+    let images = machine.images(4);
+    let expected = machine.one_by_one(&mut backend, &images);
+    let alone = backend.memory_bytes();
+    for unit in &mut backend.batches.units {
+        if let Step::LayerNorm { params, .. } = &mut unit.folded.step {
+            params.eps = 1e3;
+        }
+    }
+    for _ in 0..2 {
+        assert!(machine.together(&mut backend, &images) == expected);
+        assert_eq!(backend.batches.images(), 1);
+        assert_eq!(backend.memory_bytes(), alone);
+    }
+}
+
 #[test]
 fn memory_is_taken_by_the_first_of_several_and_never_again() {
     let space = Some(CodebookSpace::Features);
