@@ -165,6 +165,13 @@ impl WgpuBackend {
         ran.map_err(|fault| self.failed(fault))
     }
 
+    /// How many images at once [`WgpuBackend::run_batch_async`] is best given, where there are many; 1 of
+    /// a software driver.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.batches.images_at_once(&self.gpu)
+    }
+
     /// As [`Backend::profile`](mimlet_runtime::Backend::profile), where nothing may wait: in a
     /// browser.
     ///
@@ -208,6 +215,10 @@ impl mimlet_runtime::Backend for WgpuBackend {
         encodings: &mut [Encoding],
     ) -> Result<(), BackendError> {
         pollster::block_on(self.run_batch_async(images, encodings))
+    }
+
+    fn images_at_once(&self) -> usize {
+        self.images_at_once()
     }
 
     fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {

@@ -54,6 +54,15 @@ impl Batches {
         self.pass.as_ref().map_or(1, Pass::images)
     }
 
+    /// How many images at once are best, where there are many.
+    pub(crate) fn images_at_once(&self, gpu: &Gpu) -> usize {
+        match gpu.description().is_software() {
+            // A CPU has enough to do with one.
+            true => 1,
+            false => enough(self.plan.config().tokens() as usize),
+        }
+    }
+
     /// Bytes on the GPU beside the weights.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let pass = self.pass.as_ref();
@@ -207,6 +216,12 @@ async fn one_by_one(
         single.run(gpu, &[image], encodings).await?;
     }
     Ok(())
+}
+
+/// Images of so many rows each that keep a large GPU busy: 4096 rows make 192 tiles of 64 x 64 in a layer of
+/// 192 outputs, and an H200 has 132 multiprocessors. More than 32 wait longer for each other than they gain.
+fn enough(rows: usize) -> usize {
+    4096_usize.div_ceil(rows).min(32)
 }
 
 /// The largest of `1..=most` that fits, where 1 does and all below one that does.

@@ -1,4 +1,4 @@
-use super::{halved_until, largest};
+use super::{enough, halved_until, largest};
 use crate::gpu::Fault;
 use crate::model::{FOURS, ODD, with_codebook};
 use crate::offers::Room;
@@ -316,6 +316,11 @@ fn a_lost_device_is_not_asked_for_less() {
         Err(lost())
     }));
     assert!(matches!(made, Err(Fault::Lost(reason)) if reason == "unplugged"));
+}
+
+#[test]
+fn a_large_gpu_is_given_enough_rows_and_no_more() {
+    assert_eq!([17, 197, 1025, 5000].map(enough), [32, 21, 4, 1]);
 }
 
 #[test]
