@@ -16,13 +16,17 @@ use crate::progress::Progress;
 /// Fewer images than so many for each thread are encoded one after the other, each on all threads.
 const LEAST: usize = 2;
 
+/// Fewer images than so many times what another device likes at once are given to it one by one: for several
+/// at once it compiles its kernels anew, and holds the first to what each is alone.
+const WORTH_IT: usize = 4;
+
 impl<'m> Session<'m> {
     /// Encodes image files and gives `take` each encoding, in order. The first that cannot be read or
     /// encoded ends it.
     ///
     /// Threads of the CPU take whole images, as long as there are enough: shared out, an image would still
     /// be read and prepared by one of them, and the bits are the same. Another device is given images
-    /// that are prepared ahead of it, as many at once as it likes.
+    /// that are prepared ahead of it, where there are many as many at once as it likes.
     ///
     /// # Errors
     /// What is wrong with a file; or when the backend fails and none is left; or those of `take`.
@@ -57,8 +61,12 @@ impl<'m> Session<'m> {
                 let workers = vec![(); threads.min(count)];
                 let prepare = |(): &mut (), index| prepare(index);
                 let mut groups = Groups::of(count);
+                let at_once = |session: &Self| match session.images_at_once() {
+                    liked if count >= WORTH_IT * liked => liked,
+                    _ => 1,
+                };
                 in_order(workers, count, prepare, |prepared| {
-                    let Some(group) = groups.add(prepared?, self.images_at_once()) else {
+                    let Some(group) = groups.add(prepared?, at_once(self)) else {
                         return Ok(());
                     };
                     let inputs: Vec<&[f32]> = group.iter().map(|image| &*image.input).collect();
