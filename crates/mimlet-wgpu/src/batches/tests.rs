@@ -1,3 +1,5 @@
+//! Images together against each alone; how many fit, and with what; what is not believed.
+
 use super::{enough, halved_until, largest};
 use crate::gpu::Fault;
 use crate::model::{FOURS, ODD, with_codebook};
