@@ -198,11 +198,37 @@ impl<'m> Session<'m> {
     pub(crate) fn encode(&mut self, image: &[f32], output: Output) -> Result<Encoding, Error> {
         let before = self.running.report().kept;
         let encoding = self.running.encode(image)?.clone();
+        self.tell_failures(before, output);
+        Ok(encoding)
+    }
+
+    /// As [`Session::encode`], of several images, which a GPU runs together.
+    ///
+    /// # Errors
+    /// As [`Running::encode_batch`].
+    pub(crate) fn encode_batch(
+        &mut self,
+        images: &[&[f32]],
+        output: Output,
+    ) -> Result<Vec<Encoding>, Error> {
+        let before = self.running.report().kept;
+        let mut encodings = vec![Encoding::default(); images.len()];
+        self.running.encode_batch(images, &mut encodings)?;
+        self.tell_failures(before, output);
+        Ok(encodings)
+    }
+
+    /// How many images at once are best where it runs now.
+    pub(crate) fn images_at_once(&self) -> usize {
+        self.running.images_at_once()
+    }
+
+    /// Says in a line what failed in the last call, if anything did.
+    fn tell_failures(&mut self, before: Option<usize>, output: Output) {
         if !self.running.failures().is_empty() {
             self.choice = self.mended(before);
             output.remark(&self.choice.reason);
         }
-        Ok(encoding)
     }
 
     /// What runs after failures of the rung that was kept before.

@@ -138,7 +138,7 @@ mod tests {
     fn parts_are_panels_that_fit_and_every_byte_is_in_one() {
         for centroids in [1, 16, 17, 48, 70, 130] {
             let params = nearest_centroid::Params { dim: 10, centroids };
-            let first = &nearest_centroid::variants(&params, Storage::I8, 0, 1)[0];
+            let first = &nearest_centroid::variants(&params, Storage::I8, [0, 1], 1)[0];
             let weight = nearest_centroid::panel_weight(&params, Storage::I8);
             assert_eq!(weight.least_bytes(), 160 + 64);
             assert_eq!(weight.in_parts(first, 223), None);

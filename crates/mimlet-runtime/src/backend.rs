@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use mimlet_format::Preprocess;
 use mimlet_kernels::{Level, normalize};
 
-/// Runs the plan it was made for, one image at a time.
+/// Runs the plan it was made for, on an image or on several.
 pub trait Backend: Send {
     /// What runs the steps, for people: `cpu avx512, 2 threads`.
     fn describe(&self) -> String;
@@ -34,6 +34,30 @@ pub trait Backend: Send {
         let Preprocess { mean, std, .. } = *preprocess;
         normalize::cpu(Level::detect(), pixels, mean, std, input);
         self.run(input, encoding)
+    }
+
+    /// As [`Backend::run`], on several images, and fills as many encodings. One after the other, unless a
+    /// backend runs several at once; results are the same, but for rounding where it says so.
+    ///
+    /// # Errors
+    /// As [`Backend::run`]; then none of the encodings is to be used.
+    ///
+    /// # Panics
+    /// When there are not as many encodings as images.
+    fn run_batch(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), BackendError> {
+        assert_eq!(images.len(), encodings.len());
+        let mut each = images.iter().zip(encodings);
+        each.try_for_each(|(image, encoding)| self.run(image, encoding))
+    }
+
+    /// How many images at once [`Backend::run_batch`] is best given, where there are many: 1 of a backend
+    /// that gains nothing by several.
+    fn images_at_once(&self) -> usize {
+        1
     }
 
     /// Runs every step on `image` and says what each piece of work cost, in order. Empty from a
@@ -99,6 +123,19 @@ impl Encoding {
             margins: vec![0.0; tokens],
             distances: vec![0.0; tokens],
         }
+    }
+
+    /// Whether it is of another's shape.
+    pub(crate) fn is_shaped_as(&self, other: &Self) -> bool {
+        let lengths = |e: &Self| {
+            [
+                e.class.len(),
+                e.patches.len(),
+                e.tokens.len(),
+                e.margins.len(),
+            ]
+        };
+        lengths(self) == lengths(other) && self.distances.len() == other.distances.len()
     }
 
     /// Fills the encoding from a plan's outputs: all rows of features `[tokens, embed_dim]`, and

@@ -9,9 +9,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use mimlet_format::{Model, Preprocess};
-use mimlet_kernels::Level;
+use mimlet_kernels::{Level, normalize};
 
-/// A model on a backend. One encoder runs one image at a time; threads that encode at once each
+/// A model on a backend. One encoder runs an image, or several, at a time; threads that encode at once each
 /// take an encoder over the same [`Model`], whose weights they share.
 ///
 /// ```
@@ -35,6 +35,8 @@ pub struct Encoder<'m> {
     preprocess: Preprocess,
     backend: Box<dyn Backend + 'm>,
     input: Vec<f32>,
+    /// Of several images given as pixels; empty until there are some.
+    inputs: Vec<f32>,
     encoding: Encoding,
 }
 
@@ -84,6 +86,7 @@ impl<'m> Encoder<'m> {
             preprocess: model.manifest().preprocess.clone(),
             backend,
             input: vec![0.0; plan.buffers()[plan.image().index()].words],
+            inputs: Vec::new(),
             encoding: Encoding::zeros(plan),
         }
     }
@@ -105,18 +108,85 @@ impl<'m> Encoder<'m> {
     /// # Errors
     /// [`EncodeError`]; the previous encoding is lost then.
     pub fn encode(&mut self, image: &[f32]) -> Result<&Encoding, EncodeError> {
-        let expected = self.input.len();
-        if image.len() != expected {
-            return Err(EncodeError::WrongLength {
-                expected,
-                actual: image.len(),
-            });
-        }
-        if let Some(index) = image.iter().position(|value| !value.is_finite()) {
-            return Err(EncodeError::NotFinite(index));
-        }
+        self.check(image)?;
         self.backend.run(image, &mut self.encoding)?;
         Ok(&self.encoding)
+    }
+
+    /// Encodes several images, as [`Encoder::encode`] takes them, into as many encodings, which become of
+    /// the model's shape: a GPU runs them [together](Backend::run_batch), another backend one after the other.
+    /// [`Encoder::encoding`] stays what it was.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; which encodings are filled then is not said.
+    ///
+    /// # Panics
+    /// When there are not as many encodings as images.
+    pub fn encode_batch(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), EncodeError> {
+        images.iter().try_for_each(|image| self.check(image))?;
+        self.shape(encodings);
+        Ok(self.backend.run_batch(images, encodings)?)
+    }
+
+    /// As [`Encoder::encode_batch`], of images as [`Encoder::encode_pixels`] takes them.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode_batch`].
+    ///
+    /// # Panics
+    /// As [`Encoder::encode_batch`].
+    pub fn encode_pixels_batch(
+        &mut self,
+        images: &[&[u8]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), EncodeError> {
+        let len = self.input.len();
+        images.iter().try_for_each(|i| self.check_length(i.len()))?;
+        self.shape(encodings);
+        if self.inputs.len() < images.len() * len {
+            self.inputs.resize(images.len() * len, 0.0);
+        }
+        let Preprocess { mean, std, .. } = self.preprocess;
+        for (pixels, input) in images.iter().zip(self.inputs.chunks_exact_mut(len)) {
+            normalize::cpu(Level::detect(), pixels, mean, std, input);
+        }
+        let inputs = self.inputs.chunks_exact(len).take(images.len());
+        let inputs: Vec<&[f32]> = inputs.collect();
+        Ok(self.backend.run_batch(&inputs, encodings)?)
+    }
+
+    /// How many images at once are [best](Backend::images_at_once), where there are many.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.backend.images_at_once()
+    }
+
+    fn check(&self, image: &[f32]) -> Result<(), EncodeError> {
+        self.check_length(image.len())?;
+        match image.iter().position(|value| !value.is_finite()) {
+            Some(index) => Err(EncodeError::NotFinite(index)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_length(&self, actual: usize) -> Result<(), EncodeError> {
+        let expected = self.input.len();
+        match actual == expected {
+            true => Ok(()),
+            false => Err(EncodeError::WrongLength { expected, actual }),
+        }
+    }
+
+    /// Gives encodings that are of another shape the model's.
+    fn shape(&self, encodings: &mut [Encoding]) {
+        let other = encodings
+            .iter_mut()
+            .filter(|e| !e.is_shaped_as(&self.encoding));
+        other.for_each(|encoding| encoding.clone_from(&self.encoding));
     }
 
     /// Encodes a grey image and says what each piece of work cost: see [`Backend::profile`].
@@ -133,18 +203,13 @@ impl<'m> Encoder<'m> {
     /// # Errors
     /// As [`Encoder::encode`].
     pub fn encode_pixels(&mut self, pixels: &[u8]) -> Result<&Encoding, EncodeError> {
-        let expected = self.input.len();
-        if pixels.len() != expected {
-            return Err(EncodeError::WrongLength {
-                expected,
-                actual: pixels.len(),
-            });
-        }
+        self.check_length(pixels.len())?;
         let Self {
             preprocess,
             backend,
             input,
             encoding,
+            ..
         } = self;
         backend.run_pixels(pixels, preprocess, input, encoding)?;
         Ok(&self.encoding)

@@ -13,7 +13,7 @@ use mimlet_runtime::{EncodeError, Encoder, Encoding};
 ///
 /// When its device fails (a GPU that is lost, or out of memory, or a driver that panics), the device is
 /// opened anew and the image encoded there, by the verdict and with the kernels that were found before.
-/// When it does not open, or fails again with the same image, the rung is left for the best of the others.
+/// When it does not open, or fails again with the same image or images, the rung is left for the best of the others.
 #[derive(Debug)]
 pub struct Running<'m> {
     model: Model<'m>,
@@ -79,7 +79,7 @@ impl<'m> Running<'m> {
         self.report.kept.map(|kept| &*self.ladder.rungs()[kept])
     }
 
-    /// What failed while the last image was encoded, in order; empty when nothing did.
+    /// What failed in the last call that encodes, in order; empty when nothing did.
     #[must_use]
     pub fn failures(&self) -> &[String] {
         &self.failures
@@ -97,7 +97,8 @@ impl<'m> Running<'m> {
     /// # Errors
     /// The image has another size; or no rung is left that runs the model right.
     pub fn encode_pixels(&mut self, pixels: &[u8]) -> Result<&Encoding, SessionError> {
-        self.keep_trying(|encoder| encoder.encode_pixels(pixels).map(|_| ()))
+        let encoder = self.keep_trying(|encoder| encoder.encode_pixels(pixels).map(|_| ()))?;
+        Ok(encoder.encoding())
     }
 
     /// Encodes an image: f32 `[3, height, width]`, normalised as the model's preprocessing says.
@@ -105,15 +106,57 @@ impl<'m> Running<'m> {
     /// # Errors
     /// As [`Running::encode_pixels`]; and the image has a value that is not finite.
     pub fn encode(&mut self, image: &[f32]) -> Result<&Encoding, SessionError> {
-        self.keep_trying(|encoder| encoder.encode(image).map(|_| ()))
+        let encoder = self.keep_trying(|encoder| encoder.encode(image).map(|_| ()))?;
+        Ok(encoder.encoding())
+    }
+
+    /// Encodes several images, as [`Running::encode`] takes them, into as many encodings: see
+    /// [`Encoder::encode_batch`]. When a device fails, all of them are encoded anew.
+    ///
+    /// # Errors
+    /// As [`Running::encode`].
+    ///
+    /// # Panics
+    /// When there are not as many encodings as images.
+    pub fn encode_batch(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), SessionError> {
+        assert_eq!(images.len(), encodings.len());
+        self.keep_trying(|encoder| encoder.encode_batch(images, encodings))?;
+        Ok(())
+    }
+
+    /// As [`Running::encode_batch`], of images as [`Running::encode_pixels`] takes them.
+    ///
+    /// # Errors
+    /// As [`Running::encode_pixels`].
+    ///
+    /// # Panics
+    /// As [`Running::encode_batch`].
+    pub fn encode_pixels_batch(
+        &mut self,
+        images: &[&[u8]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), SessionError> {
+        assert_eq!(images.len(), encodings.len());
+        self.keep_trying(|encoder| encoder.encode_pixels_batch(images, encodings))?;
+        Ok(())
+    }
+
+    /// How many images at once are best where it runs now, where there are many.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.encoder.as_ref().map_or(1, Encoder::images_at_once)
     }
 
     fn keep_trying(
         &mut self,
-        encode: impl Fn(&mut Encoder<'m>) -> Result<(), EncodeError>,
-    ) -> Result<&Encoding, SessionError> {
+        mut encode: impl FnMut(&mut Encoder<'m>) -> Result<(), EncodeError>,
+    ) -> Result<&Encoder<'m>, SessionError> {
         self.failures.clear();
-        // The rung that was opened anew for this image.
+        // The rung that was opened anew for this call.
         let mut second = None;
         loop {
             // Taken out, so that what a panic leaves half done is dropped.
@@ -127,7 +170,7 @@ impl<'m> Running<'m> {
                 Ok(encoded) => {
                     let encoder = self.encoder.insert(encoder);
                     encoded?;
-                    return Ok(encoder.encoding());
+                    return Ok(encoder);
                 }
                 Err(panic) => panic,
             };

@@ -110,4 +110,43 @@ impl Session {
         self.0
             .with_dependent_mut(|_, running| running.encode(image))
     }
+
+    /// Encodes several images, f32 `[3, height, width]` each, normalised, into as many encodings. A GPU
+    /// runs as many at once as it has room for, which keeps a large one busier than one image does.
+    ///
+    /// # Errors
+    /// As [`Running::encode_batch`].
+    ///
+    /// # Panics
+    /// When there are not as many encodings as images.
+    pub fn encode_batch(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), SessionError> {
+        self.0
+            .with_dependent_mut(|_, running| running.encode_batch(images, encodings))
+    }
+
+    /// As [`Session::encode_batch`], of images of the model's size: u8 `[height, width, 3]` each.
+    ///
+    /// # Errors
+    /// As [`Running::encode_pixels_batch`].
+    ///
+    /// # Panics
+    /// As [`Session::encode_batch`].
+    pub fn encode_pixels_batch(
+        &mut self,
+        images: &[&[u8]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), SessionError> {
+        self.0
+            .with_dependent_mut(|_, running| running.encode_pixels_batch(images, encodings))
+    }
+
+    /// How many images at once are best, where there are many: 1 where several gain nothing.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.0.borrow_dependent().images_at_once()
+    }
 }

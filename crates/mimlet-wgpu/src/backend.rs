@@ -1,55 +1,32 @@
-//! The backend: a plan's dispatches, made once, and recorded for the next image while one runs.
+//! The backend: a plan's passes, one for an image and one for several, and who runs which.
 
-use crate::buffers;
+use crate::batches::Batches;
 use crate::error::WgpuError;
 use crate::gpu::{Fault, Gpu};
 use crate::maker::{Made, Maker};
 use crate::operands::Operands;
+use crate::pass::Pass;
 use crate::pipeline_cache::KeptPipelines;
 use crate::profile;
-use crate::program::{self, Builder, Work};
-use crate::signal::{Signal, signal};
+use crate::program::Builder;
+use crate::resident::Resident;
 use crate::tuning::{self, Tuning};
 use crate::units::Unit;
 use mimlet_format::Model;
-#[cfg(test)]
 use mimlet_kernels::Variant;
-use mimlet_runtime::{BackendError, BufferId, Encoding, Plan, WorkCost};
-use std::ops::Range;
-use wgpu::{Buffer, BufferAsyncError, CommandBuffer, MapMode};
+use mimlet_runtime::{BackendError, Encoding, Plan, WorkCost};
 
 /// Runs a plan on a GPU: one submission an image, in which the image goes up, every step runs, and
 /// the results come down. Buffers, pipelines and bindings are made once; afterwards only the
 /// command buffer is new, and it is recorded while the GPU works on the image before.
+///
+/// [Several images](WgpuBackend::run_batch_async) are one submission, too: 197 rows of an image are too
+/// few to keep a large GPU busy. What that takes is made the first time that several are given.
 #[derive(Debug)]
 pub struct WgpuBackend {
     gpu: Gpu,
-    work: Vec<Work>,
-    image: Buffer,
-    /// Of everything that the work binds.
-    bytes: u64,
-    /// Mapped between runs.
-    upload: Buffer,
-    readback: Buffer,
-    features: Output,
-    tokens: Option<(Output, Output)>,
-    /// The next image's work.
-    next: Option<Recorded>,
-}
-
-/// One image's work, ready to be submitted.
-#[derive(Debug)]
-struct Recorded {
-    commands: CommandBuffer,
-    /// Say when `readback` and `upload` are mapped again.
-    mapped: [Signal<Result<(), BufferAsyncError>>; 2],
-}
-
-/// A buffer that is read back, and where.
-#[derive(Debug, Clone)]
-struct Output {
-    buffer: Buffer,
-    bytes: Range<u64>,
+    single: Pass,
+    pub(crate) batches: Batches,
 }
 
 impl WgpuBackend {
@@ -88,15 +65,12 @@ impl WgpuBackend {
         let operands = Operands::new(&maker, model, plan, &units)?;
         let variants = tuning::choose(gpu, model, plan, (&units, &operands), tuning).await?;
         let kept = KeptPipelines::open(gpu, tuning.folder()).await;
-        let mut builder = Builder::new(&maker, kept.as_ref().map(|kept| &kept.cache));
-        for (unit, variant) in units.iter().zip(&variants) {
-            builder.push(variant, &operands.of(unit))?;
-        }
-        let work = builder.finish().await?;
+        let builder = Builder::new(&maker, kept.as_ref().map(|kept| &kept.cache));
+        let made = Self::made(builder, plan, &operands, (units, variants)).await?;
         if let Some(kept) = kept {
             kept.save();
         }
-        Self::of_work(&maker, plan, &operands, work).await
+        Ok(made)
     }
 
     /// With this variant of each unit.
@@ -110,55 +84,32 @@ impl WgpuBackend {
         let maker = Maker::new(gpu);
         let units = Unit::of(plan);
         let operands = Operands::new(&maker, model, plan, &units)?;
-        let mut builder = Builder::new(&maker, None);
-        for (unit, variant) in units.iter().zip(variants) {
-            builder.push(variant, &operands.of(unit))?;
-        }
-        let work = builder.finish().await?;
-        Self::of_work(&maker, plan, &operands, work).await
+        let builder = Builder::new(&maker, None);
+        Self::made(builder, plan, &operands, (units, variants.to_vec())).await
     }
 
-    /// Around a plan's work, and the bytes that it binds beside the operands.
-    async fn of_work(
-        maker: &Maker,
+    async fn made(
+        builder: Builder<'_>,
         plan: &Plan,
         operands: &Operands<'_>,
-        (work, bytes): (Vec<Work>, u64),
+        (units, variants): (Vec<Unit>, Vec<Variant>),
     ) -> Result<Self, WgpuError> {
-        let mut end = 0;
-        let mut output = |buffer: BufferId| {
-            let start = end;
-            end += plan.buffers()[buffer.index()].bytes();
-            Output {
-                buffer: operands.buffer(buffer).clone(),
-                bytes: start..end,
-            }
-        };
-        let features = output(plan.features());
-        let tokens = plan
-            .tokens()
-            .map(|(tokens, distances)| (output(tokens), output(distances)));
-        let image = plan.image();
-        let upload = buffers::upload(maker, plan.buffers()[image.index()].bytes());
-        let readback = buffers::readback(maker, end);
-        maker.settle().await?;
+        let maker = builder.maker();
+        let work = builder.work(&units, &variants, operands).await?;
+        let single = Pass::new(maker, plan, operands, work, 1).await?;
+        let resident = Resident::of(operands);
         Ok(Self {
-            image: operands.buffer(image).clone(),
-            bytes: bytes + operands.bytes(),
-            upload,
-            readback,
             gpu: maker.gpu().clone(),
-            work,
-            features,
-            tokens,
-            next: None,
+            single,
+            batches: Batches::new(plan.clone(), units, variants, resident),
         })
     }
 
-    /// Bytes of all buffers on the GPU: weights, the plan's buffers, and what the host maps.
+    /// Bytes of all buffers on the GPU: weights, the plan's buffers, and what the host maps; with those for
+    /// several images at once as soon as there are any.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.bytes + self.upload.size() + self.readback.size()
+        self.single.memory_bytes() + self.batches.memory_bytes()
     }
 
     /// What runs the steps, for people.
@@ -179,8 +130,46 @@ impl WgpuBackend {
         image: &[f32],
         encoding: &mut Encoding,
     ) -> Result<(), BackendError> {
-        let encoded = self.encode(image, encoding).await;
+        let encodings = std::slice::from_mut(encoding);
+        let encoded = self.single.run(&self.gpu, &[image], encodings).await;
         encoded.map_err(|fault| self.failed(fault))
+    }
+
+    /// As [`Backend::run_batch`](mimlet_runtime::Backend::run_batch), where nothing may wait: in a browser.
+    ///
+    /// As many images at once as there is room for, the first time within the device's limits and memory;
+    /// of a longer row each pass takes as many, and what is left over runs one by one where it is half a
+    /// pass or less: a pass takes as long however many of its places are filled. Nothing is allocated
+    /// any more after a pass of that size or a larger one has run.
+    ///
+    /// Each image's result is that of [`WgpuBackend::run_async`] to the bit where the kernels are the same,
+    /// which they are, but for kernels that there is no room for with so many images, and those that share
+    /// out a layer's inputs to keep a GPU busy with one image's rows. A new pass is believed once its first
+    /// images have come out as each of them does alone, but for rounding; else images run one by one
+    /// from then on.
+    ///
+    /// # Errors
+    /// As [`WgpuBackend::run_async`]. That memory for several images is used up is none: then fewer run at
+    /// once, down to one.
+    ///
+    /// # Panics
+    /// When there are not as many encodings as images, or one of either has not the plan's shape.
+    pub async fn run_batch_async(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), BackendError> {
+        assert_eq!(images.len(), encodings.len());
+        let (gpu, single) = (&self.gpu, &mut self.single);
+        let ran = self.batches.run(gpu, single, images, encodings).await;
+        ran.map_err(|fault| self.failed(fault))
+    }
+
+    /// How many images at once [`WgpuBackend::run_batch_async`] is best given, where there are many; 1 of
+    /// a software driver.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.batches.images_at_once(&self.gpu)
     }
 
     /// As [`Backend::profile`](mimlet_runtime::Backend::profile), where nothing may wait: in a
@@ -193,10 +182,10 @@ impl WgpuBackend {
             let maker = Maker::new(&self.gpu);
             maker.make(Made::Object("the image".into()), |_| {
                 let bytes = bytemuck::cast_slice(image);
-                self.gpu.queue.write_buffer(&self.image, 0, bytes);
+                self.gpu.queue.write_buffer(self.single.image(), 0, bytes);
             });
             maker.fault().await.map_err(|(_, fault)| fault)?;
-            profile::profile(&self.gpu, &self.work).await
+            profile::profile(&self.gpu, self.single.work()).await
         };
         run.await.map_err(|fault| self.failed(fault))
     }
@@ -207,72 +196,6 @@ impl WgpuBackend {
             reason: self.gpu.error("running the encoder", fault).to_string(),
         }
     }
-
-    async fn encode(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), Fault> {
-        let refused = |error: wgpu::MapRangeError| Fault::refused(&error);
-        let mut view = self.upload.get_mapped_range_mut(..).map_err(refused)?;
-        view.copy_from_slice(bytemuck::cast_slice(image));
-        drop(view);
-        self.upload.unmap();
-        let Recorded { commands, mapped } = self.next.take().unwrap_or_else(|| self.recorded());
-        let submission = self.gpu.queue.submit([commands]);
-        self.next = Some(self.recorded());
-        self.gpu.mapped(submission, mapped).await?;
-        let view = self.readback.get_mapped_range(..).map_err(refused)?;
-        let filled = self.fill(&view, encoding);
-        drop(view);
-        self.readback.unmap();
-        filled
-    }
-
-    fn recorded(&self) -> Recorded {
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.upload, 0, &self.image, 0, self.upload.size());
-        program::record(&self.work, &mut encoder);
-        for Output { buffer, bytes } in self.outputs() {
-            let Range { start, end } = *bytes;
-            encoder.copy_buffer_to_buffer(buffer, 0, &self.readback, start, end - start);
-        }
-        let (notify_read, read) = signal();
-        let (notify_write, write) = signal();
-        encoder.map_buffer_on_submit(&self.readback, MapMode::Read, .., notify_read);
-        encoder.map_buffer_on_submit(&self.upload, MapMode::Write, .., notify_write);
-        Recorded {
-            commands: encoder.finish(),
-            mapped: [read, write],
-        }
-    }
-
-    fn outputs(&self) -> impl Iterator<Item = &Output> {
-        let tokens = self
-            .tokens
-            .iter()
-            .flat_map(|(tokens, distances)| [tokens, distances]);
-        std::iter::once(&self.features).chain(tokens)
-    }
-
-    fn fill(&self, mapped: &[u8], encoding: &mut Encoding) -> Result<(), Fault> {
-        let features = words::<f32>(mapped, &self.features)?;
-        let tokens = match &self.tokens {
-            Some((tokens, distances)) => Some((
-                words::<u32>(mapped, tokens)?,
-                words::<f32>(mapped, distances)?,
-            )),
-            None => None,
-        };
-        encoding.fill(features, tokens);
-        Ok(())
-    }
-}
-
-/// An output in mapped memory, which drivers align far beyond a word.
-fn words<'v, T: bytemuck::AnyBitPattern>(
-    mapped: &'v [u8],
-    output: &Output,
-) -> Result<&'v [T], Fault> {
-    let Range { start, end } = output.bytes;
-    bytemuck::try_cast_slice(&mapped[start as usize..end as usize])
-        .map_err(|error| Fault::refused(&error))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -284,6 +207,18 @@ impl mimlet_runtime::Backend for WgpuBackend {
     /// As every backend; `image` has the plan's length, or this panics.
     fn run(&mut self, image: &[f32], encoding: &mut Encoding) -> Result<(), BackendError> {
         pollster::block_on(self.run_async(image, encoding))
+    }
+
+    fn run_batch(
+        &mut self,
+        images: &[&[f32]],
+        encodings: &mut [Encoding],
+    ) -> Result<(), BackendError> {
+        pollster::block_on(self.run_batch_async(images, encodings))
+    }
+
+    fn images_at_once(&self) -> usize {
+        self.images_at_once()
     }
 
     fn profile(&mut self, image: &[f32]) -> Result<Vec<WorkCost>, BackendError> {

@@ -22,6 +22,7 @@ compile_error!("wgpu panics over a lost GPU, which is caught: build it with `pan
 
 mod adapters;
 mod backend;
+mod batches;
 mod buffers;
 mod choices;
 #[cfg(not(target_arch = "wasm32"))]
@@ -41,12 +42,14 @@ mod model;
 mod mutants;
 mod offers;
 mod operands;
+mod pass;
 mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod program;
 mod ranges;
 mod requirements;
+mod resident;
 mod signal;
 mod tensors;
 mod texels;

@@ -30,7 +30,7 @@ pub(crate) fn probes(adapter: &Adapter, wanted: &Requirements<'_>) -> Vec<Probe>
     };
     let mut listed = listed(adapter);
     if !listed.is_empty() {
-        let variants = Unit::of(plan).into_iter().flat_map(|u| u.variants());
+        let variants = Unit::of(plan).into_iter().flat_map(|u| u.variants(1));
         let used: Vec<Matrices> = variants.filter_map(|v| v.matrices()).collect();
         listed.retain(|matrices| used.contains(matrices));
     }

@@ -182,7 +182,7 @@ mod tests {
                 let model = Model::parse(&file).unwrap();
                 let plan = Plan::new(model.manifest()).unwrap();
                 let dispatches = |unit: &Unit| {
-                    let mut variants = unit.variants();
+                    let mut variants = unit.variants(1);
                     adapter("NVIDIA H200", "discrete").arrange(&mut variants);
                     variants[0].dispatches.len()
                 };

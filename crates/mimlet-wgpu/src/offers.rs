@@ -11,9 +11,11 @@ use mimlet_kernels::{Access, Operand, Variant};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     /// Bytes of a storage buffer.
-    buffer_bytes: u64,
+    pub(crate) buffer_bytes: u64,
     /// Rows of a texture.
-    texture_rows: u64,
+    pub(crate) texture_rows: u64,
+    /// Workgroups along a dimension.
+    pub(crate) workgroups: u32,
 }
 
 impl Room {
@@ -21,14 +23,16 @@ impl Room {
         Self {
             buffer_bytes: gpu.limits().max_binding_bytes,
             texture_rows: gpu.device.limits().max_texture_dimension_2d.into(),
+            workgroups: gpu.limits().max_workgroups,
         }
     }
 
-    /// Whether there is room for each thing that a variant binds, in the form in which it does.
-    fn holds(self, variant: &Variant, operands: &[Held<'_>]) -> bool {
+    /// Whether there is room for each thing that a variant binds, in the form in which it does, and for its
+    /// workgroups; of operands of so many bytes each.
+    pub(crate) fn holds(self, variant: &Variant, operands: &[u64]) -> bool {
         let bytes = |operand: &Operand| match operand {
             Operand::Scratch(index) => variant.scratch[*index] as u64 * 4,
-            Operand::Given(index) => operands[*index].bytes(),
+            Operand::Given(index) => operands[*index],
             Operand::Part(index) => variant.parts[*index].size() as u64,
         };
         let fits = |(operand, access): (&Operand, &Access)| match access {
@@ -38,21 +42,29 @@ impl Room {
             }
         };
         let mut dispatches = variant.dispatches.iter();
-        dispatches.all(|d| d.operands.iter().zip(d.kernel.bindings).all(fits))
+        dispatches.all(|d| {
+            let few = d.call.workgroups.iter().all(|&n| n <= self.workgroups);
+            few && d.operands.iter().zip(d.kernel.bindings).all(fits)
+        })
     }
+}
+
+/// Bytes of each operand.
+fn sizes(operands: &[Held<'_>]) -> Vec<u64> {
+    operands.iter().map(Held::bytes).collect()
 }
 
 /// A unit's first variant, which asks least of a GPU; in parts where its weight is larger than the GPU binds
 /// at once.
 pub(crate) fn plainest(room: Room, unit: &Unit, operands: &[Held<'_>]) -> Variant {
-    let mut variants = unit.variants().into_iter();
+    let mut variants = unit.variants(1).into_iter();
     let first = variants.next();
     let first = first.expect("every op has a kernel that every GPU runs");
-    if room.holds(&first, operands) {
+    if room.holds(&first, &sizes(operands)) {
         return first;
     }
     // A plan that fits has parts that fit.
-    unit.in_parts(room.buffer_bytes).unwrap_or(first)
+    unit.in_parts(room.buffer_bytes, 1).unwrap_or(first)
 }
 
 /// The variants of a unit that a GPU can run, in its vendor's order; those that round their rows if `halves`.
@@ -63,10 +75,11 @@ pub(crate) fn offered(
     operands: &[Held<'_>],
     halves: bool,
 ) -> Vec<Variant> {
-    let others = unit.variants().into_iter().skip(1);
+    let others = unit.variants(1).into_iter().skip(1);
+    let sizes = sizes(operands);
     let others = others.filter(|variant| {
         let may_round = halves || !variant.halves_rows();
-        may_round && gpu.runs(variant) && room.holds(variant, operands)
+        may_round && gpu.runs(variant) && room.holds(variant, &sizes)
     });
     let mut variants = vec![plainest(room, unit, operands)];
     variants.extend(others);
@@ -156,7 +169,7 @@ mod tests {
             let in_parts = |unit: &Unit| match unit.folded.step.panel_weight() {
                 Some((_, weight)) => {
                     let panels = weight.channels.div_ceil(3 * panel::WIDTH) as u64;
-                    unit.in_parts(panels * weight.least_bytes()).unwrap()
+                    unit.in_parts(panels * weight.least_bytes(), 1).unwrap()
                 }
                 None => whole(unit),
             };

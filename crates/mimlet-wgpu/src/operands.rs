@@ -13,7 +13,7 @@ use wgpu::Buffer;
 
 /// What one operand of a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
+pub(crate) enum Source {
     Buffer(BufferId),
     Tensor(TensorRole),
     /// Two tensors one after the other: kernels have few bindings.
@@ -21,7 +21,7 @@ enum Source {
 }
 
 /// The sources of a unit's operands, in the order an op's first kernel binds them.
-fn sources(unit: &Unit) -> Vec<Source> {
+pub(crate) fn sources(unit: &Unit) -> Vec<Source> {
     use Source::{Buffer as B, Pair, Tensor as T};
     let folded = &unit.folded;
     match folded.step {
@@ -99,34 +99,48 @@ impl Held<'_> {
 /// The operands of a plan's units.
 #[derive(Debug)]
 pub(crate) struct Operands<'m> {
-    buffers: HashMap<BufferId, Buffer>,
-    tensors: HashMap<Source, Rc<Tensor<'m>>>,
+    pub(crate) buffers: HashMap<BufferId, Buffer>,
+    pub(crate) tensors: HashMap<Source, Rc<Tensor<'m>>>,
 }
 
 impl<'m> Operands<'m> {
-    /// Allocates the buffers of a plan that its units bind and finds the model's tensors.
+    /// Allocates the buffers of a plan that its units bind, for one image, and finds the model's tensors.
     pub(crate) fn new(
         maker: &Maker,
         model: &Model<'m>,
         plan: &Plan,
         units: &[Unit],
     ) -> Result<Self, WgpuError> {
-        let mut buffers = HashMap::new();
         let mut tensors = HashMap::new();
         for source in units.iter().flat_map(sources) {
             let roles = match source {
-                Source::Buffer(id) => {
-                    let spec = &plan.buffers()[id.index()];
-                    let make = || buffers::storage(maker, spec.name, spec.bytes());
-                    buffers.entry(id).or_insert_with(make);
-                    continue;
-                }
+                Source::Buffer(_) => continue,
                 Source::Tensor(role) => vec![role],
                 Source::Pair(first, second) => vec![first, second],
             };
             tensors.insert(source, Rc::new(Tensor::find(model, &roles)?));
         }
-        Ok(Self { buffers, tensors })
+        Ok(Self {
+            buffers: Self::buffers(maker, plan, units, 1),
+            tensors,
+        })
+    }
+
+    /// The buffers of a plan that its units bind, for so many images.
+    pub(crate) fn buffers(
+        maker: &Maker,
+        plan: &Plan,
+        units: &[Unit],
+        images: u32,
+    ) -> HashMap<BufferId, Buffer> {
+        let mut buffers = HashMap::new();
+        for (_, id) in units.iter().flat_map(Self::buffers_of) {
+            let spec = &plan.buffers()[id.index()];
+            let bytes = spec.bytes() * u64::from(images);
+            let make = || buffers::storage(maker, spec.name, bytes);
+            buffers.entry(id).or_insert_with(make);
+        }
+        buffers
     }
 
     /// A buffer of the plan that some unit binds.

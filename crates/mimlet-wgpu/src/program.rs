@@ -4,9 +4,10 @@
 use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::maker::Maker;
-use crate::operands::Held;
+use crate::operands::{Held, Operands};
 use crate::pipelines::{Bound, Pipelines, Prepared};
 use crate::texels;
+use crate::units::Unit;
 use mimlet_kernels::{Access, Dispatch, Operand, Part, Texel, Variant};
 use std::collections::{HashMap, HashSet};
 use wgpu::{Buffer, CommandEncoder, PipelineCache, Texture};
@@ -72,6 +73,24 @@ impl<'k> Builder<'k> {
             current: HashSet::new(),
             work: Vec::new(),
         }
+    }
+
+    /// Where it makes everything.
+    pub(crate) fn maker(&self) -> &'k Maker {
+        self.maker
+    }
+
+    /// The work of a variant of each unit, and the bytes of its scratch and textures.
+    pub(crate) async fn work(
+        mut self,
+        units: &[Unit],
+        variants: &[Variant],
+        operands: &Operands<'_>,
+    ) -> Result<(Vec<Work>, u64), WgpuError> {
+        for (unit, variant) in units.iter().zip(variants) {
+            self.push(variant, &operands.of(unit))?;
+        }
+        self.finish().await
     }
 
     /// Appends a variant's dispatches on the op's operands.

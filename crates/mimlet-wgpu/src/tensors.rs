@@ -4,7 +4,7 @@ use crate::buffers::{self, Uploader};
 use crate::error::WgpuError;
 use crate::texels;
 use mimlet_format::{Model, TensorRole};
-use mimlet_kernels::Texel;
+use mimlet_kernels::{Access, Texel};
 use mimlet_runtime::PlanError;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,8 +15,9 @@ use wgpu::{Buffer, Texture};
 #[derive(Debug)]
 pub(crate) struct Tensor<'m> {
     label: String,
-    /// Of one tensor after the other.
+    /// Of one tensor after the other; none of what is on the GPU alone.
     bytes: Vec<&'m [u8]>,
+    len: u64,
     /// Of all bytes, or of some: a device may bind fewer at once.
     buffers: RefCell<Vec<(Vec<Range<usize>>, Buffer)>>,
     texture: RefCell<Option<(Texel, Texture)>>,
@@ -26,6 +27,7 @@ impl<'m> Tensor<'m> {
     pub(crate) fn new(label: String, bytes: Vec<&'m [u8]>) -> Self {
         Self {
             label,
+            len: bytes.iter().map(|bytes| bytes.len() as u64).sum(),
             bytes,
             buffers: RefCell::default(),
             texture: RefCell::default(),
@@ -43,7 +45,7 @@ impl<'m> Tensor<'m> {
 
     /// Its bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.iter().map(|bytes| bytes.len() as u64).sum()
+        self.len
     }
 
     /// All of it as a buffer.
@@ -104,6 +106,34 @@ impl<'m> Tensor<'m> {
         let texture = texels::texture(uploader.maker(), &self.label, bytes.len() as u64, texel);
         uploader.write_texels(&texture, texel, &bytes)?;
         Ok(held.insert((texel, texture)).1.clone())
+    }
+
+    /// What is on the GPU of it: the copies made by now, and no other is made of this.
+    pub(crate) fn resident(&self) -> Tensor<'static> {
+        Tensor {
+            label: self.label.clone(),
+            bytes: Vec::new(),
+            len: self.len,
+            buffers: self.buffers.clone(),
+            texture: self.texture.clone(),
+        }
+    }
+
+    /// Whether all of it is on the GPU in the form in which a kernel binds it so.
+    pub(crate) fn is_whole_as(&self, access: Access) -> bool {
+        let texture = self.texture.borrow();
+        match access {
+            Access::Texels(texel) => texture.as_ref().is_some_and(|(of, _)| *of == texel),
+            Access::Read | Access::ReadWrite => {
+                let all = 0..self.len as usize;
+                self.has_buffer_of(std::slice::from_ref(&all))
+            }
+        }
+    }
+
+    /// Whether a buffer of these bytes is on the GPU.
+    pub(crate) fn has_buffer_of(&self, ranges: &[Range<usize>]) -> bool {
+        self.buffers.borrow().iter().any(|(of, _)| of == ranges)
     }
 
     /// Lets go of every copy.

@@ -101,7 +101,7 @@ fn may_halve_rows(
     tuning: Tuning<'_>,
 ) -> Result<Vec<bool>, WgpuError> {
     let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
-    let halves = |unit: &Unit| unit.variants().iter().any(Variant::halves_rows);
+    let halves = |unit: &Unit| unit.variants(1).iter().any(Variant::halves_rows);
     if !matches!(tuning, Tuning::Measured(_)) || !has_f16 || !units.iter().any(halves) {
         return Ok(vec![false; units.len()]);
     }
@@ -169,7 +169,7 @@ fn trial<'m>(
         id if id == plan.image() => image(plan).into_iter().map(f32::to_bits).collect(),
         id => cpu.words(id).to_vec(),
     };
-    let written = written(unit, &first(unit.variants()));
+    let written = written(unit, &first(unit.variants(1)));
     let mut before = Vec::new();
     for (_, id) in Operands::buffers_of(unit) {
         let mut words = held(id);
@@ -341,7 +341,7 @@ mod tests {
             let has_f16 = gpu.device.features().contains(Features::SHADER_F16);
             for unit in units {
                 let trial = trial(model, operands, &mut cpu, plan, unit);
-                let halved = unit.variants().into_iter().find(Variant::halves_rows);
+                let halved = unit.variants(1).into_iter().find(Variant::halves_rows);
                 let Some(halved) = halved.filter(|_| has_f16) else {
                     continue;
                 };
@@ -371,7 +371,7 @@ mod tests {
             let mut cpu = CpuStepper::new(model, plan, image(plan)).unwrap();
             let mut tried = Vec::new();
             for unit in units {
-                let variants = unit.variants();
+                let variants = unit.variants(1);
                 let trial = trial(model, operands, &mut cpu, plan, unit);
                 if tried.contains(&variants) {
                     continue;

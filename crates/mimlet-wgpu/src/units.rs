@@ -36,25 +36,26 @@ impl Unit {
         units
     }
 
-    /// The ways to run it; the first runs on every GPU.
-    pub(crate) fn variants(&self) -> Vec<Variant> {
+    /// The ways to run it for so many images at once; the first runs on every GPU.
+    pub(crate) fn variants(&self, images: u32) -> Vec<Variant> {
+        let all = |rows: &u32| rows * images;
         let FoldedStep { step, epilogue, .. } = &self.folded;
         match (step, self.floats) {
             (Step::LinearQ8 { params, rows, .. }, Some(_)) => {
-                linear_q8::quantizing_variants(params, *rows, *epilogue)
+                linear_q8::quantizing_variants(params, all(rows), *epilogue)
             }
             (Step::LinearQ4 { params, rows, .. }, Some(_)) => {
-                linear_q4::quantizing_variants(params, *rows, *epilogue)
+                linear_q4::quantizing_variants(params, all(rows), *epilogue)
             }
-            _ => step.variants(*epilogue),
+            _ => step.variants(*epilogue, images),
         }
     }
 
     /// The first of them with its weight in parts that a GPU can bind; `None` where it has none, or a panel
     /// of it is too large.
-    pub(crate) fn in_parts(&self, max_binding_bytes: u64) -> Option<Variant> {
+    pub(crate) fn in_parts(&self, max_binding_bytes: u64, images: u32) -> Option<Variant> {
         let (_, weight) = self.folded.step.panel_weight()?;
-        weight.in_parts(self.variants().first()?, max_binding_bytes)
+        weight.in_parts(self.variants(images).first()?, max_binding_bytes)
     }
 }
 

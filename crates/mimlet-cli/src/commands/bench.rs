@@ -3,6 +3,7 @@
 mod profile;
 mod report;
 mod run;
+mod turns;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -34,6 +35,9 @@ pub(crate) struct BenchArgs {
     /// Run for this long instead, and compare the end with the beginning
     #[arg(long, value_name = "S")]
     seconds: Option<NonZeroU32>,
+    /// Images at once, which a GPU runs together; every latency is then of so many
+    #[arg(long, value_name = "N", default_value = "1")]
+    batch: NonZeroU32,
     /// Also say what each kernel of a GPU, or each step on the CPU, costs
     #[arg(long)]
     profile: bool,

@@ -263,6 +263,7 @@ fn bench_reports_latency_and_memory() {
     let expected = [
         "activation_bytes",
         "backend",
+        "batch",
         "failures",
         "file",
         "first_ms",
@@ -285,6 +286,7 @@ fn bench_reports_latency_and_memory() {
     assert_eq!(keys(&report), expected);
     assert_eq!(report["runs"], 20);
     assert!(report["sustained"].is_null() && report["profile"].is_null());
+    assert!(report["batch"].is_null());
     assert!(report["peak_bytes"].is_null() || report["peak_bytes"].as_u64().unwrap() > 1 << 20);
     assert!(
         report["backend"]["name"]
@@ -297,6 +299,28 @@ fn bench_reports_latency_and_memory() {
     let sustained = json(folder.path(), &arguments);
     let expected = ["first_p50_ms", "last_p50_ms", "slowdown", "window_s"];
     assert_eq!(keys(&sustained["sustained"]), expected);
+
+    // More at once than there are golden images, and a number that does not divide theirs.
+    for images in ["3", "200"] {
+        let arguments = [
+            "bench",
+            "tiny.mim",
+            "--backend",
+            "cpu",
+            "--runs",
+            "2",
+            "--batch",
+            images,
+        ];
+        let report = json(folder.path(), &arguments);
+        let expected = ["image_ms", "images", "images_per_second"];
+        assert_eq!(keys(&report["batch"]), expected);
+        assert_eq!(report["batch"]["images"].to_string(), images);
+        assert_eq!(report["passed"], true);
+        let of = |key: &str| report[key].as_f64().unwrap();
+        let an_image = report["batch"]["image_ms"].as_f64().unwrap();
+        assert!((an_image * images.parse::<f64>().unwrap() / of("p50_ms") - 1.0).abs() < 1e-9);
+    }
 }
 
 #[test]

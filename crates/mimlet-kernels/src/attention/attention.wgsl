@@ -10,9 +10,9 @@ override HEADS: u32;
 override HEAD_DIM: u32;
 override SCALE: f32;
 
-// [TOKENS, 3, HEADS, HEAD_DIM]: queries, keys, values.
+// [TOKENS, 3, HEADS, HEAD_DIM] of each image: queries, keys, values.
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
-// [TOKENS, HEADS, HEAD_DIM].
+// [TOKENS, HEADS, HEAD_DIM] of each image.
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 // [4, 16] largest scores of four queries each among four keys.
@@ -23,9 +23,12 @@ var<workgroup> weights: array<vec4<f32>, 256>;
 // Below any score.
 const LOWEST: f32 = -3e38;
 
+// The first token of the workgroup's image, which is its z.
+var<private> image_start: u32;
+
 // Index of a token's query in `qkv`, for head 0. Tokens past the last read the last and drop it.
 fn token_start(token: u32) -> u32 {
-    return min(token, TOKENS - 1u) * 3u * HEADS * HEAD_DIM;
+    return (image_start + min(token, TOKENS - 1u)) * 3u * HEADS * HEAD_DIM;
 }
 
 fn largest_of(scores: vec4<f32>) -> f32 {
@@ -51,7 +54,7 @@ fn store_channel(start: u32, channel: u32, output: f32) {
 
 fn store(token: u32, head: u32, channel: u32, outputs: vec4<f32>) {
     if token < TOKENS {
-        let start = (token * HEADS + head) * HEAD_DIM;
+        let start = ((image_start + token) * HEADS + head) * HEAD_DIM;
         store_channel(start, channel, outputs.x);
         store_channel(start, channel + 1u, outputs.y);
         store_channel(start, channel + 2u, outputs.z);
@@ -126,6 +129,7 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_id) lane: vec3<u32>,
 ) {
+    image_start = group.z * TOKENS;
     let first = group.x * 16u + lane.y * 4u;
     let head = group.y * HEAD_DIM;
     let dim = HEADS * HEAD_DIM;

@@ -51,7 +51,7 @@ fn case((tokens, heads, head_dim, largest): (usize, usize, usize, f32), exact: b
             "{tokens} tokens, {heads} heads of {head_dim}, up to {largest}, exact {exact}"
         ),
         // A GPU knows floats alone.
-        variants: if exact { vec![] } else { variants(&params) },
+        variants: if exact { vec![] } else { variants(&params, 1) },
         buffers: vec![Values::F32(qkv.clone()), unwritten_f32(tokens * dim)],
         outputs: vec![Output {
             binding: 1,

@@ -5,21 +5,25 @@ override TOKENS: u32;
 override HEADS: u32;
 override HEAD_DIM: u32;
 
-// [HEADS, TOKENS, ceil(TOKENS / 8), 3] texels: four weights, four weights, largest.
+// [HEADS, TOKENS, ceil(TOKENS / 8), 3] texels of each image: four weights, four weights, largest.
 @group(0) @binding(0) var records: texture_2d<f32>;
-// [TOKENS, 3, HEADS, HEAD_DIM / 4] texels: queries, keys, values.
+// [TOKENS, 3, HEADS, HEAD_DIM / 4] texels of each image: queries, keys, values.
 @group(0) @binding(1) var qkv: texture_2d<f32>;
-// [TOKENS, HEADS, HEAD_DIM / 4].
+// [TOKENS, HEADS, HEAD_DIM / 4] of each image.
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
 // Below any score.
 const LOWEST: f32 = -3e38;
 
+// The first token of the invocation's image.
+var<private> image_start: u32;
+
 fn blocks() -> u32 {
     return (TOKENS + 7u) / 8u;
 }
 
-// A query's first record. Queries past the last read the last and drop it.
+// A query's first record, heads counted through all images. Queries past the last read the last and
+// drop it.
 fn first_record(head: u32, query: u32) -> u32 {
     return (head * TOKENS + min(query, TOKENS - 1u)) * blocks() * 3u;
 }
@@ -36,7 +40,7 @@ fn weights(record: u32, factor: f32) -> vec4<f32> {
 
 // Texel of a key's values. Keys past the last have no weight.
 fn value(key: u32, channels: u32) -> u32 {
-    return min(key, TOKENS - 1u) * 3u * HEADS * (HEAD_DIM / 4u) + channels;
+    return (image_start + min(key, TOKENS - 1u)) * 3u * HEADS * (HEAD_DIM / 4u) + channels;
 }
 
 // Writes the values divided by the sum of their weights.
@@ -51,7 +55,7 @@ fn store(
     if query < TOKENS {
         let total = dot(weights, vec4<f32>(1.0));
         let line = HEAD_DIM / 4u;
-        let index = (query * HEADS + head) * line + pair * 2u;
+        let index = ((image_start + query) * HEADS + head % HEADS) * line + pair * 2u;
         out[index] = low / total;
         if pair * 2u + 1u < line {
             out[index + 1u] = high / total;
@@ -67,9 +71,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let line = HEAD_DIM / 4u;
-    let low_channels = (2u * HEADS + id.z) * line + pair * 2u;
+    image_start = id.z / HEADS * TOKENS;
+    let low_channels = (2u * HEADS + id.z % HEADS) * line + pair * 2u;
     // In a head with an odd number of texels the last invocation's second one is another's.
-    let high_channels = (2u * HEADS + id.z) * line + min(pair * 2u + 1u, line - 1u);
+    let high_channels = (2u * HEADS + id.z % HEADS) * line + min(pair * 2u + 1u, line - 1u);
     let row0 = first_record(id.z, query);
     let row1 = first_record(id.z, query + 1u);
     let row2 = first_record(id.z, query + 2u);

@@ -54,8 +54,9 @@ impl Params {
 /// Widest head the GPU version takes.
 pub const MAX_HEAD_DIM: usize = 128;
 
-/// Bindings: qkv `[tokens, 3 * dim]` (queries, keys, values; heads side by side in each), out
-/// `[tokens, dim]`. A workgroup of 16 x 4 has sixteen queries (x) of a head (y), four an invocation;
+/// Bindings: qkv `[tokens, 3 * dim]` of each image (queries, keys, values; heads side by side in each),
+/// out `[tokens, dim]` of each. A workgroup of 16 x 4 has sixteen queries (x) of a head (y) of an image
+/// (z), four an invocation;
 /// keys pass in tiles of 64 with a running maximum and sum (Milakov and Gimelshein 2018, arXiv
 /// 1805.02867).
 pub static KERNEL: WgslKernel = WgslKernel {
@@ -67,7 +68,7 @@ pub static KERNEL: WgslKernel = WgslKernel {
 };
 
 /// Binds qkv as a texture and writes a record for each query and eight keys; see the source. A
-/// workgroup of 8 x 2 has 64 keys (x) and 16 queries (y) of a head (z).
+/// workgroup of 8 x 2 has 64 keys (x) and 16 queries (y) of a head of an image (z).
 static SCORES: WgslKernel = WgslKernel {
     name: "attention_scores",
     source: concat!(
@@ -80,7 +81,7 @@ static SCORES: WgslKernel = WgslKernel {
 };
 
 /// Binds the records and qkv as textures and writes out `[tokens, dim]`. A workgroup of 8 x 2 has 64
-/// channels (x) of 16 queries (y) of a head (z).
+/// channels (x) of 16 queries (y) of a head of an image (z).
 static MIX: WgslKernel = WgslKernel {
     name: "attention_mix",
     source: concat!(
@@ -97,9 +98,9 @@ static MIX: WgslKernel = WgslKernel {
     ],
 };
 
-/// The ways to compute one image, the first with [`KERNEL`].
+/// The ways to compute `images` images, one after the other in both operands; the first with [`KERNEL`].
 #[must_use]
-pub fn variants(params: &Params) -> Vec<Variant> {
+pub fn variants(params: &Params, images: usize) -> Vec<Variant> {
     let shape = vec![
         ("TOKENS", params.tokens as f64),
         ("HEADS", params.heads as f64),
@@ -109,11 +110,15 @@ pub fn variants(params: &Params) -> Vec<Variant> {
     let scaled = [shape.as_slice(), &[scale]].concat();
     let grid = |across: usize, rows: usize| {
         let rows = params.tokens.div_ceil(rows) as u32;
-        [across as u32, rows, params.heads as u32]
+        [across as u32, rows, (params.heads * images) as u32]
     };
     let online = Call {
         constants: scaled.clone(),
-        workgroups: [params.tokens.div_ceil(16) as u32, params.heads as u32, 1],
+        workgroups: [
+            params.tokens.div_ceil(16) as u32,
+            params.heads as u32,
+            images as u32,
+        ],
     };
     let mut variants = vec![Variant::single(&KERNEL, online)];
     if params.head_dim.is_multiple_of(4) {
@@ -135,7 +140,7 @@ pub fn variants(params: &Params) -> Vec<Variant> {
         };
         variants.push(Variant {
             dispatches: vec![scores, mix],
-            scratch: vec![params.heads * params.tokens * params.tokens.div_ceil(8) * 12],
+            scratch: vec![images * params.heads * params.tokens * params.tokens.div_ceil(8) * 12],
             parts: vec![],
             stands_in: false,
         });

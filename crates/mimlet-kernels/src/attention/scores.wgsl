@@ -9,23 +9,27 @@ override HEADS: u32;
 override HEAD_DIM: u32;
 override SCALE: f32;
 
-// [TOKENS, 3, HEADS, HEAD_DIM / 4] texels: queries, keys, values.
+// [TOKENS, 3, HEADS, HEAD_DIM / 4] texels of each image: queries, keys, values.
 @group(0) @binding(0) var qkv: texture_2d<f32>;
-// [HEADS, TOKENS, ceil(TOKENS / 8), 3]: four weights, four weights, largest.
+// [HEADS, TOKENS, ceil(TOKENS / 8), 3] of each image: four weights, four weights, largest.
 @group(0) @binding(1) var<storage, read_write> records: array<vec4<f32>>;
 
 // Below any score.
 const LOWEST: f32 = -3e38;
 
+// The first token of the invocation's image.
+var<private> image_start: u32;
+
 // First texel of a token's queries. Tokens past the last read the last and are dropped.
 fn token_start(token: u32) -> u32 {
-    return min(token, TOKENS - 1u) * 3u * HEADS * (HEAD_DIM / 4u);
+    return (image_start + min(token, TOKENS - 1u)) * 3u * HEADS * (HEAD_DIM / 4u);
 }
 
 fn dots(q: vec4<f32>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(dot(q, a), dot(q, b), dot(q, c), dot(q, d));
 }
 
+// Heads are counted through all images.
 fn store(head: u32, query: u32, key: u32, low: vec4<f32>, high: vec4<f32>) {
     if query < TOKENS {
         let low_present = key + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(TOKENS);
@@ -52,7 +56,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let line = HEAD_DIM / 4u;
-    let head = id.z * line;
+    image_start = id.z / HEADS * TOKENS;
+    let head = id.z % HEADS * line;
     let keys = HEADS * line + head;
     let query0 = token_start(query) + head;
     let query1 = token_start(query + 1u) + head;

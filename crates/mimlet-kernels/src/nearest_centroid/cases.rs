@@ -151,7 +151,7 @@ fn case(
         fuses: false,
         name: name.to_owned(),
         variants: and_in_parts(
-            variants(&params, storage, 2, rows as u32),
+            variants(&params, storage, [2, rows as u32], 1),
             &panel_weight(&params, storage),
         ),
         buffers: vec![

@@ -46,7 +46,7 @@ pub enum Storage {
     I8,
 }
 
-/// Bindings: x `[rows, dim]` from row `FIRST` on; centroids `Panel16 [centroids, dim]` as words, and
+/// Bindings: x `[rows, dim]` of each image from row `FIRST` on; centroids `Panel16 [centroids, dim]` as words, and
 /// after those of bytes the scales `[centroids]`; tokens `[rows]`; distances `[rows, 2]` (best, then
 /// second-best; with one centroid the second is the square root of the largest f32). One workgroup a
 /// row.
@@ -112,10 +112,17 @@ pub fn panel_weight(params: &Params, storage: Storage) -> PanelWeight {
     }
 }
 
-/// The ways to compute `rows` rows of x, the first `first` rows left out; the first with [`KERNEL`].
+/// The ways to compute `rows` rows of x for each of `images` images, the first `first` rows of an image
+/// left out; the first with [`KERNEL`].
 #[must_use]
-pub fn variants(params: &Params, storage: Storage, first: u32, rows: u32) -> Vec<Variant> {
-    let mut variants = vec![Variant::single(&KERNEL, call(params, storage, first, rows))];
+pub fn variants(
+    params: &Params,
+    storage: Storage,
+    [first, rows]: [u32; 2],
+    images: u32,
+) -> Vec<Variant> {
+    let call = call(params, storage, [first, rows], images);
+    let mut variants = vec![Variant::single(&KERNEL, call)];
     let kernel = match storage {
         Storage::F32 => &TEXELS,
         Storage::F16 => &HALF_TEXELS,
@@ -125,11 +132,12 @@ pub fn variants(params: &Params, storage: Storage, first: u32, rows: u32) -> Vec
         let call = Call {
             constants: vec![
                 ("FIRST", f64::from(first)),
-                ("ROWS", f64::from(rows)),
+                ("PATCHES", f64::from(rows)),
+                ("ROWS", f64::from(rows * images)),
                 ("DIM", params.dim as f64),
                 ("CENTROIDS", params.centroids as f64),
             ],
-            workgroups: [rows.div_ceil(8), 1, 1],
+            workgroups: [(rows * images).div_ceil(8), 1, 1],
         };
         variants.push(Variant::single(kernel, call));
     }
@@ -137,7 +145,7 @@ pub fn variants(params: &Params, storage: Storage, first: u32, rows: u32) -> Vec
 }
 
 /// The dispatch of [`KERNEL`].
-fn call(params: &Params, storage: Storage, first: u32, rows: u32) -> Call {
+fn call(params: &Params, storage: Storage, [first, rows]: [u32; 2], images: u32) -> Call {
     let bits = match storage {
         Storage::F32 => 32.0,
         Storage::F16 => 16.0,
@@ -145,12 +153,13 @@ fn call(params: &Params, storage: Storage, first: u32, rows: u32) -> Call {
     };
     let constants = [
         ("FIRST", f64::from(first)),
+        ("PATCHES", f64::from(rows)),
         ("DIM", params.dim as f64),
         ("CENTROIDS", params.centroids as f64),
         ("BITS", bits),
     ];
     Call {
         constants: [constants.as_slice(), &in_parts::all(params.centroids)].concat(),
-        workgroups: [rows, 1, 1],
+        workgroups: [rows * images, 1, 1],
     }
 }

@@ -4,7 +4,9 @@
 // A codebook in parts takes a dispatch for each, which goes on from what those before it found: until the
 // last, `distances` are squares.
 
+// Of each image's rows in `x`, those left out at the front, and those after them.
 override FIRST: u32;
+override PATCHES: u32;
 override DIM: u32;
 override CENTROIDS: u32;
 // Width of a centroid's values: 32 or 16 for floats, 8 for bytes with a scale for each centroid.
@@ -84,7 +86,7 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let start = (FIRST + group.x) * DIM;
+    let start = (group.x + (group.x / PATCHES + 1u) * FIRST) * DIM;
 
     var nearest = LARGEST;
     var next = LARGEST;

@@ -1,7 +1,10 @@
 // Nearest centroid of one row per invocation, rows and centroids read through the texture unit. Of
 // equally near centroids the first wins. No workgroup memory.
 
+// Of each image's rows in `x`, those left out at the front, and those after them.
 override FIRST: u32;
+override PATCHES: u32;
+// Rows of all images, without those.
 override ROWS: u32;
 override DIM: u32;
 override CENTROIDS: u32;
@@ -44,7 +47,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let line = DIM / 4u;
-    let start = (FIRST + id.x) * line;
+    let start = (id.x + (id.x / PATCHES + 1u) * FIRST) * line;
     var found = Found(0u, LARGEST, LARGEST);
     for (var quad = 0u; quad < (CENTROIDS + 3u) / 4u; quad += 1u) {
         let first = quad / 4u * DIM * 4u + quad % 4u;

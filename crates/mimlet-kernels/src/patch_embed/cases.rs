@@ -85,7 +85,7 @@ fn case(
         ),
         // To a GPU all are the same.
         variants: match products {
-            Products::Fused => and_in_parts(variants(&params, &image), &panel_weight(&params)),
+            Products::Fused => and_in_parts(variants(&params, &image, 1), &panel_weight(&params)),
             Products::Rounded | Products::Short => vec![],
         },
         buffers: vec![

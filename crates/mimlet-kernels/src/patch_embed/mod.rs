@@ -40,8 +40,8 @@ pub struct Params {
     pub fused: bool,
 }
 
-/// Bindings: image `[3, height, width]`, weight `Panel16 [embed_dim, patch_dim]` as words, table
-/// `[prefix + patches, embed_dim]`, out as table. Each invocation computes 4 tokens x 4 channels; a
+/// Bindings: images `[3, height, width]` each, weight `Panel16 [embed_dim, patch_dim]` as words, table
+/// `[prefix + patches, embed_dim]`, out as much for each image. Each invocation computes 4 tokens x 4 channels; a
 /// workgroup of 8 x 8 computes 32 channels (x) of 32 tokens (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "patch_embed",
@@ -123,12 +123,15 @@ pub fn panel_weight(params: &Params) -> PanelWeight {
     PanelWeight::of_layer(params.embed_dim, len16(1, params.patch_dim) * bytes)
 }
 
-/// The ways to compute one image from its pixels, the first with [`KERNEL`].
+/// The ways to compute `images` images from their pixels, one after the other in images and out; the
+/// first with [`KERNEL`].
 #[must_use]
-pub fn variants(params: &Params, image: &patchify::Params) -> Vec<Variant> {
+pub fn variants(params: &Params, image: &patchify::Params, images: usize) -> Vec<Variant> {
     let tokens = params.prefix + params.patches;
+    let rows = tokens * images;
     let shape = [
-        ("ROWS", tokens as f64),
+        ("ROWS", rows as f64),
+        ("TOKENS", tokens as f64),
         ("PREFIX", params.prefix as f64),
         ("INPUTS", params.patch_dim as f64),
         ("OUTPUTS", params.embed_dim as f64),
@@ -136,9 +139,9 @@ pub fn variants(params: &Params, image: &patchify::Params) -> Vec<Variant> {
     let shape = [shape.as_slice(), &patchify::constants(image)].concat();
     let half = ("HALF", f64::from(u8::from(params.half)));
     let all = [shape.as_slice(), &[half]].concat();
-    let grid = |channels: usize, rows: usize| {
+    let grid = |channels: usize, rows_down: usize| {
         let across = params.embed_dim.div_ceil(channels) as u32;
-        [across, tokens.div_ceil(rows) as u32, 1]
+        [across, rows.div_ceil(rows_down) as u32, 1]
     };
     let block = Call {
         constants: [all.as_slice(), &in_parts::all(params.embed_dim)].concat(),
@@ -146,12 +149,12 @@ pub fn variants(params: &Params, image: &patchify::Params) -> Vec<Variant> {
     };
     let mut variants = vec![
         Variant::single(&KERNEL, block),
-        SMALL.variant(&SMALL_TILES, &all, tokens, params.embed_dim),
-        LARGE.variant(&LARGE_TILES, &all, tokens, params.embed_dim),
+        SMALL.variant(&SMALL_TILES, &all, rows, params.embed_dim),
+        LARGE.variant(&LARGE_TILES, &all, rows, params.embed_dim),
     ];
     if params.half {
         for (tile, kernel) in [(SMALL, &SMALL_HALF_TILES), (LARGE, &LARGE_HALF_TILES)] {
-            variants.push(tile.variant(kernel, &all, tokens, params.embed_dim));
+            variants.push(tile.variant(kernel, &all, rows, params.embed_dim));
         }
     }
     if image.patch.is_multiple_of(4) && params.embed_dim.is_multiple_of(4) {

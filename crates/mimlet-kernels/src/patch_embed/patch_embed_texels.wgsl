@@ -1,7 +1,7 @@
 // Patch embedding, patches and weights read through the texture unit: 8 tokens x 8 channels an
 // invocation, 16 x 64 a workgroup. No workgroup memory. What is appended says where a patch lies in `x`.
 
-// Tokens, of which the first PREFIX have no patch.
+// Tokens of all images, of which each image's first PREFIX have no patch.
 override ROWS: u32;
 override PREFIX: u32;
 override INPUTS: u32;
@@ -12,9 +12,9 @@ override OUTPUTS: u32;
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 
-// First texel of a token's patch. Tokens without a patch read another's and drop it.
-fn row_start(token: u32) -> u32 {
-    return patch_start(min(max(token, PREFIX) - PREFIX, ROWS - PREFIX - 1u)) / 4u;
+// First texel of a row's patch.
+fn row_start(row: u32) -> u32 {
+    return pixels_of(row) / 4u;
 }
 
 // Where a patch has four inputs, in texels.
@@ -22,17 +22,19 @@ fn four_inputs(k: u32) -> u32 {
     return input(k * 4u) / 4u;
 }
 
-fn store_quad(token: u32, quad: u32, product: vec4<f32>) {
+fn store_quad(row: u32, quad: u32, product: vec4<f32>) {
     if quad * 4u < OUTPUTS {
-        let index = token * (OUTPUTS / 4u) + quad;
-        out[index] = table[index] + select(vec4<f32>(), product, token >= PREFIX);
+        let token = token_of(row);
+        let offset = table[token * (OUTPUTS / 4u) + quad];
+        let patched = select(vec4<f32>(), product, token >= PREFIX);
+        out[row * (OUTPUTS / 4u) + quad] = offset + patched;
     }
 }
 
-fn store(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
-    if token < ROWS {
-        store_quad(token, pair * 2u, low);
-        store_quad(token, pair * 2u + 1u, high);
+fn store(row: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
+    if row < ROWS {
+        store_quad(row, pair * 2u, low);
+        store_quad(row, pair * 2u + 1u, high);
     }
 }
 

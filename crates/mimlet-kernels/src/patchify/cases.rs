@@ -33,7 +33,7 @@ fn case((height, width, patch): (usize, usize, usize)) -> Case {
     Case {
         fuses: false,
         name: format!("{height}x{width} by {patch}"),
-        variants: vec![Variant::single(&KERNEL, call(&params))],
+        variants: vec![Variant::single(&KERNEL, call(&params, 1))],
         buffers: vec![Values::F32(image.clone()), unwritten_f32(image.len())],
         outputs: vec![Output {
             binding: 1,

@@ -36,8 +36,8 @@ impl Params {
     }
 }
 
-/// Bindings: image `[3, height, width]`, patches `[patches, patch_dim]`. One invocation a value
-/// along x, one patch along y.
+/// Bindings: images `[3, height, width]` each, patches `[patches, patch_dim]` of each. One invocation a
+/// value along x, one patch along y, one image along z.
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "patchify",
     source: include_str!("patchify.wgsl"),
@@ -55,15 +55,15 @@ pub(crate) fn constants(params: &Params) -> [(&'static str, f64); 3] {
     ]
 }
 
-/// The dispatch over one image.
+/// The dispatch over `images` images.
 #[must_use]
-pub fn call(params: &Params) -> Call {
+pub fn call(params: &Params, images: usize) -> Call {
     Call {
         constants: constants(params).into(),
         workgroups: [
             params.patch_dim().div_ceil(64) as u32,
             params.patches() as u32,
-            1,
+            images as u32,
         ],
     }
 }

@@ -1,4 +1,4 @@
-// Cuts an image into patches: one invocation a value, one patch along y. Twin of cpu.rs.
+// Cuts images into patches: one invocation a value, one patch along y, one image along z. Twin of cpu.rs.
 
 override HEIGHT: u32;
 override WIDTH: u32;
@@ -22,5 +22,8 @@ fn main(
     let columns = WIDTH / PATCH;
     let row = group.y / columns * PATCH + within / PATCH;
     let column = group.y % columns * PATCH + within % PATCH;
-    patches[group.y * 3u * area + value] = image[(channel * HEIGHT + row) * WIDTH + column];
+    // An image and its patches have as many values.
+    let start = group.z * 3u * HEIGHT * WIDTH;
+    let pixel = (channel * HEIGHT + row) * WIDTH + column;
+    patches[start + group.y * 3u * area + value] = image[start + pixel];
 }

@@ -78,7 +78,7 @@ impl Plan {
     fn steps_fit(&self, limits: &DeviceLimits) -> Result<(), PlanError> {
         for step in &self.steps {
             let kernel = step.kernel();
-            let variants = step.variants(Epilogue::Store);
+            let variants = step.variants(Epilogue::Store, 1);
             let grid = variants[0].dispatches[0].call.workgroups;
             let asked = [
                 (

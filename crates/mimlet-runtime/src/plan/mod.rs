@@ -128,7 +128,14 @@ impl Plan {
         self.tokens
     }
 
-    /// Bytes of all buffers.
+    /// The buffers that hold results afterwards: [`Plan::features`], and those of [`Plan::tokens`].
+    pub fn outputs(&self) -> impl Iterator<Item = BufferId> {
+        let tokens = self.tokens.into_iter();
+        let tokens = tokens.flat_map(|(tokens, distances)| [tokens, distances]);
+        core::iter::once(self.features).chain(tokens)
+    }
+
+    /// Bytes of all buffers, for one image.
     #[must_use]
     pub fn activation_bytes(&self) -> u64 {
         self.buffers.iter().map(BufferSpec::bytes).sum()

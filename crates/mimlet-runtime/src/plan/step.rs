@@ -182,32 +182,42 @@ impl Step {
         }
     }
 
-    /// The ways to run it on a GPU, the first with [`Step::kernel`]; `epilogue` is for linear layers.
+    /// The ways to run it on a GPU for `images` images at once, which lie one after the other in every
+    /// buffer; the first with [`Step::kernel`]. `epilogue` is for linear layers. What a variant computes of
+    /// an image does not depend on how many there are, unless it [splits sums](Variant::splits_sums).
     #[must_use]
-    pub fn variants(&self, epilogue: Epilogue) -> Vec<Variant> {
+    pub fn variants(&self, epilogue: Epilogue, images: u32) -> Vec<Variant> {
+        let of_all = |rows: &u32| rows * images;
+        let values_of_all = |len: &usize| len * images as usize;
         let single = |call| Vec::from([Variant::single(self.kernel(), call)]);
         match self {
-            Self::Patchify { params, .. } => single(patchify::call(params)),
+            Self::Patchify { params, .. } => single(patchify::call(params, images as usize)),
             Self::PatchEmbed {
                 params,
                 image_params,
                 ..
-            } => patch_embed::variants(params, image_params),
-            Self::LayerNorm { params, rows, .. } => layer_norm::variants(params, *rows),
-            Self::QuantizeRows { params, rows, .. } => quantize_rows::variants(params, *rows),
-            Self::Linear { params, rows, .. } => linear::variants(params, *rows, epilogue),
-            Self::LinearQ8 { params, rows, .. } => linear_q8::variants(params, *rows, epilogue),
-            Self::LinearQ4 { params, rows, .. } => linear_q4::variants(params, *rows, epilogue),
-            Self::Attention { params, .. } => attention::variants(params),
-            Self::Gelu { len, .. } => single(gelu::call(*len)),
-            Self::Residual { len, .. } => single(residual::call(*len)),
+            } => patch_embed::variants(params, image_params, images as usize),
+            Self::LayerNorm { params, rows, .. } => layer_norm::variants(params, of_all(rows)),
+            Self::QuantizeRows { params, rows, .. } => {
+                quantize_rows::variants(params, of_all(rows))
+            }
+            Self::Linear { params, rows, .. } => linear::variants(params, of_all(rows), epilogue),
+            Self::LinearQ8 { params, rows, .. } => {
+                linear_q8::variants(params, of_all(rows), epilogue)
+            }
+            Self::LinearQ4 { params, rows, .. } => {
+                linear_q4::variants(params, of_all(rows), epilogue)
+            }
+            Self::Attention { params, .. } => attention::variants(params, images as usize),
+            Self::Gelu { len, .. } => single(gelu::call(values_of_all(len))),
+            Self::Residual { len, .. } => single(residual::call(values_of_all(len))),
             Self::NearestCentroid {
                 params,
                 storage,
                 first,
                 rows,
                 ..
-            } => nearest_centroid::variants(params, *storage, *first, *rows),
+            } => nearest_centroid::variants(params, *storage, [*first, *rows], images),
         }
     }
 

@@ -10,8 +10,52 @@ mod store;
 
 use mimlet_format::{CodebookSpace, DType, Model, TensorRole};
 use mimlet_kernels::Level;
-use mimlet_runtime::{CpuBackend, DeviceLimits, EncodeError, Encoder, Plan, PlanError, Tokenizer};
+use mimlet_runtime::{
+    CpuBackend, DeviceLimits, EncodeError, Encoder, Encoding, Plan, PlanError, Tokenizer,
+};
 use random_model::RandomModel;
+
+#[test]
+fn several_images_in_one_call_are_each_encoded_as_alone() {
+    let random = RandomModel::new(DType::I8, CodebookSpace::Features);
+    let bytes = random.pack();
+    let model = Model::parse(&bytes).unwrap();
+    let mut encoder = encoder(&model, Level::detect(), 1);
+    let len = random.image.len();
+    let pixels = |image: usize| (0..len).map(move |i| (i * (image + 3) % 251) as u8);
+    let images: Vec<Vec<u8>> = (0..3).map(|image| pixels(image).collect()).collect();
+    let images: Vec<&[u8]> = images.iter().map(Vec::as_slice).collect();
+    let alone = images
+        .iter()
+        .map(|image| encoder.encode_pixels(image).unwrap().clone());
+    let alone: Vec<Encoding> = alone.collect();
+    assert!(alone[0] != alone[1] && alone[1] != alone[2]);
+    for count in [3, 0, 2] {
+        let mut together = vec![Encoding::default(); count];
+        encoder
+            .encode_pixels_batch(&images[..count], &mut together)
+            .unwrap();
+        assert!(together == alone[..count]);
+    }
+
+    let floats: Vec<f32> = pixels(1).map(f32::from).collect();
+    let alone = encoder.encode(&floats).unwrap().clone();
+    let mut together = vec![Encoding::default(); 2];
+    encoder
+        .encode_batch(&[&random.image, &floats], &mut together)
+        .unwrap();
+    assert_eq!(together[1], alone);
+
+    let mut one = vec![Encoding::default(); 1];
+    let short = encoder.encode_batch(&[&floats[1..]], &mut one);
+    assert!(matches!(short, Err(EncodeError::WrongLength { .. })));
+    let short = encoder.encode_pixels_batch(&[&images[0][1..]], &mut one);
+    assert!(matches!(short, Err(EncodeError::WrongLength { .. })));
+    let mut infinite = floats.clone();
+    infinite[5] = f32::INFINITY;
+    let infinite = encoder.encode_batch(&[&floats, &infinite], &mut together);
+    assert_eq!(infinite, Err(EncodeError::NotFinite(5)));
+}
 
 fn encoder<'m>(model: &Model<'m>, level: Level, threads: usize) -> Encoder<'m> {
     let plan = Plan::new(model.manifest()).unwrap();

@@ -108,6 +108,32 @@ fn failures_of_an_image_are_told_with_it_and_only_with_it() {
 }
 
 #[test]
+fn images_encoded_together_survive_a_device_that_is_lost_among_them() {
+    // Twice with the same images: another takes over.
+    let (gpu, ladder) = ladder(|answer, _| match answer.checked_sub(TRIAL) {
+        Some(2 | 8 | 10) => lost(),
+        _ => Ok(()),
+    });
+    let mut session = Session::on(file(), ladder).unwrap();
+    let model = bundled();
+    let images = &golden_images(&model)[..4];
+    let expected: Vec<Encoding> = images.iter().map(|image| right(image)).collect();
+    for (opened_anew, kept) in [(1, 0), (2, 1)] {
+        let mut encodings = vec![Encoding::default(); images.len()];
+        session.encode_pixels_batch(images, &mut encodings).unwrap();
+        assert_eq!(encodings, expected);
+        let report = session.report();
+        assert_eq!(
+            (report.rungs[0].opened_anew, report.kept),
+            (opened_anew, Some(kept))
+        );
+    }
+    // Three and four of the first batch, two and two of the second.
+    assert_eq!(gpu.answers(), TRIAL + 3 + 4 + 2 + 2);
+    assert_eq!(session.images_at_once(), 1);
+}
+
+#[test]
 fn a_rung_asked_for_by_name_is_opened_anew_and_nothing_else_takes_over() {
     let gpu = Twisted::new("gpu", |answer, _| match answer {
         1 | 3.. => lost(),

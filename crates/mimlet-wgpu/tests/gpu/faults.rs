@@ -191,11 +191,23 @@ fn a_gpu_lost_between_images_is_an_error_each_time() {
         let mut backend = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap();
         let mut encoding = Encoding::zeros(&plan);
         backend.run(&image, &mut encoding).unwrap();
+        let mut together = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap();
+        let mut encodings = vec![encoding.clone(); 3];
+        together
+            .run_batch(&[image.as_slice(); 3], &mut encodings)
+            .unwrap();
         gpu.close();
         for _ in 0..2 {
             let error = backend.run(&image, &mut encoding).unwrap_err();
             assert_eq!(error.backend, backend.describe());
             assert!(error.reason.contains("was lost"), "{error}");
+            // Of one that has run several at once, and of one that has not.
+            for backend in [&mut together, &mut backend] {
+                let batch = backend.run_batch(&[image.as_slice(); 3], &mut encodings);
+                let error = batch.unwrap_err();
+                assert_eq!(error.backend, backend.describe());
+                assert!(error.reason.contains("was lost"), "{error}");
+            }
         }
         let error = WgpuBackend::new(&gpu, &model, &plan, Tuning::VendorOrder).unwrap_err();
         assert!(matches!(error, WgpuError::DeviceLost { .. }), "{error}");

@@ -40,21 +40,29 @@ pub(crate) const FOURS: EncoderConfig = EncoderConfig {
 
 /// A file with these sizes, a codebook of 70, and random weights.
 pub(crate) fn random(dtype: DType, space: CodebookSpace, encoder: EncoderConfig) -> AlignedBytes {
-    let dim = match space {
-        CodebookSpace::Pixels => encoder.patch_dim(),
-        CodebookSpace::Features => encoder.embed_dim,
-    };
-    let codebook = Codebook {
+    with_codebook(dtype, Some(space), encoder)
+}
+
+/// As [`random`], with a codebook if it has a space.
+pub(crate) fn with_codebook(
+    dtype: DType,
+    space: Option<CodebookSpace>,
+    encoder: EncoderConfig,
+) -> AlignedBytes {
+    let codebook = space.map(|space| Codebook {
         size: 70,
-        dim,
+        dim: match space {
+            CodebookSpace::Pixels => encoder.patch_dim(),
+            CodebookSpace::Features => encoder.embed_dim,
+        },
         space,
         distance: Distance::Euclidean,
-    };
+    });
     let short_side = encoder.image_size[0].max(encoder.image_size[1]);
     let mut writer = ModelWriter::new(
         encoder,
         preprocess(short_side),
-        Some(codebook),
+        codebook,
         acceptance(),
         provenance(),
     );

@@ -42,8 +42,31 @@ pub(super) struct Timings {
     pub(super) runs: usize,
     #[serde(flatten)]
     pub(super) steady: Percentiles,
+    /// Only with `--batch`: latencies are then of so many images.
+    pub(super) batch: Option<Batch>,
     /// Only with `--seconds`.
     pub(super) sustained: Option<Sustained>,
+}
+
+/// Images at once.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Batch {
+    images: u32,
+    /// The median divided by their number.
+    image_ms: f64,
+    images_per_second: f64,
+}
+
+impl Batch {
+    /// Of so many images and the median time of all of them; `None` of one.
+    pub(super) fn new(images: u32, p50_ms: f64) -> Option<Self> {
+        let image_ms = p50_ms / f64::from(images);
+        (images > 1).then_some(Self {
+            images,
+            image_ms,
+            images_per_second: 1e3 / image_ms,
+        })
+    }
 }
 
 /// The beginning of a long test against its end.
@@ -149,6 +172,17 @@ impl Timings {
                     milliseconds(steady.max_ms)
                 ),
             );
+        if let Some(batch) = &self.batch {
+            facts.fact(
+                "batch",
+                format!(
+                    "{} images at once: {} an image, {:.1} images a second",
+                    batch.images,
+                    milliseconds(batch.image_ms),
+                    batch.images_per_second
+                ),
+            );
+        }
         if let Some(sustained) = &self.sustained {
             facts.fact(
                 "sustained",

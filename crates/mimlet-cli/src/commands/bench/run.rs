@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use mimlet_runtime::acceptance::golden_images;
-use mimlet_runtime::{Encoder, Encoding, Plan, acceptance};
+use mimlet_runtime::{Encoder, Plan};
 
 use super::BenchArgs;
 use super::profile::Profile;
-use super::report::{Memory, Report, Sustained, Timings};
+use super::report::{Batch, Memory, Report, Sustained, Timings};
+use super::turns::Turns;
 use crate::backend::Choice;
 use crate::error::Error;
 use crate::latency::Latencies;
@@ -36,13 +37,14 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
     }
     let first_ms = milliseconds(start);
     let progress = Progress::unknown("running the acceptance test");
-    let verdict = acceptance::run(&model, &mut encoder)?;
+    let mut turns = Turns::new(&model, args.batch.get() as usize);
+    let verdict = turns.verify(&model, &mut encoder)?;
     drop(progress);
     let mut failures = verdict.failures.clone();
     let mut timings = None;
     let mut profile = None;
     if verdict.passed() {
-        match steady(args, &mut encoder, &images)? {
+        match steady(args, &mut encoder, &mut turns)? {
             Ok(latencies) => {
                 timings = timings_of(args, load_ms, first_ms, &latencies);
                 if args.profile {
@@ -70,41 +72,34 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Report, Error> {
 }
 
 /// Latencies over the golden images in turn; or how a run's output differed from the verified one.
-/// Checks happen between the timed stretches.
 fn steady(
     args: &BenchArgs,
     encoder: &mut Encoder<'_>,
-    images: &[&[u8]],
+    turns: &mut Turns<'_>,
 ) -> Result<Result<Latencies, String>, Error> {
-    let verified = images
-        .iter()
-        .map(|image| encoder.encode_pixels(image).cloned())
-        .collect::<Result<Vec<Encoding>, _>>()?;
     let steps = args.seconds.unwrap_or(args.runs).get();
     let progress = Progress::new(steps as usize, "timing");
     let begin = Instant::now();
     let mut latencies = Latencies::default();
-    for (image, verified) in images.iter().zip(&verified).cycle() {
+    loop {
         let done = match args.seconds {
             Some(_) => begin.elapsed().as_secs(),
             None => latencies.runs() as u64,
         };
         progress.at(done);
         if done >= steps.into() {
-            break;
+            return Ok(Ok(latencies));
         }
-        let start = Instant::now();
-        let encoding = encoder.encode_pixels(image)?;
-        let ms = milliseconds(start);
-        if encoding != verified {
-            let run = latencies.runs() + 1;
-            return Ok(Err(format!(
-                "timed run {run} did not give the verified output"
-            )));
+        match turns.time(encoder, latencies.runs())? {
+            Some(ms) => latencies.push(ms),
+            None => {
+                let run = latencies.runs() + 1;
+                return Ok(Err(format!(
+                    "timed run {run} did not give the verified output"
+                )));
+            }
         }
-        latencies.push(ms);
     }
-    Ok(Ok(latencies))
 }
 
 fn timings_of(
@@ -114,11 +109,13 @@ fn timings_of(
     latencies: &Latencies,
 ) -> Option<Timings> {
     let seconds = args.seconds.map(|s| Duration::from_secs(s.get().into()));
+    let steady = latencies.percentiles()?;
     Some(Timings {
         load_ms,
         first_ms,
         runs: latencies.runs(),
-        steady: latencies.percentiles()?,
+        steady,
+        batch: Batch::new(args.batch.get(), steady.p50_ms),
         sustained: seconds.and_then(|seconds| sustained(seconds, latencies)),
     })
 }
@@ -140,6 +137,6 @@ fn sustained(seconds: Duration, latencies: &Latencies) -> Option<Sustained> {
     })
 }
 
-fn milliseconds(start: Instant) -> f64 {
+pub(super) fn milliseconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
