@@ -83,8 +83,10 @@ pub(crate) struct Measured {
 /// A token flips when its margin changes by more than the margin. So the wide margin is
 /// [`DEVICE_SLACK`] times the largest change seen on the golden images, or what rounding alone may
 /// do, whichever is larger: a token that flips beyond it was moved by more than this quantisation
-/// moves any, which is a fault. The lowest cosine is the scheme's, or that of a feature turned by
-/// [`DEVICE_TURN`] more than this quantisation turns any, whichever is higher.
+/// moves any, which is a fault. The lowest cosine is that of a feature turned by [`DEVICE_TURN`] more than
+/// this quantisation turns any: also where that is below the scheme's, or models that are barely within it
+/// would fail on sound devices. Where this quantisation is not within it, or arithmetic is float, it is the
+/// scheme's.
 pub(crate) fn choose(
     scheme: Scheme,
     codebook: Option<&FloatCodebook>,
@@ -98,7 +100,7 @@ pub(crate) fn choose(
         (DEVICE_SLACK * measured.margin_change).max(rounding * largest_norm(codebook))
     });
     Thresholds {
-        min_cosine: min_cosine(scheme).max(turned(scheme, measured.min_cosine)),
+        min_cosine: lowest_cosine(scheme, measured.min_cosine),
         min_token_agreement: min_agreement(scheme),
         wide_margin,
         max_wide_margin_flips: 0,
@@ -106,15 +108,15 @@ pub(crate) fn choose(
     }
 }
 
-/// The cosine of the largest angle that a device may show; -1 where arithmetic is float and the
-/// scheme's own bound is as close.
-fn turned(scheme: Scheme, measured: f64) -> f32 {
+/// The lowest cosine that a device may show, by the lowest on this machine.
+fn lowest_cosine(scheme: Scheme, measured: f64) -> f32 {
+    let own = min_cosine(scheme);
     match scheme {
-        Scheme::F32 | Scheme::F16 => -1.0,
-        Scheme::Int8 | Scheme::Int4 | Scheme::Mixed => {
-            let angle = libm::acos(measured.clamp(-1.0, 1.0)) + DEVICE_TURN;
+        Scheme::Int8 | Scheme::Int4 | Scheme::Mixed if measured >= f64::from(own) => {
+            let angle = libm::acos(measured.min(1.0)) + DEVICE_TURN;
             libm::cos(angle.min(core::f64::consts::PI)) as f32
         }
+        _ => own,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Attention in whole numbers, whose sums are exact: every machine gives the same bits.
 //!
-//! A token's queries and its keys are each rounded to whole numbers of a step, a 28,000th of their length
+//! A token's queries and its keys are each rounded to whole numbers of a step, a 32,000th of their length
 //! over all heads, so that products of two heads are below `2^30` (Cauchy and Schwarz) and scores are as far
-//! off in each head; its values to 8,000 steps. A value's step goes to its weight: weights times steps are
-//! rounded to at most 32,000, of a unit for which the sum of a row's weights times 8,000 fits i32. Products
+//! off in each head; its values to 7,800 steps. A value's step goes to its weight: weights times steps are
+//! rounded to at most 32,000, of a unit for which the sum of a row's weights times 7,800 fits i32. Products
 //! are of pairs of 16 bits. NaN makes a step NaN, and with it all that sees the token.
 
 use super::Params;
@@ -19,10 +19,10 @@ use core::array::from_fn;
 use core::ops::Range;
 
 /// The length of rounded queries and keys.
-const LENGTH: f32 = 28_000.0;
+const LENGTH: f32 = 32_000.0;
 
 /// The largest rounded value.
-const VALUE: f32 = 8_000.0;
+const VALUE: f32 = 7_800.0;
 
 /// The largest rounded weight.
 const WEIGHT: f32 = 32_000.0;
