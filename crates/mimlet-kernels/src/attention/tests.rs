@@ -45,3 +45,27 @@ fn what_is_not_finite_reaches_all_outputs_that_see_it() {
         }
     }
 }
+
+/// Where all weights are alike and all numbers at their largest, sums are, too.
+#[test]
+fn the_largest_sums_are_exact() {
+    for (level, tokens) in Level::available().flat_map(|l| [1, 3, 197, 1025].map(|t| (l, t))) {
+        let params = Params {
+            tokens,
+            heads: 1,
+            head_dim: 24,
+            exact: true,
+        };
+        for (number, value) in [(0.0, -3.0), (2.5, 1e-20), (-70.0, 1e20)] {
+            let row = [[number; 24], [number; 24], [value; 24]];
+            let qkv = [row].repeat(tokens);
+            let qkv = qkv.as_flattened().as_flattened();
+            let mut scratch = vec![u32::MAX; whole_len(&params)];
+            let mut out = vec![f32::NAN; tokens * 24];
+            cpu(level, &params, qkv, &mut scratch, &mut out);
+            let near = |out: &f32| (out - value).abs() <= 1e-3 * value.abs();
+            let name = level.name();
+            assert!(out.iter().all(near), "{name}, {tokens}: {value} and {out:?}");
+        }
+    }
+}
