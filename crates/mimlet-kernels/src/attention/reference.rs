@@ -13,7 +13,7 @@ pub fn reference(params: &Params, qkv: &[f32], out: &mut [f32]) {
         .flat_map(|(index, row)| {
             let step = match index % 3 {
                 _ if !params.exact => None,
-                2 => Some(exact::value_step(lanes::largest_magnitude(row))),
+                2 => Some(exact::value_step(params, lanes::largest_magnitude(row))),
                 _ => Some(exact::length_step(exact::square(row))),
             };
             row.iter().map(move |&x| rounded(x, step))

@@ -65,7 +65,10 @@ fn the_largest_sums_are_exact() {
             cpu(level, &params, qkv, &mut scratch, &mut out);
             let near = |out: &f32| (out - value).abs() <= 1e-3 * value.abs();
             let name = level.name();
-            assert!(out.iter().all(near), "{name}, {tokens}: {value} and {out:?}");
+            assert!(
+                out.iter().all(near),
+                "{name}, {tokens}: {value} and {out:?}"
+            );
         }
     }
 }

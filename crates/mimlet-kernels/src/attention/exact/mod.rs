@@ -2,8 +2,8 @@
 //!
 //! A token's queries and its keys are each rounded to whole numbers of a step, a 32,000th of their length
 //! over all heads, so that products of two heads are below `2^30` (Cauchy and Schwarz) and scores are as far
-//! off in each head; its values to 7,800 steps. A value's step goes to its weight: weights times steps are
-//! rounded to at most 32,000, of a unit for which the sum of a row's weights times 7,800 fits i32. Products
+//! off in each head; its values to at most 7,800 steps. A value's step goes to its weight: weights times steps are
+//! rounded to at most 32,000, of a unit for which the sum of a row's weights times so many fits i32. Products
 //! are of pairs of 16 bits. NaN makes a step NaN, and with it all that sees the token.
 
 mod attend;
@@ -22,8 +22,12 @@ pub(super) use scratch::scratch_len;
 /// The length of rounded queries and keys.
 const LENGTH: f32 = 32_000.0;
 
-/// The largest rounded value.
-const VALUE: f32 = 7_800.0;
+/// The largest rounded value. Of more than 512 tokens it is smaller, down to 1,000, so that the weights of
+/// many that are alike are not rounded too coarsely: to a thousandth, of as many as 4,096.
+fn most_value(params: &Params) -> f32 {
+    let most = 7_800 * 512 / params.tokens.max(512);
+    most.max(1_000) as f32
+}
 
 /// The largest rounded weight.
 const WEIGHT: f32 = 32_000.0;
@@ -31,7 +35,7 @@ const WEIGHT: f32 = 32_000.0;
 /// What a row's weights may add up to, before they are rounded: rounding adds at most half of what is left
 /// for it, and a file has at most 65,535 tokens.
 fn most_weights(params: &Params) -> f32 {
-    (i32::MAX as f32 / VALUE) - params.tokens as f32
+    (i32::MAX as f32 / most_value(params)) - params.tokens as f32
 }
 
 /// Words of a row of `len` 16-bit numbers: number `i` lies beside number `i + words`, because then
@@ -95,8 +99,8 @@ pub(super) fn length_step(square: f32) -> f32 {
 
 /// The step of a token's values, by their largest magnitude.
 #[inline(always)]
-pub(super) fn value_step(largest: f32) -> f32 {
-    largest / VALUE
+pub(super) fn value_step(params: &Params, largest: f32) -> f32 {
+    largest / most_value(params)
 }
 
 /// How many steps one is. Of rows of zeros, and of those so short that nobody knows, none.

@@ -107,7 +107,7 @@ impl<'a> Packing<'a> {
             let [low, high] = tokens.map(|token| {
                 // Beyond the last token there are none of its steps.
                 let row = self.row(2, token.min(self.rows - 1));
-                (row, value_step(lanes::largest_magnitude(row)))
+                (row, value_step(self.params, lanes::largest_magnitude(row)))
             });
             for (token, (_, step)) in tokens.into_iter().zip([low, high]) {
                 if token < self.rows {
