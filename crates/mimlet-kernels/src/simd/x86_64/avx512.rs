@@ -3,12 +3,11 @@
 use super::avx2;
 use crate::simd::float_tile::ColumnProducts;
 use crate::simd::lanes16::{Floats16, Integers16};
-use crate::simd::pair_tile::Pairs;
 use crate::simd::quad_tile::Quads;
 use core::arch::x86_64::{
     __m512, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
-    _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 /// Rows of a tile.
@@ -166,26 +165,6 @@ impl Quads for Integers {
             } else {
                 _mm512_dpbusd_epi32(sums.0, quad, weights)
             }
-        })
-    }
-}
-
-impl Pairs for Integers {
-    type Sums = Self;
-    type Weights = __m512i;
-
-    #[inline(always)]
-    fn weights(from: &[i16; 32]) -> __m512i {
-        // SAFETY: the type exists only in tiles compiled for AVX-512; `from` is 64 bytes long.
-        unsafe { read(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn add_products(sums: Self, pair: u32, weights: __m512i) -> Self {
-        // SAFETY: the type exists only in tiles compiled for VNNI.
-        Self(unsafe {
-            let pair = _mm512_set1_epi32(pair.cast_signed());
-            _mm512_dpwssd_epi32(sums.0, pair, weights)
         })
     }
 }

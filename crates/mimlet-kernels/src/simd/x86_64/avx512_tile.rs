@@ -1,14 +1,14 @@
-//! Tiles of AVX-512: up to 12 rows by two panels, 24 registers of sums. They are written in assembly
+//! Tiles of AVX-512: up to 12 rows by two panels, 24 registers of sums; of a panel that is alone, the second
+//! half is thrown away, which takes no longer than a tile of one: rows' numbers are loaded as often. They are written in assembly
 //! because a compiler does not keep 24 sums of an array in registers: it copies them through memory at
 //! every column, which costs two thirds of the speed.
 
 use super::ahead::{parts, prefetch};
 use super::avx512::{Floats, Integers};
-use crate::simd::float_tile::{self, FloatPanels, Rows};
+use crate::simd::float_tile::{FloatPanels, Rows};
 use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
-use crate::simd::pair_tile::{self, PairPanels, PairRows};
-use crate::simd::quad_tile::{self, ByteRows};
-use crate::simd::tile::by_height;
+use crate::simd::pair_tile::{PairPanels, PairRows};
+use crate::simd::quad_tile::ByteRows;
 use core::arch::asm;
 
 /// Most rows of a tile.
@@ -318,11 +318,11 @@ pub(super) unsafe fn floats<const FUSED: bool>(
     // What is rounded before it is added starts at zero nowhere.
     let from_zero = FUSED && sink.starts_at_zero();
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
-    let pairs = panels.columns.chunks_exact(2 * k);
-    let last = 2 * pairs.len();
-    for (pair, columns) in pairs.enumerate() {
-        let channels = [0, 1].map(|p| sink.channels(2 * pair + p));
-        let (first_columns, second_columns) = columns.split_at(k);
+    for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
+        let panel = 2 * pair;
+        let (first_columns, second_columns) = two_panels(columns, k);
+        let is_pair = columns.len() > k;
+        let channels = [panel, panel + usize::from(is_pair)].map(|panel| sink.channels(panel));
         for (first, rows) in tiles(x.count) {
             let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
             let tile = Tile {
@@ -335,16 +335,15 @@ pub(super) unsafe fn floats<const FUSED: bool>(
                 ],
                 columns: k,
             };
-            // SAFETY: the caller promises AVX-512; `values` holds the rows, and each half of `columns`
-            // a panel.
+            // SAFETY: the caller promises AVX-512; `values` holds the rows, and both columns are a panel.
             unsafe {
                 if from_zero {
                     tile.multiply_floats(&mut sums);
                 } else {
                     for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
-                        for (p, sums) in sums.iter_mut().enumerate() {
-                            let start: Floats = sink.start(first + r, 2 * pair + p, channels[p]);
-                            start.store(sums);
+                        for p in 0..1 + usize::from(is_pair) {
+                            let start: Floats = sink.start(first + r, panel + p, channels[p]);
+                            start.store(&mut sums[p]);
                         }
                     }
                     tile.add_floats::<FUSED>(&mut sums);
@@ -353,18 +352,22 @@ pub(super) unsafe fn floats<const FUSED: bool>(
             let place = Place {
                 row: first,
                 rows,
-                panel: 2 * pair,
+                panel,
             };
             let sums = &sums.0[..rows];
-            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Floats::load(&sums[r][p])));
+            if is_pair {
+                sink.write::<_, 2>(place, |r| [0, 1].map(|p| Floats::load(&sums[r][p])));
+            } else {
+                sink.write::<_, 1>(place, |r| [Floats::load(&sums[r][0])]);
+            }
         }
     }
-    if last * k < panels.columns.len() {
-        // SAFETY: the caller's promise.
-        by_height!(HEIGHT, x.count, |row, R| unsafe {
-            float_tile::tile::<Floats, R, 1, FUSED>(x, panels, [row, last], sink)
-        });
-    }
+}
+
+/// The columns of two panels; where there is one, its own twice: then the second sums are nobody's.
+fn two_panels<T>(columns: &[T], k: usize) -> (&[T], &[T]) {
+    let (first, second) = columns.split_at(k);
+    (first, if second.is_empty() { first } else { second })
 }
 
 /// Gives `sink` the products of each row of unsigned bytes with each panel `[quads][16][4]`.
@@ -375,11 +378,9 @@ pub(super) unsafe fn floats<const FUSED: bool>(
 pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
     let quads = x.len();
     let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
-    let pairs = panels.chunks_exact(2 * quads);
-    let last = 2 * pairs.len();
-    for (pair, columns) in pairs.enumerate() {
-        let (first_columns, second_columns) = columns.split_at(quads);
-        let next = panels[2 * (pair + 1) * quads..]
+    for (pair, columns) in panels.chunks(2 * quads).enumerate() {
+        let (first_columns, second_columns) = two_panels(columns, quads);
+        let next = panels[2 * pair * quads + columns.len()..]
             .get(..2 * quads)
             .unwrap_or_default();
         let tiles = tiles(x.count());
@@ -398,23 +399,26 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
                 ],
                 columns: quads,
             };
-            // SAFETY: the caller promises the instructions; the rows exist, and each half of `columns`
-            // is a panel.
+            // SAFETY: the caller promises the instructions; the rows exist, and both columns are a panel.
             unsafe { tile.multiply_quads(&mut sums) };
             let place = Place {
                 row: first,
                 rows,
                 panel: 2 * pair,
             };
-            let sums = &sums.0[..rows];
-            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
+            give(&sums, place, columns.len() > quads, sink);
         }
     }
-    if last * quads < panels.len() {
-        // SAFETY: the caller's promise.
-        by_height!(HEIGHT, x.count(), |row, R| unsafe {
-            quad_tile::tile::<Integers, R, 1>(x, panels, [row, last], sink)
-        });
+}
+
+/// Gives `sink` the sums of a tile of one panel or two.
+#[inline(always)]
+fn give(sums: &Sums<i32>, tile: Place, is_pair: bool, sink: &mut impl IntegerSink) {
+    let sums = &sums.0[..tile.rows];
+    if is_pair {
+        sink.write::<_, 2>(tile, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
+    } else {
+        sink.write::<_, 1>(tile, |r| [Integers::load(&sums[r][0])]);
     }
 }
 
@@ -426,10 +430,8 @@ pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl
 pub(super) unsafe fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
     let k = panels.pairs;
     let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
-    let pairs = panels.columns.chunks_exact(2 * k);
-    let last = 2 * pairs.len();
-    for (pair, columns) in pairs.enumerate() {
-        let (first_columns, second_columns) = columns.split_at(k);
+    for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
+        let (first_columns, second_columns) = two_panels(columns, k);
         for (first, rows) in tiles(x.count) {
             let words = &x.words[first * x.stride..][..(rows - 1) * x.stride + k];
             let tile = Tile {
@@ -442,22 +444,15 @@ pub(super) unsafe fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut i
                 ],
                 columns: k,
             };
-            // SAFETY: the caller promises the instructions; `words` holds the rows, and each half of
-            // `columns` a panel.
+            // SAFETY: the caller promises the instructions; `words` holds the rows, and both columns are a
+            // panel.
             unsafe { tile.multiply_pairs(&mut sums) };
             let place = Place {
                 row: first,
                 rows,
                 panel: 2 * pair,
             };
-            let sums = &sums.0[..rows];
-            sink.write::<_, 2>(place, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
+            give(&sums, place, columns.len() > k, sink);
         }
-    }
-    if last * k < panels.columns.len() {
-        // SAFETY: the caller's promise.
-        by_height!(HEIGHT, x.count, |row, R| unsafe {
-            pair_tile::tile::<Integers, R>(x, panels, [row, last], sink)
-        });
     }
 }

@@ -2,11 +2,8 @@
 //! 2024).
 
 use super::avx2::{self, Integers};
-use crate::simd::pair_tile::Pairs;
 use crate::simd::quad_tile::Quads;
-use core::arch::x86_64::{
-    __m256i, _mm256_dpbusd_avx_epi32, _mm256_dpwssd_avx_epi32, _mm256_set1_epi32,
-};
+use core::arch::x86_64::{__m256i, _mm256_dpbusd_avx_epi32, _mm256_set1_epi32};
 
 /// Rows of a tile: two registers of sums each, of sixteen registers in all.
 pub(super) const HEIGHT: usize = 6;
@@ -23,8 +20,7 @@ pub(super) fn is_present() -> bool {
     }
 }
 
-/// Quads and pairs of weights in two registers. The instruction for quads multiplies unsigned by signed
-/// bytes.
+/// Quads of weights in two registers. The instruction multiplies unsigned by signed bytes.
 pub(super) struct Vnni;
 
 impl Quads for Vnni {
@@ -55,30 +51,6 @@ impl Quads for Vnni {
                 }
             };
             Integers([add(low, weights[0]), add(high, weights[1])])
-        }
-    }
-}
-
-impl Pairs for Vnni {
-    type Sums = Integers;
-    type Weights = [__m256i; 2];
-
-    #[inline(always)]
-    fn weights(from: &[i16; 32]) -> [__m256i; 2] {
-        // SAFETY: called only in tiles compiled for AVX2; `from` is 64 bytes long.
-        unsafe { avx2::halves(from.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn add_products(sums: Integers, pair: u32, weights: [__m256i; 2]) -> Integers {
-        let Integers([low, high]) = sums;
-        // SAFETY: called only in tiles compiled for AVX-VNNI.
-        unsafe {
-            let pair = _mm256_set1_epi32(pair.cast_signed());
-            Integers([
-                _mm256_dpwssd_avx_epi32(low, pair, weights[0]),
-                _mm256_dpwssd_avx_epi32(high, pair, weights[1]),
-            ])
         }
     }
 }
