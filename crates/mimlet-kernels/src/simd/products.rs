@@ -23,7 +23,8 @@ pub(crate) fn float_products<const FUSED: bool>(
     // found.
     unsafe {
         match level.kind() {
-            None => float_tile::products::<Floats, HEIGHT, 1, FUSED>(x, panels, sink),
+            // Plain Rust fuses nothing.
+            None => float_tile::products::<Floats, HEIGHT, 1, false>(x, panels, sink),
             Some(kind) => kind.floats::<FUSED>(x, panels, sink),
         }
     }
@@ -55,8 +56,28 @@ pub(crate) fn pair_products(
     // SAFETY: as above.
     unsafe {
         match level.kind() {
-            None => pair_tile::products::<Integers, HEIGHT>(x, panels, sink),
+            None => pair_tile::products::<Integers, 1>(x, panels, sink),
             Some(kind) => kind.pairs(x, panels, sink),
+        }
+    }
+}
+
+/// As [`pair_products`], of bytes that a machine widens to pairs.
+///
+/// # Panics
+/// On machines that do not multiply [pairs](super::Bytes::Pairs).
+#[inline(always)]
+pub(crate) fn widened_products(
+    level: Level,
+    x: PairRows<'_>,
+    panels: PairPanels<'_>,
+    sink: &mut impl IntegerSink,
+) {
+    // SAFETY: as above.
+    unsafe {
+        match level.kind() {
+            None => pair_tile::products::<Integers, HEIGHT>(x, panels, sink),
+            Some(kind) => kind.widened(x, panels, sink),
         }
     }
 }

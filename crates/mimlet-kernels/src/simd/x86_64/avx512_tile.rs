@@ -128,32 +128,6 @@ macro_rules! fused {
     };
 }
 
-/// Products of floats, rounded before they are added.
-macro_rules! rounded {
-    (columns) => {
-        fused!(columns)
-    };
-    ($row:literal, $low:literal, $high:literal) => {
-        concat!(
-            "vbroadcastss zmm26, dword ptr ",
-            $row,
-            "\n",
-            "vmulps zmm27, zmm26, zmm24\n",
-            "vmulps zmm28, zmm26, zmm25\n",
-            "vaddps zmm",
-            $low,
-            ", zmm",
-            $low,
-            ", zmm27\n",
-            "vaddps zmm",
-            $high,
-            ", zmm",
-            $high,
-            ", zmm28\n",
-        )
-    };
-}
-
 /// Products of quads of bytes: those of rows are unsigned.
 macro_rules! quads {
     (columns) => {
@@ -226,7 +200,7 @@ macro_rules! multiply {
             out("zmm10") _, out("zmm11") _, out("zmm12") _, out("zmm13") _, out("zmm14") _,
             out("zmm15") _, out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _,
             out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _,
-            out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _,
+            out("zmm25") _, out("zmm26") _,
             options(nostack)
         )
     };
@@ -243,21 +217,17 @@ macro_rules! multiply_rows {
 }
 
 impl Tile {
-    /// Adds the products of floats to `sums`.
+    /// Adds the products of floats to `sums`, each rounded with its addition.
     ///
     /// # Safety
     /// The machine must have AVX-512, and rows and panels must lie where the tile says.
     #[target_feature(enable = "avx512f")]
-    unsafe fn add_floats<const FUSED: bool>(&self, sums: &mut Sums<f32>) {
+    unsafe fn add_floats(&self, sums: &mut Sums<f32>) {
         let sums = &raw mut *sums;
         // SAFETY: the caller's promise; `sums` has room for 12 rows, of which those of the tile are read
         // and written.
         unsafe {
-            if FUSED {
-                multiply_rows!(read fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
-            } else {
-                multiply_rows!(read rounded, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
-            }
+            multiply_rows!(read fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12);
         }
     }
 
@@ -304,19 +274,14 @@ fn tiles(rows: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
     })
 }
 
-/// Gives `sink` the products of each row with each panel.
+/// Gives `sink` the products of each row with each panel, each rounded with its addition.
 ///
 /// # Safety
 /// The machine must have AVX-512.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn floats<const FUSED: bool>(
-    x: Rows<'_>,
-    panels: FloatPanels<'_>,
-    sink: &mut impl FloatSink,
-) {
+pub(super) unsafe fn floats(x: Rows<'_>, panels: FloatPanels<'_>, sink: &mut impl FloatSink) {
     let k = panels.k;
-    // What is rounded before it is added starts at zero nowhere.
-    let from_zero = FUSED && sink.starts_at_zero();
+    let from_zero = sink.starts_at_zero();
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
     for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
         let panel = 2 * pair;
@@ -346,7 +311,7 @@ pub(super) unsafe fn floats<const FUSED: bool>(
                             start.store(&mut sums[p]);
                         }
                     }
-                    tile.add_floats::<FUSED>(&mut sums);
+                    tile.add_floats(&mut sums);
                 }
             }
             let place = Place {
