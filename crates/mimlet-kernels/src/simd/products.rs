@@ -76,7 +76,7 @@ pub(crate) fn widened_products(
     // SAFETY: as above.
     unsafe {
         match level.kind() {
-            None => pair_tile::products::<Integers, HEIGHT>(x, panels, sink),
+            None => pair_tile::products::<Integers, 1>(x, panels, sink),
             Some(kind) => kind.widened(x, panels, sink),
         }
     }
