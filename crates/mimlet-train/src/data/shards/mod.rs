@@ -76,10 +76,10 @@ impl ShardSource {
     pub fn open(shards: Vec<PathBuf>) -> Result<Self, TrainError> {
         let folder = shards.first().and_then(|shard| shard.parent());
         let names = read_names(&folder.unwrap_or(Path::new("")).join(NAMES))?;
-        let indexed: Vec<(Vec<Sample>, Vec<u32>)> = shards
-            .par_iter()
-            .map(|shard| index::index(shard, names.as_deref()))
-            .collect::<Result<_, _>>()?;
+        let index = |shard: &PathBuf| index::index(shard, names.as_deref());
+        // All are indexed before one fails: of several errors the first shard's is told, each time.
+        let indexed: Vec<Result<(Vec<Sample>, Vec<u32>), _>> =
+            shards.par_iter().map(index).collect();
         let mut set = Self {
             shards,
             samples: Vec::new(),
@@ -87,7 +87,8 @@ impl ShardSource {
             labels: Vec::new(),
             class_names: Vec::new(),
         };
-        for (samples, labels) in indexed {
+        for shard in indexed {
+            let (samples, labels) = shard?;
             set.samples.extend(samples);
             set.labels.extend(labels);
             set.ends.push(set.samples.len());
