@@ -13,7 +13,8 @@ use mimlet_runtime::{EncodeError, Encoder, Encoding};
 ///
 /// When its device fails (a GPU that is lost, or out of memory, or a driver that panics), the device is
 /// opened anew and the image encoded there, by the verdict and with the kernels that were found before.
-/// When it does not open, or fails again with the same image or images, the rung is left for the best of the others.
+/// When it does not open, or fails again with the same image or images, the rung is left for the best of
+/// the others.
 #[derive(Debug)]
 pub struct Running<'m> {
     model: Model<'m>,

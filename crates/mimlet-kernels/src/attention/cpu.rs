@@ -51,16 +51,20 @@ pub fn attend<'p>(
     out: &mut [f32],
 ) {
     let dim = params.dim();
+    let blocks = Blocks {
+        packed,
+        rows: block_rows,
+    };
     // As few parts as there may be, all about as long.
     let queries = out.len() / dim;
     let part = queries.div_ceil(queries.div_ceil(QUERIES));
     let parts = qkv.chunks(part * 3 * dim);
     for (qkv, out) in parts.zip(out.chunks_mut(part * dim)) {
         if params.exact {
-            exact::attend(level, params, qkv, packed, block_rows, scratch, out);
+            exact::attend(level, params, qkv, blocks, scratch, out);
         } else {
             let scratch = bytemuck::cast_slice_mut(scratch);
-            floats::attend(level, params, qkv, packed, block_rows, scratch, out);
+            floats::attend(level, params, qkv, blocks, scratch, out);
         }
     }
 }
@@ -87,15 +91,24 @@ pub fn cpu(level: Level, params: &Params, qkv: &[f32], scratch: &mut [u32], out:
     );
 }
 
-/// The first token and the rows of each block of `block_rows` tokens; the last may have fewer.
-pub(super) fn blocks(
-    params: &Params,
-    block_rows: usize,
-) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
-    let tokens = params.tokens;
-    (0..tokens)
-        .step_by(block_rows)
-        .map(move |first| (first, block_rows.min(tokens - first)))
+/// The packed keys and values of all tokens, in blocks of `rows`; the last may have fewer.
+#[derive(Clone, Copy)]
+pub(super) struct Blocks<F> {
+    packed: F,
+    rows: usize,
+}
+
+impl<'p, F: Fn(usize) -> &'p [u32] + Copy> Blocks<F> {
+    /// Each block's first token, how many it has, and what is packed of them.
+    pub(super) fn each(
+        self,
+        params: &Params,
+    ) -> impl Iterator<Item = (usize, usize, &'p [u32])> + use<'p, F> {
+        let Self { packed, rows } = self;
+        let tokens = params.tokens;
+        let firsts = (0..tokens).step_by(rows).enumerate();
+        firsts.map(move |(index, first)| (first, rows.min(tokens - first), packed(index)))
+    }
 }
 
 /// Scores of a row: those of all tokens, and as many more as the last of a block's panels may have

@@ -1,7 +1,7 @@
 //! Attention of floats, as two products with panels per head, the exponentials of each row between them.
 
 use super::Params;
-use super::cpu::{QUERIES, blocks, scores_stride};
+use super::cpu::{Blocks, QUERIES, scores_stride};
 use crate::epilogue::Columns;
 use crate::panel::{WIDTH, len16, of_panel};
 use crate::simd::{FloatPanels, FloatSink, Floats16, Level, Place, Rows, float_products};
@@ -60,14 +60,12 @@ pub(super) fn pack(params: &Params, qkv: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Writes the outputs of a few queries, whose rows are `qkv`, to `out` `[queries, dim]`; `packed` gives the
-/// keys and values of each block of `block_rows` tokens.
+/// Writes the outputs of a few queries, whose rows are `qkv`, to `out` `[queries, dim]`.
 pub(super) fn attend<'p>(
     level: Level,
     params: &Params,
     qkv: &[f32],
-    packed: impl Fn(usize) -> &'p [u32] + Copy,
-    block_rows: usize,
+    blocks: Blocks<impl Fn(usize) -> &'p [u32] + Copy>,
     scratch: &mut [f32],
     out: &mut [f32],
 ) {
@@ -76,11 +74,7 @@ pub(super) fn attend<'p>(
     let count = out.len() / params.dim();
     let scores = &mut scores[..count * stride];
     for head in 0..params.heads {
-        let keys = Keys {
-            packed,
-            block_rows,
-            head,
-        };
+        let keys = Keys { blocks, head };
         keys.score(level, params, qkv, scores);
         level.vectorize(
             #[inline(always)]
@@ -101,19 +95,17 @@ pub(super) fn attend<'p>(
 /// The packed keys and values of a head.
 #[derive(Clone, Copy)]
 struct Keys<F> {
-    packed: F,
-    block_rows: usize,
+    blocks: Blocks<F>,
     head: usize,
 }
 
 impl<'a, F: Fn(usize) -> &'a [u32] + Copy> Keys<F> {
     /// Each block's first token, rows, keys `[panels][head_dim][16]` and values `[panels][rows][16]`.
-    fn blocks(self, params: &Params) -> impl Iterator<Item = (usize, usize, &'a [f32], &'a [f32])> {
+    fn each(self, params: &Params) -> impl Iterator<Item = (usize, usize, &'a [f32], &'a [f32])> {
         let params = *params;
-        let blocks = blocks(&params, self.block_rows).enumerate();
-        blocks.map(move |(index, (first, rows))| {
+        self.blocks.each(&params).map(move |(first, rows, block)| {
             let len = head_len(&params, rows);
-            let of_head = &(self.packed)(index)[self.head * len..][..len];
+            let of_head = &block[self.head * len..][..len];
             let keys_len = len16(rows, params.head_dim);
             let (keys, values) = bytemuck::cast_slice(of_head).split_at(keys_len);
             (first, rows, keys, values)
@@ -129,7 +121,7 @@ impl<'a, F: Fn(usize) -> &'a [u32] + Copy> Keys<F> {
             stride: 3 * params.dim(),
             count: scores.len() / stride,
         };
-        for (first, _, keys, _) in self.blocks(params) {
+        for (first, _, keys, _) in self.each(params) {
             let panels = FloatPanels {
                 columns: keys.as_chunks().0,
                 k: params.head_dim,
@@ -155,7 +147,7 @@ impl<'a, F: Fn(usize) -> &'a [u32] + Copy> Keys<F> {
     ) {
         let (dim, head_dim) = (params.dim(), params.head_dim);
         let stride = scores_stride(params);
-        for (first, rows, _, values) in self.blocks(params) {
+        for (first, rows, _, values) in self.each(params) {
             let rows_of_weights = Rows {
                 values: &weights[first..],
                 stride,

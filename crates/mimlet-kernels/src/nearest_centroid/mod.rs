@@ -46,9 +46,9 @@ pub enum Storage {
     I8,
 }
 
-/// Bindings: x `[rows, dim]` of each image from row `FIRST` on; centroids `Panel16 [centroids, dim]` as words, and
-/// after those of bytes the scales `[centroids]`; tokens `[rows]`; distances `[rows, 2]` (best, then
-/// second-best; with one centroid the second is the square root of the largest f32). One workgroup a
+/// Bindings: x `[rows, dim]` of each image from row `FIRST` on; centroids `Panel16 [centroids, dim]` as
+/// words, and after those of bytes the scales `[centroids]`; tokens `[rows]`; distances `[rows, 2]` (best,
+/// then second-best; with one centroid the second is the square root of the largest f32). One workgroup a
 /// row.
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "nearest_centroid",

@@ -41,8 +41,8 @@ pub struct Params {
 }
 
 /// Bindings: images `[3, height, width]` each, weight `Panel16 [embed_dim, patch_dim]` as words, table
-/// `[prefix + patches, embed_dim]`, out as much for each image. Each invocation computes 4 tokens x 4 channels; a
-/// workgroup of 8 x 8 computes 32 channels (x) of 32 tokens (y).
+/// `[prefix + patches, embed_dim]`, out as much for each image. Each invocation computes 4 tokens x 4
+/// channels; a workgroup of 8 x 8 computes 32 channels (x) of 32 tokens (y).
 pub static KERNEL: WgslKernel = WgslKernel {
     name: "patch_embed",
     source: concat!(

@@ -4,45 +4,41 @@ use super::scratch::Scratch;
 use super::sinks::{Mixture, Scores};
 use super::{Packed, WEIGHT, halves, length_step, most_weights, per_step, round, square, words_of};
 use crate::attention::Params;
-use crate::attention::cpu::{blocks, scores_stride};
+use crate::attention::cpu::{Blocks, scores_stride};
 use crate::panel::WIDTH;
 use crate::simd::{Level, PairPanels, PairRows, arrange_pair_rows, pair_products};
 use crate::{lanes, math};
 use core::array::from_fn;
 
-/// Writes the outputs of a few queries, whose rows are `qkv`, to `out` `[queries, dim]`; `packed` gives the
-/// keys and values of each block of `block_rows` tokens.
+/// Writes the outputs of a few queries, whose rows are `qkv`, to `out` `[queries, dim]`.
 pub(in crate::attention) fn attend<'p>(
     level: Level,
     params: &Params,
     qkv: &[f32],
-    packed: impl Fn(usize) -> &'p [u32] + Copy,
-    block_rows: usize,
+    blocks: Blocks<impl Fn(usize) -> &'p [u32] + Copy>,
     scratch: &mut [u32],
     out: &mut [f32],
 ) {
     let (dim, tokens) = (params.dim(), params.tokens);
     let count = out.len() / dim;
     let mut scratch = Scratch::of(params, scratch);
-    let blocks = |head: usize| {
-        let blocks = blocks(params, block_rows).enumerate();
-        blocks.map(move |(index, (first, rows))| {
-            (first, rows, Packed::of(params, rows, head, packed(index)))
-        })
+    let of_head = |head: usize| {
+        let blocks = blocks.each(params);
+        blocks.map(move |(first, rows, block)| (first, rows, Packed::of(params, rows, head, block)))
     };
     scratch.find_steps(level, params, qkv);
-    for (first, rows, block) in blocks(0) {
+    for (first, rows, block) in of_head(0) {
         scratch.steps[first..first + rows].copy_from_slice(&block.value_steps[..rows]);
     }
     scratch.steps[tokens..].fill(0.0);
     for head in 0..params.heads {
         let columns = head * params.head_dim..(head + 1) * params.head_dim;
         scratch.round_queries(level, params, &qkv[columns.start..]);
-        for (first, _, block) in blocks(head) {
+        for (first, _, block) in of_head(head) {
             scratch.score(level, params, first, &block, count);
         }
         scratch.weigh(level, params, count);
-        for (first, rows, block) in blocks(head) {
+        for (first, rows, block) in of_head(head) {
             let weights = Weights {
                 of_tokens: &scratch.scores[first..],
                 stride: scores_stride(params),

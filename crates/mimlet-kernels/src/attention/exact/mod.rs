@@ -2,9 +2,9 @@
 //!
 //! A token's queries and its keys are each rounded to whole numbers of a step, a 32,000th of their length
 //! over all heads, so that products of two heads are below `2^30` (Cauchy and Schwarz) and scores are as far
-//! off in each head; its values to at most 7,800 steps. A value's step goes to its weight: weights times steps are
-//! rounded to at most 32,000, of a unit for which the sum of a row's weights times so many fits i32. Products
-//! are of pairs of 16 bits. NaN makes a step NaN, and with it all that sees the token.
+//! off in each head; its values to at most 7,800 steps. A value's step goes to its weight: weights times
+//! steps are rounded to at most 32,000, of a unit for which the sum of a row's weights times so many fits
+//! i32. Products are of pairs of 16 bits. NaN makes a step NaN, and with it all that sees the token.
 
 mod attend;
 mod pack;

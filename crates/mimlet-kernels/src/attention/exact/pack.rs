@@ -80,17 +80,11 @@ impl<'a> Packing<'a> {
                 }
             }
         }
-        self.clear_keys_beyond(panel_len);
-    }
-
-    /// Zeros for the lanes of the last panel that have no token.
-    fn clear_keys_beyond(&mut self, panel_len: usize) {
-        let present = self.rows % WIDTH;
-        let head_len = self.head_len();
+        // The lanes of a last panel that have no token: whatever they held might add up to too much.
+        let keys_len = keys_len(self.params, self.rows);
         for head in self.heads.chunks_exact_mut(head_len) {
-            let panel = &mut head[self.rows / WIDTH * panel_len..];
-            for column in panel[..if present == 0 { 0 } else { panel_len }].chunks_mut(WIDTH) {
-                column[present..].fill(0);
+            for column in head[self.rows / WIDTH * panel_len..keys_len].chunks_mut(WIDTH) {
+                column[self.rows % WIDTH..].fill(0);
             }
         }
     }
@@ -104,24 +98,17 @@ impl<'a> Packing<'a> {
         self.value_steps[self.rows..].fill(0.0);
         for first in 0..words {
             let tokens = [first, first + words];
-            let [low, high] = tokens.map(|token| {
-                // Beyond the last token there are none of its steps.
-                let row = self.row(2, token.min(self.rows - 1));
-                (row, value_step(self.params, lanes::largest_magnitude(row)))
-            });
-            for (token, (_, step)) in tokens.into_iter().zip([low, high]) {
-                if token < self.rows {
-                    self.value_steps[token] = step;
-                }
+            for token in tokens.into_iter().filter(|&token| token < self.rows) {
+                let largest = lanes::largest_magnitude(self.row(2, token));
+                self.value_steps[token] = value_step(self.params, largest);
             }
-            let steps = tokens.map(|token| {
-                let step = self.value_steps.get(token);
-                step.map_or(0.0, |&step| per_step(step))
+            // Beyond the last token there are none of its steps.
+            let [low, high] = tokens.map(|token| self.row(2, token.min(self.rows - 1)));
+            let steps = tokens.map(|token| match self.value_steps[..self.rows].get(token) {
+                Some(&step) => per_step(step),
+                None => 0.0,
             });
-            let pairs = low
-                .0
-                .chunks_exact(head_dim)
-                .zip(high.0.chunks_exact(head_dim));
+            let pairs = low.chunks_exact(head_dim).zip(high.chunks_exact(head_dim));
             for (values, head) in pairs.zip(self.heads.chunks_exact_mut(head_len)) {
                 let columns = head[keys_len..].as_chunks_mut().0;
                 interleave(values, steps, columns[first..].iter_mut().step_by(words));
