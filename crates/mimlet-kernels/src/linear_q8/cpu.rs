@@ -5,7 +5,7 @@ use crate::epilogue::{Epilogue, Outputs};
 use crate::panel::{WIDTH, of_panel};
 use crate::simd::{
     ByteRows, Bytes, Floats16, IntegerSink, Integers16, Level, PairPanels, PairRows, Place,
-    UNSIGNED, byte_products, interleaved, widen_quads, widened_products,
+    UNSIGNED, byte_products, interleaved, pair_products, widen_quads,
 };
 
 /// The tensors of a layer.
@@ -233,7 +233,7 @@ impl Layer<'_> {
                 columns: panel_pairs,
                 pairs,
             };
-            widened_products(level, rows, panels, self);
+            pair_products(level, rows, panels, self);
         }
     }
 }

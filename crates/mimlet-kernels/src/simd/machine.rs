@@ -65,16 +65,6 @@ pub(super) trait Machine: Copy + Eq + 'static {
     /// Products of pairs.
     unsafe fn pairs(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink);
 
-    /// Products of pairs that were bytes, of kinds that widen them.
-    unsafe fn widened(
-        self,
-        _x: PairRows<'_>,
-        _panels: PairPanels<'_>,
-        _sink: &mut impl IntegerSink,
-    ) {
-        unreachable!("{} multiplies quads", self.name())
-    }
-
     /// Products of quads or octets, of kinds that multiply those.
     unsafe fn quads(self, _x: ByteRows<'_>, _panels: &[[i8; 64]], _sink: &mut impl IntegerSink) {
         unreachable!("{} multiplies pairs", self.name())

@@ -65,6 +65,6 @@ pub(crate) use nibble_tile::{GroupOffsets, NIBBLE_OFFSET, NibblePanel};
 pub(crate) use pair_tile::{PairPanels, PairRows};
 pub(crate) use products::{
     arrange_pair_panels, arrange_pair_rows, byte_products, float_products, nibble_products,
-    pair_products, widen_halves, widen_quads, widened_products,
+    pair_products, widen_halves, widen_quads,
 };
 pub(crate) use quad_tile::{ByteRows, UNSIGNED, interleaved};

@@ -6,7 +6,7 @@ use super::level::Level;
 use super::machine::Machine;
 use super::nibble_tile::{self, GroupOffsets, NibblePanel};
 use super::pair_tile::{self, PairPanels, PairRows};
-use super::portable::{ByProducts, Floats, HEIGHT, Integers};
+use super::portable::{ByProducts, Floats, HEIGHT, Integers, PAIRS_HEIGHT};
 use super::quad_tile::ByteRows;
 
 /// Gives `sink` the products of each row with each panel, added in the order of the inputs. With
@@ -56,28 +56,8 @@ pub(crate) fn pair_products(
     // SAFETY: as above.
     unsafe {
         match level.kind() {
-            None => pair_tile::products::<Integers, 1>(x, panels, sink),
+            None => pair_tile::products::<Integers, PAIRS_HEIGHT>(x, panels, sink),
             Some(kind) => kind.pairs(x, panels, sink),
-        }
-    }
-}
-
-/// As [`pair_products`], of bytes that a machine widens to pairs.
-///
-/// # Panics
-/// On machines that do not multiply [pairs](super::Bytes::Pairs).
-#[inline(always)]
-pub(crate) fn widened_products(
-    level: Level,
-    x: PairRows<'_>,
-    panels: PairPanels<'_>,
-    sink: &mut impl IntegerSink,
-) {
-    // SAFETY: as above.
-    unsafe {
-        match level.kind() {
-            None => pair_tile::products::<Integers, 1>(x, panels, sink),
-            Some(kind) => kind.widened(x, panels, sink),
         }
     }
 }

@@ -54,12 +54,6 @@ impl Machine for Kind {
     }
 
     #[inline(always)]
-    unsafe fn widened(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
-        // SAFETY: the caller's promise.
-        unsafe { self.pairs(x, panels, sink) }
-    }
-
-    #[inline(always)]
     unsafe fn nibbles(
         self,
         x: ByteRows<'_>,

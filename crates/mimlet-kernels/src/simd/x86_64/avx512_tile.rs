@@ -1,35 +1,28 @@
-//! Tiles of AVX-512: up to 12 rows by two panels, 24 registers of sums; of a panel that is alone, the second
-//! half is thrown away, which takes no longer than a tile of one: rows' numbers are loaded as often. They are written in assembly
+//! Tiles of AVX-512: up to 12 rows by two panels, 24 registers of sums. They are written in assembly
 //! because a compiler does not keep 24 sums of an array in registers: it copies them through memory at
 //! every column, which costs two thirds of the speed.
 
-use super::ahead::{parts, prefetch};
-use super::avx512::{Floats, Integers};
-use crate::simd::float_tile::{FloatPanels, Rows};
-use crate::simd::lanes16::{FloatSink, Floats16, IntegerSink, Integers16, Place};
-use crate::simd::pair_tile::{PairPanels, PairRows};
-use crate::simd::quad_tile::ByteRows;
 use core::arch::asm;
 
 /// Most rows of a tile.
-const HEIGHT: usize = 12;
+pub(super) const HEIGHT: usize = 12;
 
 /// Sums of a tile, `[rows][panels][channels]`: before its products, and after.
 #[repr(C, align(64))]
-struct Sums<T>([[[T; 16]; 2]; HEIGHT]);
+pub(super) struct Sums<T>(pub(super) [[[T; 16]; 2]; HEIGHT]);
 
 /// Where a tile's numbers lie.
-struct Tile {
+pub(super) struct Tile {
     /// The first row.
-    row: *const u32,
+    pub(super) row: *const u32,
     /// Bytes from a row to the next.
-    stride: usize,
+    pub(super) stride: usize,
     /// Rows of the tile.
-    rows: usize,
+    pub(super) rows: usize,
     /// Columns of two panels, 64 bytes each.
-    panels: [*const u8; 2],
+    pub(super) panels: [*const u8; 2],
     /// How many columns, at least one.
-    columns: usize,
+    pub(super) columns: usize,
 }
 
 /// A step for each row: what `$step` makes of the row's address and its two registers of sums. Three
@@ -222,7 +215,7 @@ impl Tile {
     /// # Safety
     /// The machine must have AVX-512, and rows and panels must lie where the tile says.
     #[target_feature(enable = "avx512f")]
-    unsafe fn add_floats(&self, sums: &mut Sums<f32>) {
+    pub(super) unsafe fn add_floats(&self, sums: &mut Sums<f32>) {
         let sums = &raw mut *sums;
         // SAFETY: the caller's promise; `sums` has room for 12 rows, of which those of the tile are read
         // and written.
@@ -236,7 +229,7 @@ impl Tile {
     /// # Safety
     /// As of [`Tile::add_floats`].
     #[target_feature(enable = "avx512f")]
-    unsafe fn multiply_floats(&self, sums: &mut Sums<f32>) {
+    pub(super) unsafe fn multiply_floats(&self, sums: &mut Sums<f32>) {
         let sums = &raw mut *sums;
         // SAFETY: as above.
         unsafe { multiply_rows!(zero fused, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
@@ -247,7 +240,7 @@ impl Tile {
     /// # Safety
     /// The machine must have AVX-512 and its VNNI, and rows and panels must lie where the tile says.
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn multiply_quads(&self, sums: &mut Sums<i32>) {
+    pub(super) unsafe fn multiply_quads(&self, sums: &mut Sums<i32>) {
         let sums = &raw mut *sums;
         // SAFETY: as above.
         unsafe { multiply_rows!(zero quads, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
@@ -258,166 +251,9 @@ impl Tile {
     /// # Safety
     /// As of [`Tile::multiply_quads`].
     #[target_feature(enable = "avx512f,avx512vnni")]
-    unsafe fn multiply_pairs(&self, sums: &mut Sums<i32>) {
+    pub(super) unsafe fn multiply_pairs(&self, sums: &mut Sums<i32>) {
         let sums = &raw mut *sums;
         // SAFETY: as above.
         unsafe { multiply_rows!(zero pairs, self, sums: 1 2 3 4 5 6 7 8 9 10 11 12) }
-    }
-}
-
-/// The first row of each of as few tiles as cover `rows` rows, all about as high, and their heights.
-fn tiles(rows: usize) -> impl ExactSizeIterator<Item = (usize, usize)> {
-    let count = rows.div_ceil(HEIGHT);
-    (0..count).map(move |tile| {
-        let first = rows * tile / count;
-        (first, rows * (tile + 1) / count - first)
-    })
-}
-
-/// Gives `sink` the products of each row with each panel, each rounded with its addition.
-///
-/// # Safety
-/// The machine must have AVX-512.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) unsafe fn floats(x: Rows<'_>, panels: FloatPanels<'_>, sink: &mut impl FloatSink) {
-    let k = panels.k;
-    let from_zero = sink.starts_at_zero();
-    let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
-    for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
-        let panel = 2 * pair;
-        let (first_columns, second_columns) = two_panels(columns, k);
-        let is_pair = columns.len() > k;
-        let channels = [panel, panel + usize::from(is_pair)].map(|panel| sink.channels(panel));
-        for (first, rows) in tiles(x.count) {
-            let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
-            let tile = Tile {
-                row: values.as_ptr().cast(),
-                stride: x.stride * 4,
-                rows,
-                panels: [
-                    first_columns.as_ptr().cast(),
-                    second_columns.as_ptr().cast(),
-                ],
-                columns: k,
-            };
-            // SAFETY: the caller promises AVX-512; `values` holds the rows, and both columns are a panel.
-            unsafe {
-                if from_zero {
-                    tile.multiply_floats(&mut sums);
-                } else {
-                    for (r, sums) in sums.0[..rows].iter_mut().enumerate() {
-                        for p in 0..1 + usize::from(is_pair) {
-                            let start: Floats = sink.start(first + r, panel + p, channels[p]);
-                            start.store(&mut sums[p]);
-                        }
-                    }
-                    tile.add_floats(&mut sums);
-                }
-            }
-            let place = Place {
-                row: first,
-                rows,
-                panel,
-            };
-            let sums = &sums.0[..rows];
-            if is_pair {
-                sink.write::<_, 2>(place, |r| [0, 1].map(|p| Floats::load(&sums[r][p])));
-            } else {
-                sink.write::<_, 1>(place, |r| [Floats::load(&sums[r][0])]);
-            }
-        }
-    }
-}
-
-/// The columns of two panels; where there is one, its own twice: then the second sums are nobody's.
-fn two_panels<T>(columns: &[T], k: usize) -> (&[T], &[T]) {
-    let (first, second) = columns.split_at(k);
-    (first, if second.is_empty() { first } else { second })
-}
-
-/// Gives `sink` the products of each row of unsigned bytes with each panel `[quads][16][4]`.
-///
-/// # Safety
-/// The machine must have AVX-512 and its VNNI.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) unsafe fn quads(x: ByteRows<'_>, panels: &[[i8; 64]], sink: &mut impl IntegerSink) {
-    let quads = x.len();
-    let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
-    for (pair, columns) in panels.chunks(2 * quads).enumerate() {
-        let (first_columns, second_columns) = two_panels(columns, quads);
-        let next = panels[2 * pair * quads + columns.len()..]
-            .get(..2 * quads)
-            .unwrap_or_default();
-        let tiles = tiles(x.count());
-        let parts = parts(next, tiles.len());
-        for ((first, rows), next) in tiles.zip(parts) {
-            prefetch(next);
-            // Each row is there in full: this looks at the last one.
-            let _ = x.quads(first + rows - 1);
-            let tile = Tile {
-                row: x.quads(first).as_ptr(),
-                stride: x.stride() * 4,
-                rows,
-                panels: [
-                    first_columns.as_ptr().cast(),
-                    second_columns.as_ptr().cast(),
-                ],
-                columns: quads,
-            };
-            // SAFETY: the caller promises the instructions; the rows exist, and both columns are a panel.
-            unsafe { tile.multiply_quads(&mut sums) };
-            let place = Place {
-                row: first,
-                rows,
-                panel: 2 * pair,
-            };
-            give(&sums, place, columns.len() > quads, sink);
-        }
-    }
-}
-
-/// Gives `sink` the sums of a tile of one panel or two.
-#[inline(always)]
-fn give(sums: &Sums<i32>, tile: Place, is_pair: bool, sink: &mut impl IntegerSink) {
-    let sums = &sums.0[..tile.rows];
-    if is_pair {
-        sink.write::<_, 2>(tile, |r| [0, 1].map(|p| Integers::load(&sums[r][p])));
-    } else {
-        sink.write::<_, 1>(tile, |r| [Integers::load(&sums[r][0])]);
-    }
-}
-
-/// Gives `sink` the products of each row with each panel of pairs.
-///
-/// # Safety
-/// The machine must have AVX-512 and its VNNI.
-#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) unsafe fn pairs(x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
-    let k = panels.pairs;
-    let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
-    for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
-        let (first_columns, second_columns) = two_panels(columns, k);
-        for (first, rows) in tiles(x.count) {
-            let words = &x.words[first * x.stride..][..(rows - 1) * x.stride + k];
-            let tile = Tile {
-                row: words.as_ptr(),
-                stride: x.stride * 4,
-                rows,
-                panels: [
-                    first_columns.as_ptr().cast(),
-                    second_columns.as_ptr().cast(),
-                ],
-                columns: k,
-            };
-            // SAFETY: the caller promises the instructions; `words` holds the rows, and both columns are a
-            // panel.
-            unsafe { tile.multiply_pairs(&mut sums) };
-            let place = Place {
-                row: first,
-                rows,
-                panel: 2 * pair,
-            };
-            give(&sums, place, columns.len() > k, sink);
-        }
     }
 }

@@ -4,6 +4,7 @@ mod ahead;
 mod amx;
 mod avx2;
 mod avx512;
+mod avx512_products;
 mod avx512_tile;
 mod avx_vnni;
 
@@ -98,7 +99,7 @@ impl Machine for Kind {
         // SAFETY: the caller promises the kind's instructions.
         unsafe {
             match self {
-                Self::Avx512 | Self::Amx if FUSED => avx512_tile::floats(x, panels, sink),
+                Self::Avx512 | Self::Amx if FUSED => avx512_products::floats(x, panels, sink),
                 // What is not fused is rare, and not worth another tile's size.
                 _ => on_avx2::floats::<FUSED>(x, panels, sink),
             }
@@ -112,17 +113,8 @@ impl Machine for Kind {
             match self {
                 // VNNI has an instruction for two of these, which is not worth a program's size.
                 Self::Avx2 | Self::AvxVnni => on_avx2::pairs(x, panels, sink),
-                Self::Avx512 | Self::Amx => avx512_tile::pairs(x, panels, sink),
+                Self::Avx512 | Self::Amx => avx512_products::pairs(x, panels, sink),
             }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn widened(self, x: PairRows<'_>, panels: PairPanels<'_>, sink: &mut impl IntegerSink) {
-        match self {
-            // SAFETY: the caller promises the kind's instructions.
-            Self::Avx2 => unsafe { on_avx2::pairs(x, panels, sink) },
-            Self::AvxVnni | Self::Avx512 | Self::Amx => unreachable!("VNNI multiplies quads"),
         }
     }
 
@@ -136,7 +128,7 @@ impl Machine for Kind {
                 Self::Amx if amx::fits(x.len(), panels.len() / x.len()) => {
                     amx::products(x, panels, sink);
                 }
-                Self::Avx512 | Self::Amx => avx512_tile::quads(x, panels, sink),
+                Self::Avx512 | Self::Amx => avx512_products::quads(x, panels, sink),
             }
         }
     }
