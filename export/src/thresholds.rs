@@ -193,3 +193,26 @@ pub(crate) fn float_tcas(
     }
     counts.tcas()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::lowest_cosine;
+    use mimlet_format::Scheme;
+
+    #[test]
+    fn a_device_may_turn_features_further_unless_the_model_is_beyond_its_scheme_s_bound() {
+        let barely = lowest_cosine(Scheme::Int8, 0.9992);
+        assert!((0.9984..0.9986).contains(&barely), "{barely}");
+        let well = lowest_cosine(Scheme::Int8, 0.99994);
+        assert!((0.9996..0.9997).contains(&well), "{well}");
+        for (scheme, found, bound) in [
+            (Scheme::Int8, 0.9989, 0.999),
+            (Scheme::Int8, f64::NAN, 0.999),
+            (Scheme::Int4, 0.98, 0.99),
+            (Scheme::F32, 1.0, 0.99999),
+            (Scheme::F16, 1.0, 0.9999),
+        ] {
+            assert_eq!(lowest_cosine(scheme, found), bound, "{scheme:?} {found}");
+        }
+    }
+}
