@@ -152,11 +152,13 @@ async function score(isLast) {
   progress.hidden = false;
   const { check, classes } = entry;
   const images = [];
-  for (const { file, label } of check) {
-    const { blob, name } = await sample({ file, label }, false);
-    const { tokens } = await model.encode(blob, { name });
+  for (let at = 0; at < check.length; at += model.batchSize) {
+    const some = check.slice(at, at + model.batchSize);
+    const samples = await Promise.all(some.map((one) => sample(one, false)));
+    const files = samples.map(({ blob, name }) => new File([blob], name));
+    const encodings = await model.encodeBatch(files);
     if (!isLast()) return;
-    images.push({ tokens, label });
+    encodings.forEach(({ tokens }, index) => images.push({ tokens, label: some[index].label }));
     progress.value = images.length / check.length;
   }
   const score = await model.score(images, classes.length);

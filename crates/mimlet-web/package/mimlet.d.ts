@@ -105,7 +105,7 @@ export interface Encoding {
   readonly features: Float32Array;
   /** Where it was: with `auto`, WebAssembly takes over when the GPU is lost. */
   readonly backend: Backend;
-  /** Encoding took. */
+  /** Encoding took; of a batch, an image's share. */
   readonly milliseconds: number;
   /** Decoding, resizing and cropping took. */
   readonly prepareMilliseconds: number;
@@ -128,6 +128,8 @@ export class Model {
   readonly info: Info;
   readonly report: readonly Tried[];
   readonly backend: Backend | undefined;
+  /** How many images at once `encodeBatch` is best given, where there are many: 1 where it gains nothing. */
+  readonly batchSize: number;
   /** Goes to another backend; when that fails, the model stays where it is. */
   use(backend: "auto" | Backend, options?: GpuOptions): Promise<readonly Tried[]>;
   verify(): Promise<Verdict & { readonly medianMs: number | null }>;
@@ -136,6 +138,11 @@ export class Model {
    * the same; resizing and cropping are the same for pixels too.
    */
   encode(image: Source | Pixels, options?: { name?: string }): Promise<Encoding>;
+  /**
+   * As `encode`, of several images at once: on a GPU they are one submission, or as few as its memory
+   * allows; an image's result is the same. Nothing is encoded when one of them is no image.
+   */
+  encodeBatch(images: Iterable<Source | Pixels>): Promise<Encoding[]>;
   score(images: Iterable<{ tokens: Uint32Array; label: number }>, classes: number): Promise<Score>;
   free(): void;
 }

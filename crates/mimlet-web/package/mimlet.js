@@ -41,12 +41,22 @@ async function guarded(call) {
   }
 }
 
+/** An image as it came: RGBA, or the bytes of a file. */
+async function raw(image, name = image?.name ?? "image") {
+  if (ArrayBuffer.isView(image?.data) && image.width > 0 && image.height > 0) {
+    const { data, width, height } = image;
+    return { rgba: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, height };
+  }
+  return { bytes: await bytesOf(image, { name }), name };
+}
+
 /** A `.mim` file on a backend of this browser. */
 export class Model {
   #engine;
   #tail = Promise.resolve();
   #info;
   #report = [];
+  #batchSize = 1;
 
   /** @private Use `Model.open`. */
   constructor(engine) {
@@ -83,10 +93,16 @@ export class Model {
     return this.#report.find((tried) => tried.outcome === "chosen")?.backend;
   }
 
+  /** How many images at once are best, where there are many. */
+  get batchSize() {
+    return this.#batchSize;
+  }
+
   /** Goes to another backend. */
   use(backend, { tuning = "auto", softwareGpu = false } = {}) {
     return this.#next(async (engine) => {
       await engine.climb(String(backend), String(tuning), Boolean(softwareGpu));
+      this.#batchSize = engine.images_at_once();
       return (this.#report = Object.freeze(engine.report()));
     });
   }
@@ -97,22 +113,36 @@ export class Model {
   }
 
   /** Features and tokens of an image: a file's bytes or Blob, or pixels as `ImageData`. */
-  async encode(image, { name = image?.name ?? "image" } = {}) {
-    if (ArrayBuffer.isView(image?.data) && image.width > 0 && image.height > 0) {
-      const { data, width, height } = image;
-      const rgba = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      return this.#encoded((engine) => engine.encode_rgba(rgba, width, height));
-    }
-    const bytes = await bytesOf(image, { name });
-    return this.#encoded((engine) => engine.encode_file(bytes, name));
+  async encode(image, { name } = {}) {
+    const [encoding] = await this.#encoded([await raw(image, name)]);
+    return encoding;
   }
 
-  /** An encoding; a GPU that failed on the way there has left the report by then. */
-  #encoded(call) {
+  /** As `encode`, of several images: a GPU runs them together, as many as it has room for. */
+  async encodeBatch(images) {
+    const raws = Array.from(images, (image, at) => raw(image, image?.name ?? `image ${at}`));
+    return this.#encoded(await Promise.all(raws));
+  }
+
+  /** Encodings; a GPU that failed on the way there has left the report by then. */
+  #encoded(images) {
     return this.#next(async (engine) => {
-      const encoding = await call(engine);
-      if (encoding.backend !== this.backend) this.#report = Object.freeze(engine.report());
-      return encoding;
+      const prepared = [];
+      try {
+        for (const { rgba, width, height, bytes, name } of images) {
+          prepared.push(
+            rgba ? engine.prepare_rgba(rgba, width, height) : engine.prepare_file(bytes, name),
+          );
+        }
+      } catch (error) {
+        for (const image of prepared) image.free();
+        throw error;
+      }
+      const encodings = await engine.encode(prepared);
+      if (encodings.some(({ backend }) => backend !== this.backend)) {
+        this.#report = Object.freeze(engine.report());
+      }
+      return encodings;
     });
   }
 

@@ -30,6 +30,7 @@ class RemoteModel {
   #ended;
   info;
   report = [];
+  batchSize = 1;
 
   constructor(worker) {
     this.#worker = worker;
@@ -44,13 +45,13 @@ class RemoteModel {
   }
 
   async open(source, options, onProgress) {
-    const { info, report } = await this.#ask("open", [source, options], onProgress);
-    this.info = Object.freeze(info);
-    this.report = Object.freeze(report);
+    this.info = Object.freeze(await this.#ask("open", [source, options], onProgress));
+    await this.#look();
   }
 
   async use(backend, options) {
-    this.report = Object.freeze(await this.#ask("use", [backend, options]));
+    await this.#ask("use", [backend, options]);
+    await this.#look();
     return this.report;
   }
 
@@ -61,10 +62,25 @@ class RemoteModel {
   async encode(image, options) {
     const name = options?.name ?? image?.name;
     const encoding = await this.#ask("encode", [image, name === undefined ? {} : { name }]);
-    if (encoding.backend !== this.backend) {
-      this.report = Object.freeze(await this.#ask("report", []));
-    }
+    await this.#see([encoding]);
     return encoding;
+  }
+
+  async encodeBatch(images) {
+    const encodings = await this.#ask("encodeBatch", [[...images]]);
+    await this.#see(encodings);
+    return encodings;
+  }
+
+  /** A GPU that failed on the way to encodings has left the report by then. */
+  async #see(encodings) {
+    if (encodings.some(({ backend }) => backend !== this.backend)) await this.#look();
+  }
+
+  async #look() {
+    const { report, batchSize } = await this.#ask("standing", []);
+    this.report = Object.freeze(report);
+    this.batchSize = batchSize;
   }
 
   score(images, classes) {

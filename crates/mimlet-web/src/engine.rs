@@ -1,7 +1,7 @@
 //! A model and the backends it runs on.
 
 use crate::gpu::{self, Choose, GpuEncoder, Offered};
-use crate::image;
+use crate::image::{self, Prepared};
 use crate::object::{array, floats, object, or_null, set, verdict};
 use crate::opened::{self, Opened};
 use crate::standing::{Backend, Tried, standing};
@@ -212,38 +212,40 @@ impl Engine {
         Ok(found.into())
     }
 
-    /// Encodes RGBA bytes of `width` x `height` pixels.
+    /// RGBA bytes of `width` x `height` pixels as an image to encode.
     ///
     /// # Errors
-    /// The bytes are too few or too many, or the backend fails.
-    pub async fn encode_rgba(
-        &mut self,
-        rgba: Vec<u8>,
-        width: u32,
-        height: u32,
-    ) -> Result<JsValue, JsError> {
-        let start = Instant::now();
+    /// The bytes are too few or too many.
+    pub fn prepare_rgba(&self, rgba: &[u8], width: u32, height: u32) -> Result<Prepared, JsError> {
         let preprocessor = &self.opened.borrow_dependent().preprocessor;
-        let pixels = image::from_rgba(preprocessor, &rgba, width, height)?;
-        self.encode(&pixels, milliseconds(start)).await
+        image::from_rgba(preprocessor, rgba, width, height)
     }
 
-    /// Encodes a PNG, JPEG or WebP file.
+    /// A PNG, JPEG or WebP file as an image to encode.
     ///
     /// # Errors
-    /// What is wrong with the file of that name; or the backend fails.
-    pub async fn encode_file(&mut self, bytes: Vec<u8>, name: String) -> Result<JsValue, JsError> {
-        let start = Instant::now();
+    /// What is wrong with the file of that name.
+    pub fn prepare_file(&self, bytes: &[u8], name: &str) -> Result<Prepared, JsError> {
         let preprocessor = &self.opened.borrow_dependent().preprocessor;
-        let pixels = image::from_file(preprocessor, &bytes, &name)?;
-        self.encode(&pixels, milliseconds(start)).await
+        image::from_file(preprocessor, bytes, name)
     }
 
-    async fn encode(&mut self, pixels: &[u8], prepare_ms: f64) -> Result<JsValue, JsError> {
+    /// How many images at once are best, where there are many: 1 where several gain nothing.
+    #[must_use]
+    pub fn images_at_once(&self) -> usize {
+        self.gpu.as_ref().map_or(1, GpuEncoder::images_at_once)
+    }
+
+    /// Encodes images: on a GPU together, as many as there is room for.
+    ///
+    /// # Errors
+    /// The backend fails.
+    pub async fn encode(&mut self, images: Vec<Prepared>) -> Result<JsValue, JsError> {
         let start = Instant::now();
+        let pixels: Vec<&[u8]> = images.iter().map(|image| &*image.pixels).collect();
         let on_gpu = match &mut self.gpu {
-            Some(gpu) => match gpu.encode_pixels(pixels).await {
-                Ok(()) => Some(encoding(&gpu.encoding)),
+            Some(gpu) => match gpu.encode_batch(&pixels).await {
+                Ok(encodings) => Some(encodings.iter().map(encoding).collect()),
                 Err(error) if self.falls_back => {
                     self.leave_gpu(error.to_string());
                     None
@@ -252,14 +254,20 @@ impl Engine {
             },
             None => None,
         };
-        let encoded = match on_gpu {
+        let encoded: Vec<Object> = match on_gpu {
             Some(encoded) => encoded,
-            None => self.cpu(|encoder| Ok(encoding(encoder.encode_pixels(pixels)?)))?,
+            None => self.cpu(|encoder| {
+                let mut one = |pixels: &&[u8]| Ok(encoding(encoder.encode_pixels(pixels)?));
+                pixels.iter().map(&mut one).collect()
+            })?,
         };
-        set(&encoded, "backend", self.backend().name().into());
-        set(&encoded, "milliseconds", milliseconds(start).into());
-        set(&encoded, "prepareMilliseconds", prepare_ms.into());
-        Ok(encoded.into())
+        let share = milliseconds(start) / images.len() as f64;
+        for (encoded, image) in encoded.iter().zip(&images) {
+            set(encoded, "backend", self.backend().name().into());
+            set(encoded, "milliseconds", share.into());
+            set(encoded, "prepareMilliseconds", image.milliseconds.into());
+        }
+        Ok(array(encoded))
     }
 
     /// Goes on without the GPU, which failed.

@@ -11,8 +11,11 @@ pub(crate) struct GpuEncoder {
     backend: WgpuBackend,
     gpu: Gpu,
     preprocess: Preprocess,
-    input: Vec<f32>,
-    pub(crate) encoding: Encoding,
+    /// Numbers of a normalised image.
+    input_len: usize,
+    /// Those of the images of the largest batch.
+    inputs: Vec<f32>,
+    encodings: Vec<Encoding>,
 }
 
 /// Whether the browser shows a GPU, and whether that one is the CPU by a longer way.
@@ -77,8 +80,9 @@ impl GpuEncoder {
             backend: WgpuBackend::new_async(&gpu, model, plan, tuning).await?,
             gpu,
             preprocess: model.manifest().preprocess.clone(),
-            input: vec![0.0; plan.buffers()[plan.image().index()].words],
-            encoding: Encoding::zeros(plan),
+            input_len: plan.buffers()[plan.image().index()].words,
+            inputs: Vec::new(),
+            encodings: vec![Encoding::zeros(plan)],
         })
     }
 
@@ -87,13 +91,36 @@ impl GpuEncoder {
         self.backend.describe()
     }
 
+    /// How many images at once are best, where there are many.
+    pub(crate) fn images_at_once(&self) -> usize {
+        self.backend.images_at_once()
+    }
+
     /// Encodes an image of the model's size, u8 `[height, width, 3]`.
-    pub(crate) async fn encode_pixels(&mut self, pixels: &[u8]) -> Result<(), BackendError> {
+    pub(crate) async fn encode_pixels(&mut self, pixels: &[u8]) -> Result<&Encoding, BackendError> {
+        Ok(&self.encode_batch(&[pixels]).await?[0])
+    }
+
+    /// As [`GpuEncoder::encode_pixels`], several images together, as many as there is room for.
+    pub(crate) async fn encode_batch(
+        &mut self,
+        images: &[&[u8]],
+    ) -> Result<&[Encoding], BackendError> {
+        let (count, len) = (images.len(), self.input_len);
+        if self.encodings.len() < count {
+            self.encodings.resize(count, self.encodings[0].clone());
+        }
+        if self.inputs.len() < count * len {
+            self.inputs.resize(count * len, 0.0);
+        }
         let Preprocess { mean, std, .. } = self.preprocess;
-        normalize::cpu(Level::detect(), pixels, mean, std, &mut self.input);
-        self.backend
-            .run_async(&self.input, &mut self.encoding)
-            .await
+        for (pixels, input) in images.iter().zip(self.inputs.chunks_exact_mut(len)) {
+            normalize::cpu(Level::detect(), pixels, mean, std, input);
+        }
+        let inputs: Vec<&[f32]> = self.inputs.chunks_exact(len).take(count).collect();
+        let encodings = &mut self.encodings[..count];
+        self.backend.run_batch_async(&inputs, encodings).await?;
+        Ok(encodings)
     }
 }
 

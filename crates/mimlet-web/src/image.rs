@@ -1,7 +1,19 @@
 //! What a page calls an image, to pixels of the model's size.
 
+use crate::trial::milliseconds;
 use mimlet_image::{Limits, Preprocessor, RgbImage, decode};
 use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_time::Instant;
+
+/// An image of the model's size, u8 `[height, width, 3]`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) pixels: Vec<u8>,
+    /// How long it took to become one.
+    pub(crate) milliseconds: f64,
+}
 
 /// From RGBA bytes in rows, as `ImageData` has them; alpha is dropped, as it is of files.
 pub(crate) fn from_rgba(
@@ -9,7 +21,8 @@ pub(crate) fn from_rgba(
     rgba: &[u8],
     width: u32,
     height: u32,
-) -> Result<Vec<u8>, JsError> {
+) -> Result<Prepared, JsError> {
+    let start = Instant::now();
     let limits = Limits::default();
     if !limits.allow(width, height) {
         return Err(JsError::new(&format!(
@@ -29,7 +42,7 @@ pub(crate) fn from_rgba(
             u64::from(width) * u64::from(height) * 4
         ))
     })?;
-    fit(preprocessor, &image)
+    Ok(fit(preprocessor, &image, start))
 }
 
 /// From the bytes of a PNG, JPEG or WebP file, decoded and turned upright here, so that tokens are
@@ -38,10 +51,15 @@ pub(crate) fn from_file(
     preprocessor: &Preprocessor,
     bytes: &[u8],
     name: &str,
-) -> Result<Vec<u8>, JsError> {
-    fit(preprocessor, &decode(bytes, name, &Limits::default())?)
+) -> Result<Prepared, JsError> {
+    let start = Instant::now();
+    let image = decode(bytes, name, &Limits::default())?;
+    Ok(fit(preprocessor, &image, start))
 }
 
-fn fit(preprocessor: &Preprocessor, image: &RgbImage) -> Result<Vec<u8>, JsError> {
-    Ok(preprocessor.resize_and_crop(image).into_pixels())
+fn fit(preprocessor: &Preprocessor, image: &RgbImage, start: Instant) -> Prepared {
+    Prepared {
+        pixels: preprocessor.resize_and_crop(image).into_pixels(),
+        milliseconds: milliseconds(start),
+    }
 }

@@ -57,9 +57,9 @@ pub(crate) async fn on_gpu(parsed: &Parsed<'_>, gpu: &mut GpuEncoder) -> Result<
     for image in golden_images(&parsed.model) {
         let start = Instant::now();
         let encoded = gpu.encode_pixels(image).await;
-        encoded.map_err(|error| error.to_string())?;
+        let encoding = encoded.map_err(|error| error.to_string())?;
         times.push(milliseconds(start));
-        examination.add(&gpu.encoding);
+        examination.add(encoding);
     }
     Ok(Trial::new(examination.verdict(gpu.describe()), times))
 }

@@ -69,11 +69,23 @@ async function encodeThere({ file, images, backend }) {
     const { tokens, margins } = await model.encode(`/${image}`);
     encodings.push({ tokens: [...tokens], margins: [...margins] });
   }
+  // A GPU's first batch is held to each image alone, and the next is one submission.
+  const paths = images.map((image) => `/${image}`);
+  await model.encodeBatch(paths);
+  let submissions = 0;
+  const { submit } = GPUQueue.prototype;
+  GPUQueue.prototype.submit = function (...values) {
+    submissions += 1;
+    return submit.apply(this, values);
+  };
+  const batch = await model.encodeBatch(paths);
+  GPUQueue.prototype.submit = submit;
+  const together = batch.map(({ tokens, margins }) => ({ tokens: [...tokens], margins: [...margins] }));
   const { passed, failures } = await model.verify();
   const report = model.report.map(({ backend, outcome }) => `${backend} ${outcome}`);
   const { wideMargin } = model.info;
   model.free();
-  return { encodings, passed, failures, report, wideMargin };
+  return { encodings, together, submissions, passed, failures, report, wideMargin };
 }
 
 test("tokens are this machine's, on both backends", async (t) => {
@@ -100,6 +112,8 @@ test("tokens are this machine's, on both backends", async (t) => {
         assert.deepEqual(found.failures, []);
         assert.equal(found.passed, true);
         assert.deepEqual(found.report, [`${backend} chosen`]);
+        assert.deepEqual(found.together, found.encodings);
+        assert.equal(found.submissions, backend === "wasm" ? 0 : 1);
         if (backend === "wasm") {
           // Integers and one order of sums: not one token may differ.
           assert.deepEqual(found.encodings.map(({ tokens }) => tokens), expected);
@@ -155,7 +169,7 @@ test("a GPU takes its place among the backends, and WebAssembly takes over when 
     const model = await Model.open(`/demo/${file}`, options);
     const onGpu = await model.encode(image);
     await destroy();
-    const after = await model.encode(image);
+    const [after] = await model.encodeBatch([image, image]);
     const left = model.report.map(({ backend, outcome }) => `${backend} ${outcome}`);
     model.free();
     return {
@@ -191,12 +205,14 @@ test("what cannot be done is an error that says why", async () => {
     const flipped = bytes.slice();
     flipped[bytes.length - 100] ^= 1;
     const model = await Model.open(bytes, { backend: "wasm" });
+    const image = { data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 };
     const said = {
       garbage: await why(() => Model.open(new Uint8Array(500))),
       short: await why(() => Model.open(bytes.subarray(0, 5000))),
       flipped: await why(() => Model.open(flipped)),
       missing: await why(() => Model.open("/demo/none.mim")),
       backend: await why(() => Model.open(bytes, { backend: "cuda" })),
+      inBatch: await why(() => model.encodeBatch([image, new Uint8Array(9)])),
       pixels: await why(() => model.encode({ data: new Uint8Array(10), width: 64, height: 64 })),
       noImage: await why(() => model.encode(new TextEncoder().encode("no image"), { name: "a.png" })),
       nothing: await why(() => model.encode(undefined)),
@@ -204,9 +220,18 @@ test("what cannot be done is an error that says why", async () => {
       inWorker: await why(() => openInWorker(new Uint8Array(500))),
     };
     // Calls may overlap; each gets its own answer.
-    const image = { data: new Uint8ClampedArray(64 * 64 * 4), width: 64, height: 64 };
-    const both = await Promise.all([model.encode(image), model.encode(image)]);
-    said.overlap = String(both[0].tokens.join() === both[1].tokens.join());
+    const remote = await openInWorker(bytes, { backend: "wasm" });
+    const all = await Promise.all([
+      model.encode(image),
+      model.encode(image),
+      remote.encode(image),
+      ...(await model.encodeBatch([image, image])),
+      ...(await remote.encodeBatch([image, image])),
+    ]);
+    said.overlap = [...new Set(all.map(({ tokens }) => tokens.join()))].length;
+    said.none = [...(await model.encodeBatch([])), ...(await remote.encodeBatch([]))].length;
+    said.batchSizes = [model.batchSize, remote.batchSize].join();
+    remote.free();
     model.free();
     said.freed = await why(() => model.encode(image));
     return said;
@@ -221,7 +246,8 @@ test("what cannot be done is an error that says why", async () => {
   assert.match(said.nothing, /pass a URL/);
   assert.match(said.label, /class 7/);
   assert.equal(said.inWorker, said.garbage);
-  assert.equal(said.overlap, "true");
+  assert.match(said.inBatch, /^image 1: /);
+  assert.deepEqual([said.overlap, said.none, said.batchSizes], [1, 0, "1,1"]);
   assert.match(said.freed, /freed/);
 });
 
