@@ -20,6 +20,8 @@ pub struct PanelWeight {
     pub scale_bytes: usize,
     /// Channels of a workgroup along x; `None` where each has all of the part.
     pub across: Option<usize>,
+    /// Channels that a dispatch may take: at least 16.
+    pub most_channels: usize,
 }
 
 /// The constants of a kernel that takes all channels at once.
@@ -35,7 +37,14 @@ impl PanelWeight {
             panel_bytes,
             scale_bytes: 0,
             across: Some(32),
+            most_channels: usize::MAX,
         }
+    }
+
+    /// Whether a dispatch may take all channels.
+    #[must_use]
+    pub fn may_be_whole(&self) -> bool {
+        self.channels <= self.most_channels
     }
 
     /// Bytes of the smallest part, a panel with its scales.
@@ -44,16 +53,17 @@ impl PanelWeight {
         (self.panel_bytes + panel::WIDTH * self.scale_bytes) as u64
     }
 
-    /// As an op's first variant, with the weight in parts that take at most `max_binding_bytes` each, in
-    /// the order of their channels. `None` where one panel takes more.
+    /// As an op's first variant, with the weight in parts of at most so many channels as a dispatch may take,
+    /// and `max_binding_bytes` each, in the order of their channels. `None` where one panel takes more.
     #[must_use]
     pub fn in_parts(&self, first: &Variant, max_binding_bytes: u64) -> Option<Variant> {
         let panels = max_binding_bytes / self.least_bytes();
         let width = usize::try_from(panels).unwrap_or(usize::MAX);
-        let width = width.min(self.channels).checked_mul(panel::WIDTH)?;
+        let width = width.min(self.channels.min(self.most_channels).div_ceil(panel::WIDTH));
         if width == 0 {
             return None;
         }
+        let width = width * panel::WIDTH;
         let starts = (0..self.channels).step_by(width);
         let parts: Vec<_> = starts
             .map(|from| from..self.channels.min(from + width))
@@ -110,13 +120,20 @@ impl PanelWeight {
     }
 }
 
-/// An op's variants, and its first with the weight in up to four parts, where it has two panels or more.
+/// An op's variants, the first in parts where it must be, and its first with the weight in up to four parts,
+/// where it has two panels or more.
 #[cfg(feature = "cases")]
 pub(crate) fn and_in_parts(mut variants: Vec<Variant>, weight: &PanelWeight) -> Vec<Variant> {
+    let whole = variants[0].clone();
+    if !weight.may_be_whole() {
+        variants[0] = weight
+            .in_parts(&whole, u64::MAX)
+            .expect("parts of any size fit");
+    }
     let panels = weight.channels.div_ceil(panel::WIDTH);
     if panels > 1 {
         let limit = panels.div_ceil(4) as u64 * weight.least_bytes();
-        variants.extend(weight.in_parts(&variants[0], limit));
+        variants.extend(weight.in_parts(&whole, limit));
     }
     variants
 }

@@ -55,12 +55,12 @@ fn sizes(operands: &[Held<'_>]) -> Vec<u64> {
 }
 
 /// A unit's first variant, which asks least of a GPU; in parts where its weight is larger than the GPU binds
-/// at once.
+/// or a dispatch takes at once.
 pub(crate) fn plainest(room: Room, unit: &Unit, operands: &[Held<'_>]) -> Variant {
     let mut variants = unit.variants(1).into_iter();
     let first = variants.next();
     let first = first.expect("every op has a kernel that every GPU runs");
-    if room.holds(&first, &sizes(operands)) {
+    if unit.may_be_whole() && room.holds(&first, &sizes(operands)) {
         return first;
     }
     // A plan that fits has parts that fit.

@@ -51,6 +51,12 @@ impl Unit {
         }
     }
 
+    /// Whether the first of them takes its weight at once, where a GPU can bind it.
+    pub(crate) fn may_be_whole(&self) -> bool {
+        let weight = self.folded.step.panel_weight();
+        weight.is_none_or(|(_, weight)| weight.may_be_whole())
+    }
+
     /// The first of them with its weight in parts that a GPU can bind; `None` where it has none, or a panel
     /// of it is too large.
     pub(crate) fn in_parts(&self, max_binding_bytes: u64, images: u32) -> Option<Variant> {

@@ -26,6 +26,9 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = shapes.map(random).into();
     cases.extend(shapes.map(random_halves));
     cases.extend(shapes.map(random_bytes));
+    // More rounds of loops than a software GPU makes.
+    cases.push(random((1, 132, 8192)));
+    cases.push(random_bytes((2, 520, 8192)));
     // Centroids 0 and 18 are equal, and so are 1 and 2: the first of each pair wins.
     let mut centroids = Stream::new(0x1a).values(20 * 4, 1.0);
     centroids.copy_within(0..4, 18 * 4);

@@ -24,6 +24,11 @@ pub struct Params {
     pub centroids: usize,
 }
 
+/// Rounds of all its loops that an invocation makes at most. Mesa's software GPU leaves a shader's loops
+/// after 65,535 rounds, all of them counted together, and says nothing (`LP_MAX_TGSI_LOOP_ITERATIONS` in its
+/// `lp_bld_limits.h`); others give up on a GPU that does not answer for seconds.
+const ROUNDS: usize = 60_000;
+
 /// A codebook's centroids in `Panel16`. Distances are of f32: narrower values are widened first.
 #[derive(Debug, Clone, Copy)]
 pub enum Centroids<'a> {
@@ -109,6 +114,8 @@ pub fn panel_weight(params: &Params, storage: Storage) -> PanelWeight {
         panel_bytes: len16(1, params.dim) * bytes,
         scale_bytes,
         across: None,
+        // Each invocation takes every 64th.
+        most_channels: (ROUNDS / (params.dim + 1)).max(1) * 64,
     }
 }
 
@@ -128,7 +135,8 @@ pub fn variants(
         Storage::F16 => &HALF_TEXELS,
         Storage::I8 => return variants,
     };
-    if params.dim.is_multiple_of(4) {
+    let rounds = params.centroids.div_ceil(4) * (params.dim / 4 + 1);
+    if params.dim.is_multiple_of(4) && rounds <= ROUNDS {
         let call = Call {
             constants: vec![
                 ("FIRST", f64::from(first)),
