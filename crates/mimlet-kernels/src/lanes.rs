@@ -15,6 +15,12 @@ pub(crate) fn sum(values: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane += f(value);
     }
+    sum_lanes(lanes)
+}
+
+/// The sum of sixteen running sums.
+#[inline(always)]
+pub(crate) fn sum_lanes(lanes: [f32; 16]) -> f32 {
     // Seen whole, the tree below would have a compiler keep the running sums in pairs.
     fold(black_box(lanes), |a, b| a + b)
 }
@@ -42,7 +48,13 @@ pub(crate) fn max(values: &[f32]) -> f32 {
     for (lane, &value) in sixteen.iter_mut().zip(rest) {
         *lane = larger(*lane, value);
     }
-    fold(black_box(sixteen), larger)
+    max_lanes(sixteen)
+}
+
+/// The largest of sixteen.
+#[inline(always)]
+pub(crate) fn max_lanes(lanes: [f32; 16]) -> f32 {
+    fold(black_box(lanes), larger)
 }
 
 /// The largest magnitude, NaN where there is one; zero of no values. As whole numbers, the bits of
@@ -51,15 +63,21 @@ pub(crate) fn max(values: &[f32]) -> f32 {
 pub(crate) fn largest_magnitude(values: &[f32]) -> f32 {
     let larger = |a: i32, b: i32| if b > a { b } else { a };
     let magnitude = |value: f32| (value.to_bits() & 0x7fff_ffff).cast_signed();
-    let (chunks, rest) = values.as_chunks::<16>();
-    let mut lanes = [0; 16];
+    let (chunks, rest) = values.as_chunks::<64>();
+    let mut lanes = [[0; 16]; 4];
     for chunk in chunks {
-        lanes = from_fn(|lane| larger(magnitude(chunk[lane]), lanes[lane]));
+        for (lanes, chunk) in lanes.iter_mut().zip(chunk.as_chunks::<16>().0) {
+            *lanes = from_fn(|lane| larger(magnitude(chunk[lane]), lanes[lane]));
+        }
     }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = larger(magnitude(value), *lane);
+    let mut sixteen = [0; 16];
+    for lanes in lanes {
+        sixteen = from_fn(|lane| larger(sixteen[lane], lanes[lane]));
     }
-    f32::from_bits(fold(black_box(lanes), larger).cast_unsigned())
+    for (index, &value) in rest.iter().enumerate() {
+        sixteen[index % 16] = larger(magnitude(value), sixteen[index % 16]);
+    }
+    f32::from_bits(fold(black_box(sixteen), larger).cast_unsigned())
 }
 
 /// The smallest and the largest of the values and zero. NaN is passed over.

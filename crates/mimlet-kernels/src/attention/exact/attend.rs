@@ -145,19 +145,23 @@ impl Scratch<'_> {
         level.vectorize(
             #[inline(always)]
             || {
-                // Two passes over all rows: in each, rows need not wait for each other.
+                // Three passes over all rows: in each, rows need not wait for each other.
                 for (row, highest) in scores.chunks_exact_mut(stride).zip(&mut **highest) {
                     // What lies beyond the last key, in a panel that is there in full, weighs nothing.
                     row[tokens..panels].fill(f32::NEG_INFINITY);
                     *highest = lanes::max(&row[..panels]);
                 }
                 let rows = scores.chunks_exact_mut(stride);
+                let numbers = highest.iter_mut().zip(&mut **per_unit).zip(&mut **units);
+                for (row, ((highest, scaled), weights)) in rows.zip(numbers) {
+                    let sums = weigh_row(&mut row[..panels], steps, *highest);
+                    (*highest, *scaled, *weights) = (sums.largest, sums.scaled, sums.weights);
+                }
                 let numbers = highest.iter().zip(&mut **per_unit).zip(&mut **units);
-                for (row, ((&highest, per_unit), unit)) in rows.zip(numbers) {
-                    let sums = weigh_row(&mut row[..panels], steps, highest);
-                    let own = larger(sums.largest / WEIGHT, sums.scaled / most_weights(params));
+                for ((&largest, per_unit), unit) in numbers {
+                    let own = larger(largest / WEIGHT, *per_unit / most_weights(params));
                     *per_unit = per_step(own);
-                    *unit = own / sums.weights;
+                    *unit = own / *unit;
                 }
             },
         );
@@ -187,9 +191,9 @@ fn weigh_row(row: &mut [f32], steps: &[f32], highest: f32) -> Sums {
         *panel = times_step;
     }
     Sums {
-        weights: lanes::sum(&weights, |sum| sum),
-        scaled: lanes::sum(&scaled, |sum| sum),
-        largest: lanes::max(&largest),
+        weights: lanes::sum_lanes(weights),
+        scaled: lanes::sum_lanes(scaled),
+        largest: lanes::max_lanes(largest),
     }
 }
 
