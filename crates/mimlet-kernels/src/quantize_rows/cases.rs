@@ -23,6 +23,12 @@ pub(crate) fn cases() -> Vec<Case> {
         9,
         &[127.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 126.5, -127.0],
     ));
+    // The zero point is rounded by half a step, and an end away from it by another: a byte too far.
+    cases.push(case(
+        "beyond a byte",
+        4,
+        &[-126.5, 127.5, 0.0, 127.0, -127.5, 126.5, 0.0, -127.0],
+    ));
     // As after GELU, and all to one side of zero.
     cases.push(case("one-sided", 5, &[-0.17, 0.0, 8.0, 0.25, -0.01]));
     cases.push(case(

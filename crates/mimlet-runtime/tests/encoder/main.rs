@@ -132,18 +132,20 @@ fn a_pixel_codebook_tokenises_the_image_itself() {
 
 #[test]
 fn neither_threads_nor_simd_level_nor_an_earlier_image_change_a_bit() {
-    let space = CodebookSpace::Features;
-    let one_type = |dtype| RandomModel::new(dtype, space);
-    let types = [DType::F32, DType::F16, DType::I8, DType::I4].map(one_type);
-    for (index, random) in types
-        .into_iter()
-        .chain([RandomModel::large(DType::I8), RandomModel::mixed(space)])
-        .enumerate()
-    {
+    let (features, pixels) = (CodebookSpace::Features, CodebookSpace::Pixels);
+    // And whether blocks are of integers, and compute no product of floats that a machine might fuse.
+    let models = [
+        (RandomModel::new(DType::F32, features), false),
+        (RandomModel::new(DType::F16, features), false),
+        (RandomModel::mixed(features), false),
+        (RandomModel::new(DType::I8, features), true),
+        (RandomModel::new(DType::I8, pixels), true),
+        (RandomModel::new(DType::I4, features), true),
+        (RandomModel::large(DType::I8), true),
+    ];
+    for (index, (random, integers)) in models.into_iter().enumerate() {
         let bytes = random.pack();
         let model = Model::parse(&bytes).unwrap();
-        // Blocks of integers compute no product of floats that a machine might fuse.
-        let integers = matches!(index, 2..=4);
         for level in Level::available() {
             let alike = |other: &Level| integers || other.fuses() == level.fuses();
             let first = Level::available().find(alike).unwrap();
