@@ -65,12 +65,7 @@ impl WgpuBackend {
         let operands = Operands::new(&maker, model, plan, &units)?;
         let variants = tuning::choose(gpu, model, plan, (&units, &operands), tuning).await?;
         let kept = KeptPipelines::open(gpu, tuning.folder()).await;
-        let builder = Builder::new(&maker, kept.as_ref().map(|kept| &kept.cache));
-        let made = Self::made(builder, plan, &operands, (units, variants)).await?;
-        if let Some(kept) = kept {
-            kept.save();
-        }
-        Ok(made)
+        Self::made(&maker, plan, &operands, (units, variants), kept).await
     }
 
     /// With this variant of each unit.
@@ -84,24 +79,28 @@ impl WgpuBackend {
         let maker = Maker::new(gpu);
         let units = Unit::of(plan);
         let operands = Operands::new(&maker, model, plan, &units)?;
-        let builder = Builder::new(&maker, None);
-        Self::made(builder, plan, &operands, (units, variants.to_vec())).await
+        let units = (units, variants.to_vec());
+        Self::made(&maker, plan, &operands, units, None).await
     }
 
     async fn made(
-        builder: Builder<'_>,
+        maker: &Maker,
         plan: &Plan,
         operands: &Operands<'_>,
         (units, variants): (Vec<Unit>, Vec<Variant>),
+        mut kept: Option<KeptPipelines>,
     ) -> Result<Self, WgpuError> {
-        let maker = builder.maker();
+        let builder = Builder::new(maker, kept.as_ref().map(|kept| &kept.cache));
         let work = builder.work(&units, &variants, operands).await?;
         let single = Pass::new(maker, plan, operands, work, 1).await?;
+        if let Some(kept) = &mut kept {
+            kept.save();
+        }
         let resident = Resident::of(operands);
         Ok(Self {
             gpu: maker.gpu().clone(),
             single,
-            batches: Batches::new(plan.clone(), units, variants, resident),
+            batches: Batches::new(plan.clone(), (units, variants), resident, kept),
         })
     }
 

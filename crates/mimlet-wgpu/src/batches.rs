@@ -5,6 +5,7 @@ use crate::gpu::{Fault, Gpu};
 use crate::maker::Maker;
 use crate::offers::Room;
 use crate::pass::Pass;
+use crate::pipeline_cache::KeptPipelines;
 use crate::program::Builder;
 use crate::resident::Resident;
 use crate::units::Unit;
@@ -23,6 +24,8 @@ pub(crate) struct Batches {
     /// Those that one image is run with.
     chosen: Vec<Variant>,
     resident: Resident,
+    /// Those that a driver need not compile again.
+    pipelines: Option<KeptPipelines>,
     /// More are known not to fit.
     most: usize,
     pass: Option<Pass>,
@@ -34,15 +37,16 @@ impl Batches {
     /// Beside the kernels chosen for one image.
     pub(crate) fn new(
         plan: Plan,
-        units: Vec<Unit>,
-        chosen: Vec<Variant>,
+        (units, chosen): (Vec<Unit>, Vec<Variant>),
         resident: Resident,
+        pipelines: Option<KeptPipelines>,
     ) -> Self {
         Self {
             plan,
             units,
             chosen,
             resident,
+            pipelines,
             most: usize::MAX,
             pass: None,
             proven: false,
@@ -133,6 +137,9 @@ impl Batches {
             let room = Room::of(gpu);
             let fits = largest(even, |images| self.variants(gpu, room, images).is_some());
             self.pass = halved_until(fits, async |images| self.made(gpu, images).await).await?;
+            if let Some(pipelines) = &mut self.pipelines {
+                pipelines.save();
+            }
             if self.images() < even {
                 self.most = self.images();
             }
@@ -198,7 +205,8 @@ impl Batches {
         let operands = self
             .resident
             .operands(&maker, &self.plan, &self.units, count);
-        let work = Builder::new(&maker, None)
+        let pipelines = self.pipelines.as_ref().map(|kept| &kept.cache);
+        let work = Builder::new(&maker, pipelines)
             .work(&self.units, &variants, &operands)
             .await?;
         Pass::new(&maker, &self.plan, &operands, work, images).await

@@ -33,12 +33,14 @@ impl KeptPipelines {
     }
 
     /// Writes the file, if the driver has come to hold more.
-    pub(crate) fn save(&self) {
-        if let Some(data) = self.cache.get_data()
-            && self.kept.as_ref() != Some(&data)
+    pub(crate) fn save(&mut self) {
+        let data = self.cache.get_data();
+        if let Some(data) = &data
+            && self.kept.as_ref() != Some(data)
         {
-            self.file.write(&data);
+            self.file.write(data);
         }
+        self.kept = data;
     }
 }
 

@@ -75,11 +75,6 @@ impl<'k> Builder<'k> {
         }
     }
 
-    /// Where it makes everything.
-    pub(crate) fn maker(&self) -> &'k Maker {
-        self.maker
-    }
-
     /// The work of a variant of each unit, and the bytes of its scratch and textures.
     pub(crate) async fn work(
         mut self,
