@@ -5,6 +5,7 @@
 pub(crate) mod cases;
 mod cpu;
 mod reference;
+mod shortlist;
 
 use crate::in_parts::{self, PanelWeight};
 use crate::op::{Access, Call, Texel, Variant, WgslKernel};
