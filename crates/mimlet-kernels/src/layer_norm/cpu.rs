@@ -6,7 +6,7 @@ use crate::math::sqrt;
 use crate::simd::Level;
 
 /// Rows that are taken together: one row's sums need not wait for another's, and they are in cache still.
-const ROWS: usize = 4;
+const ROWS: usize = 8;
 
 /// Writes the layer norm of each row of `x` to `y`, both `[rows, dim]`; `weight` and `bias` are
 /// `[dim]`.

@@ -42,14 +42,9 @@ pub(super) fn nearest(
     let rows = x.len() / params.dim;
     let mut lists = [List::default(); ROWS];
     let lists = &mut lists[..rows];
-    level.vectorize(
-        #[inline(always)]
-        || {
-            for (list, row) in lists.iter_mut().zip(x.chunks_exact(params.dim)) {
-                *list = List::of(row);
-            }
-        },
-    );
+    for (list, row) in lists.iter_mut().zip(x.chunks_exact(params.dim)) {
+        *list = List::of(row);
+    }
     for first in (0..params.centroids).step_by(PANELS * WIDTH) {
         let (products, halves) = products(level, params, x, centroids, first);
         level.vectorize(
@@ -65,15 +60,10 @@ pub(super) fn nearest(
         );
     }
     let mut found = [None; ROWS];
-    level.vectorize(
-        #[inline(always)]
-        || {
-            let rows = x.chunks_exact(params.dim);
-            for ((found, list), row) in found.iter_mut().zip(&*lists).zip(rows) {
-                *found = list.measured(row, centroids);
-            }
-        },
-    );
+    let rows = x.chunks_exact(params.dim);
+    for ((found, list), row) in found.iter_mut().zip(&*lists).zip(rows) {
+        *found = list.measured(row, centroids);
+    }
     found
 }
 
@@ -97,34 +87,27 @@ fn products(
     };
     for skip in (0..dim).step_by(step) {
         let k = step.min(dim - skip);
-        let columns = match centroids {
-            Centroids::F32(values) => &values[first * dim..].as_chunks().0[..panels * k],
-            Centroids::F16(_) | Centroids::I8(..) => {
-                let columns = &mut room[..panels * k];
-                let panels = columns.chunks_exact_mut(k).enumerate();
-                for (panel, columns) in panels {
-                    let first = first + panel * WIDTH;
-                    let start = first * dim + skip * WIDTH;
-                    level.vectorize(
-                        #[inline(always)]
-                        || {
-                            centroids
-                                .widen(first, start, columns.as_flattened_mut())
-                                .len()
-                        },
-                    );
-                }
-                &*columns
-            }
-        };
-        level.vectorize(
+        let columns = level.vectorize(
             #[inline(always)]
             || {
+                let columns = match centroids {
+                    Centroids::F32(values) => &values[first * dim..].as_chunks().0[..panels * k],
+                    Centroids::F16(_) | Centroids::I8(..) => {
+                        let room = &mut room[..panels * k];
+                        for (panel, columns) in room.chunks_exact_mut(k).enumerate() {
+                            let first = first + panel * WIDTH;
+                            let start = first * dim + skip * WIDTH;
+                            centroids.widen(first, start, columns.as_flattened_mut());
+                        }
+                        &*room
+                    }
+                };
                 for (columns, halves) in columns.chunks_exact(k).zip(&mut halves) {
                     for column in columns {
                         *halves = from_fn(|lane| halves[lane] + 0.5 * column[lane] * column[lane]);
                     }
                 }
+                columns
             },
         );
         let rows = Rows {
@@ -205,7 +188,6 @@ impl Default for List {
 
 impl List {
     /// An empty one of a row; a full one, of which all is measured, where numbers may be too large.
-    #[inline(always)]
     fn of(row: &[f32]) -> Self {
         let square = lanes::sum(row, |x| x * x);
         let is_short = square <= LONGEST_SQUARE;
@@ -224,9 +206,14 @@ impl List {
         for &term in terms {
             any |= term <= self.highest;
         }
-        if !any || self.len > ROOM {
-            return;
+        if any && self.len <= ROOM {
+            self.take_up(first, terms);
         }
+    }
+
+    /// Rare, and not worth a copy for each level.
+    #[inline(never)]
+    fn take_up(&mut self, first: usize, terms: &[f32; WIDTH]) {
         for (lane, &term) in terms.iter().enumerate() {
             if term <= self.highest {
                 self.take((first + lane) as u32, term);
@@ -270,7 +257,7 @@ impl List {
     }
 
     /// Measures those on the list; `None` of one that was too short.
-    #[inline(always)]
+    #[inline(never)]
     fn measured(&self, row: &[f32], centroids: Centroids<'_>) -> Option<Nearest> {
         if self.len > ROOM {
             return None;
