@@ -23,9 +23,14 @@ pub(super) fn open(device: &Device) -> Result<(), String> {
     }
 }
 
+/// A process has one hook for panics: who listens has it alone, or would hear another's and put back that
+/// one's hook.
+static LISTENING: Mutex<()> = Mutex::new(());
+
 /// What `work` returns; or, if it panics, what the first panic on any thread said. Nothing is
-/// printed meanwhile.
+/// printed meanwhile. One call waits for another, and must not be made within one.
 pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let _alone = LISTENING.lock().unwrap_or_else(PoisonError::into_inner);
     let said = Arc::new(Mutex::new(None));
     let hook = std::panic::take_hook();
     let listener = Arc::clone(&said);
