@@ -86,8 +86,8 @@ def gpu(folder, rounds):
     for arch, scheme in ON_GPU:
         path = model(folder, arch, scheme)
         times = []
-        for round in range(rounds):
-            caches = folder / f"gpu-{scheme}-{round}"
+        for turn in range(rounds):
+            caches = folder / f"gpu-{scheme}-{turn}"
             caches.mkdir()
             times.append([start(folder, path, "wgpu", 2, caches)[0] for _ in range(2)])
         cold, known = map(statistics.median, zip(*times))

@@ -102,9 +102,15 @@ export class Model {
   use(backend, { tuning = "auto", softwareGpu = false } = {}) {
     return this.#next(async (engine) => {
       await engine.climb(String(backend), String(tuning), Boolean(softwareGpu));
-      this.#batchSize = engine.images_at_once();
-      return (this.#report = Object.freeze(engine.report()));
+      this.#look(engine);
+      return this.#report;
     });
+  }
+
+  /** What has become of the backends. */
+  #look(engine) {
+    this.#report = Object.freeze(engine.report());
+    this.#batchSize = engine.images_at_once();
   }
 
   /** Runs the acceptance test inside the file, here and now. */
@@ -139,9 +145,7 @@ export class Model {
         throw error;
       }
       const encodings = await engine.encode(prepared);
-      if (encodings.some(({ backend }) => backend !== this.backend)) {
-        this.#report = Object.freeze(engine.report());
-      }
+      if (encodings.some(({ backend }) => backend !== this.backend)) this.#look(engine);
       return encodings;
     });
   }

@@ -28,7 +28,7 @@ const PANELS: usize = 2;
 /// Columns widened at a time: 8 KB of stack.
 const WIDENED: usize = 64;
 
-/// Rows longer than this might have products that are infinite.
+/// Of longer rows, squares and products may be infinite where distances are not.
 const LONGEST_SQUARE: f32 = 1e30;
 
 /// The nearest centroids of at most [`ROWS`] rows; of those that must be measured against all `None`.
@@ -277,7 +277,7 @@ impl List {
 mod tests {
     use super::super::cpu::{cpu, of_all};
     use super::{Centroids, Params, ROWS, nearest};
-    use crate::case::Stream;
+    use crate::case::{FloatWeight, Stream};
     use crate::panel::{len16, pack16};
     use crate::simd::Level;
     use alloc::vec;
@@ -333,8 +333,8 @@ mod tests {
             let scales = stream.values(CENTROIDS, 0.01);
             let bytes: Vec<i8> = packed.iter().map(|value| (value * 127.0) as i8).collect();
             hold(dim, &x, Centroids::I8(&bytes, &scales));
-            let halves: Vec<u16> = packed.iter().map(|v| (v.to_bits() >> 18) as u16).collect();
-            hold(dim, &x, Centroids::F16(&halves));
+            let halves = FloatWeight::random(&mut stream, CENTROIDS, dim, true);
+            hold(dim, &x, Centroids::F16(&halves.f16));
         }
     }
 
@@ -367,7 +367,14 @@ mod tests {
         let dim = 20;
         let mut stream = Stream::new(0x52);
         for size in [1e-42, 1e-30, 1e-19, 1e15, 1e18, 1e19, 3e38] {
-            let centroids = packed(dim, &stream.values(CENTROIDS * dim, size));
+            let values = stream.values(CENTROIDS * dim, size);
+            let centroids = packed(dim, &values);
+            // Rows on centroids, whose squares may be infinite and their distance is not.
+            hold(
+                dim,
+                &values[200 * dim..203 * dim],
+                Centroids::F32(&centroids),
+            );
             for row in [
                 0.0,
                 1e-42,

@@ -29,21 +29,11 @@ pub(super) unsafe fn floats(x: Rows<'_>, panels: FloatPanels<'_>, sink: &mut imp
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
     for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
         let panel = 2 * pair;
-        let (first_columns, second_columns) = two_panels(columns, k);
         let is_pair = columns.len() > k;
         let channels = [panel, panel + usize::from(is_pair)].map(|panel| sink.channels(panel));
         for (first, rows) in tiles(x.count) {
             let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
-            let tile = Tile {
-                row: values.as_ptr().cast(),
-                stride: x.stride * 4,
-                rows,
-                panels: [
-                    first_columns.as_ptr().cast(),
-                    second_columns.as_ptr().cast(),
-                ],
-                columns: k,
-            };
+            let tile = Tile::new(values.as_ptr().cast(), x.stride, rows, columns, k);
             // SAFETY: the caller promises AVX-512; `values` holds the rows, and both columns are a panel.
             unsafe {
                 if from_zero {
@@ -71,12 +61,6 @@ pub(super) unsafe fn floats(x: Rows<'_>, panels: FloatPanels<'_>, sink: &mut imp
             }
         }
     }
-}
-
-/// The columns of two panels; where there is one, its own twice: then the second sums are nobody's.
-fn two_panels<T>(columns: &[T], k: usize) -> (&[T], &[T]) {
-    let (first, second) = columns.split_at(k);
-    (first, if second.is_empty() { first } else { second })
 }
 
 /// Gives `sink` the products of each row of unsigned bytes with each panel `[quads][16][4]`.
@@ -116,7 +100,6 @@ unsafe fn integers<'a, const QUADS: bool>(
 ) {
     let mut sums = Sums([[[0; 16]; 2]; HEIGHT]);
     for (pair, columns) in panels.chunks(2 * k).enumerate() {
-        let (first_columns, second_columns) = two_panels(columns, k);
         // Of a layer's weights; what attention packed is near already.
         let next = match QUADS {
             true => &panels[2 * pair * k + columns.len()..],
@@ -128,16 +111,7 @@ unsafe fn integers<'a, const QUADS: bool>(
             prefetch(next);
             // Each row is there in full: this looks at the last one.
             let _ = row(first + rows - 1);
-            let tile = Tile {
-                row: row(first).as_ptr(),
-                stride: stride * 4,
-                rows,
-                panels: [
-                    first_columns.as_ptr().cast(),
-                    second_columns.as_ptr().cast(),
-                ],
-                columns: k,
-            };
+            let tile = Tile::new(row(first).as_ptr(), stride, rows, columns, k);
             // SAFETY: the caller promises the instructions; the rows exist, and both columns are a panel.
             unsafe {
                 match QUADS {

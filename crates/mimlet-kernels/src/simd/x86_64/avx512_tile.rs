@@ -14,15 +14,15 @@ pub(super) struct Sums<T>(pub(super) [[[T; 16]; 2]; HEIGHT]);
 /// Where a tile's numbers lie.
 pub(super) struct Tile {
     /// The first row.
-    pub(super) row: *const u32,
+    row: *const u32,
     /// Bytes from a row to the next.
-    pub(super) stride: usize,
+    stride: usize,
     /// Rows of the tile.
-    pub(super) rows: usize,
+    rows: usize,
     /// Columns of two panels, 64 bytes each.
-    pub(super) panels: [*const u8; 2],
+    panels: [*const u8; 2],
     /// How many columns, at least one.
-    pub(super) columns: usize,
+    columns: usize,
 }
 
 /// A step for each row: what `$step` makes of the row's address and its two registers of sums. Three
@@ -210,6 +210,26 @@ macro_rules! multiply_rows {
 }
 
 impl Tile {
+    /// Of `rows` rows, `stride` words from one to the next, and the columns of two panels, `k` each; where
+    /// there is one, its own twice: then the second sums are nobody's.
+    pub(super) fn new<C>(
+        row: *const u32,
+        stride: usize,
+        rows: usize,
+        columns: &[C],
+        k: usize,
+    ) -> Self {
+        let (first, second) = columns.split_at(k);
+        let second = if second.is_empty() { first } else { second };
+        Self {
+            row,
+            stride: stride * size_of::<u32>(),
+            rows,
+            panels: [first, second].map(|columns| columns.as_ptr().cast()),
+            columns: k,
+        }
+    }
+
     /// Adds the products of floats to `sums`, each rounded with its addition.
     ///
     /// # Safety
