@@ -152,8 +152,9 @@ async function score(isLast) {
   progress.hidden = false;
   const { check, classes } = entry;
   const images = [];
-  for (let at = 0; at < check.length; at += model.batchSize) {
-    const some = check.slice(at, at + model.batchSize);
+  // A GPU that is lost on the way changes how many are best.
+  while (images.length < check.length) {
+    const some = check.slice(images.length, images.length + model.batchSize);
     const samples = await Promise.all(some.map((one) => sample(one, false)));
     const files = samples.map(({ blob, name }) => new File([blob], name));
     const encodings = await model.encodeBatch(files);
