@@ -3,7 +3,7 @@
 use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
 /// `columns` in `count` parts, about as long as each other.
-pub(super) fn parts(columns: &[[i8; 64]], count: usize) -> impl Iterator<Item = &[[i8; 64]]> {
+pub(super) fn parts<C>(columns: &[C], count: usize) -> impl Iterator<Item = &[C]> {
     let end = move |part: usize| columns.len() * part / count;
     (0..count).map(move |part| &columns[end(part)..end(part + 1)])
 }

@@ -1,7 +1,7 @@
 //! Products of rows with panels by tiles of AVX-512, two panels at a time. Of a last panel that is alone the
 //! tile's second half is thrown away: with tiles of their own for it, a program has some 100 KB more.
 
-use super::ahead::{parts, prefetch};
+use super::ahead::parts;
 use super::avx512::{Floats, Integers};
 use super::avx512_tile::{HEIGHT, Sums, Tile};
 use crate::simd::float_tile::{FloatPanels, Rows};
@@ -28,12 +28,15 @@ pub(super) unsafe fn floats(x: Rows<'_>, panels: FloatPanels<'_>, sink: &mut imp
     let from_zero = sink.starts_at_zero();
     let mut sums = Sums([[[0.0; 16]; 2]; HEIGHT]);
     for (pair, columns) in panels.columns.chunks(2 * k).enumerate() {
+        let next = &panels.columns[2 * pair * k + columns.len()..];
         let panel = 2 * pair;
         let is_pair = columns.len() > k;
         let channels = [panel, panel + usize::from(is_pair)].map(|panel| sink.channels(panel));
-        for (first, rows) in tiles(x.count) {
+        let tiles = tiles(x.count);
+        let parts = parts(&next[..next.len().min(2 * k)], tiles.len());
+        for ((first, rows), next) in tiles.zip(parts) {
             let values = &x.values[first * x.stride..][..(rows - 1) * x.stride + k];
-            let tile = Tile::new(values.as_ptr().cast(), x.stride, rows, columns, k);
+            let tile = Tile::new(values.as_ptr().cast(), [rows, x.stride], columns, k, next);
             // SAFETY: the caller promises AVX-512; `values` holds the rows, and both columns are a panel.
             unsafe {
                 if from_zero {
@@ -108,10 +111,9 @@ unsafe fn integers<'a, const QUADS: bool>(
         let tiles = tiles(count);
         let parts = parts(&next[..next.len().min(2 * k)], tiles.len());
         for ((first, rows), next) in tiles.zip(parts) {
-            prefetch(next);
             // Each row is there in full: this looks at the last one.
             let _ = row(first + rows - 1);
-            let tile = Tile::new(row(first).as_ptr(), stride, rows, columns, k);
+            let tile = Tile::new(row(first).as_ptr(), [rows, stride], columns, k, next);
             // SAFETY: the caller promises the instructions; the rows exist, and both columns are a panel.
             unsafe {
                 match QUADS {

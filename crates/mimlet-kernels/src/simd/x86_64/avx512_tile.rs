@@ -23,6 +23,9 @@ pub(super) struct Tile {
     panels: [*const u8; 2],
     /// How many columns, at least one.
     columns: usize,
+    /// What is fetched while columns are multiplied, and how many bytes of it for each.
+    ahead: *const u8,
+    step: usize,
 }
 
 /// A step for each row: what `$step` makes of the row's address and its two registers of sums. Three
@@ -101,11 +104,20 @@ macro_rules! write {
     };
 }
 
+/// Two panels' columns, and a step of what is fetched ahead.
+macro_rules! columns {
+    () => {
+        concat!(
+            "vmovups zmm24, [{first}]\n",
+            "vmovups zmm25, [{second}]\n",
+            "prefetcht1 [{ahead}]\n",
+            "add {ahead}, {step}\n",
+        )
+    };
+}
+
 /// Products of floats, each rounded with its addition.
 macro_rules! fused {
-    (columns) => {
-        "vmovups zmm24, [{first}]\nvmovups zmm25, [{second}]\n"
-    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
             "vbroadcastss zmm26, dword ptr ",
@@ -123,9 +135,6 @@ macro_rules! fused {
 
 /// Products of quads of bytes: those of rows are unsigned.
 macro_rules! quads {
-    (columns) => {
-        "vmovdqu64 zmm24, [{first}]\nvmovdqu64 zmm25, [{second}]\n"
-    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
             "vpbroadcastd zmm26, dword ptr ",
@@ -143,9 +152,6 @@ macro_rules! quads {
 
 /// Products of pairs.
 macro_rules! pairs {
-    (columns) => {
-        quads!(columns)
-    };
     ($row:literal, $low:literal, $high:literal) => {
         concat!(
             "vpbroadcastd zmm26, dword ptr ",
@@ -168,7 +174,7 @@ macro_rules! multiply {
             "/* {a} {b} {c} {d} {stride} */",
             for_rows!($start $rows),
             "2:",
-            $step!(columns),
+            columns!(),
             for_rows!($step $rows),
             "add {a}, 4",
             "add {b}, 4",
@@ -187,6 +193,8 @@ macro_rules! multiply {
             first = inout(reg) $tile.panels[0] => _,
             second = inout(reg) $tile.panels[1] => _,
             columns = inout(reg) $tile.columns => _,
+            ahead = inout(reg) $tile.ahead => _,
+            step = in(reg) $tile.step,
             sums = in(reg) $sums,
             out("zmm0") _, out("zmm1") _, out("zmm2") _, out("zmm3") _, out("zmm4") _,
             out("zmm5") _, out("zmm6") _, out("zmm7") _, out("zmm8") _, out("zmm9") _,
@@ -211,22 +219,26 @@ macro_rules! multiply_rows {
 
 impl Tile {
     /// Of `rows` rows, `stride` words from one to the next, and the columns of two panels, `k` each; where
-    /// there is one, its own twice: then the second sums are nobody's.
+    /// there is one, its own twice: then the second sums are nobody's. `next` comes from memory meanwhile,
+    /// a little with each column: all at once would keep rows and columns waiting.
     pub(super) fn new<C>(
         row: *const u32,
-        stride: usize,
-        rows: usize,
+        [rows, stride]: [usize; 2],
         columns: &[C],
         k: usize,
+        next: &[C],
     ) -> Self {
         let (first, second) = columns.split_at(k);
         let second = if second.is_empty() { first } else { second };
+        let ahead = if next.is_empty() { first } else { next };
         Self {
             row,
             stride: stride * size_of::<u32>(),
             rows,
             panels: [first, second].map(|columns| columns.as_ptr().cast()),
             columns: k,
+            ahead: ahead.as_ptr().cast(),
+            step: size_of_val(next).div_ceil(k),
         }
     }
 
