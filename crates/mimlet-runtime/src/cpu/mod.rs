@@ -2,6 +2,10 @@
 
 mod block;
 #[cfg(feature = "std")]
+mod crew;
+#[cfg(all(feature = "std", target_os = "linux"))]
+mod placement;
+#[cfg(feature = "std")]
 mod profile;
 mod program;
 mod shares;
@@ -18,7 +22,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use block::{Block, Image, Shared, zeros};
 use core::fmt;
-use core::mem;
 use mimlet_format::{AlignedBytes, Model, Preprocess};
 use mimlet_kernels::{Level, attention, linear, linear_q4, linear_q8, patch_embed, patchify};
 use program::{Segment, segments};
@@ -98,41 +101,30 @@ impl<'m> CpuBackend<'m> {
         })
     }
 
-    /// Has `run` run each segment on the workers.
+    /// Has `run` run each segment on every worker; it is given the segment's number, too.
     fn each_segment(
         &mut self,
         image: Image<'_>,
-        mut run: impl FnMut(&Threads, &mut [Worker], &Segment<'_>, Shared<'_>) + Send,
+        run: impl Fn(&mut Worker, usize, &Segment<'_>, Shared<'_>) + Sync,
     ) {
-        let Self {
-            threads,
-            segments,
-            workers,
-            packed,
-            ..
-        } = self;
         let (level, block_rows) = (self.level, self.block_rows);
-        // One entry into the pool an image: its threads then share each segment without waking anew.
-        threads.enter(|| {
-            for segment in segments.iter() {
-                let shared = Shared {
-                    level,
-                    image,
-                    packed,
-                    block_rows,
-                };
-                run(threads, workers, segment, shared);
-                let blocks = workers.iter_mut().flat_map(|worker| &mut worker.blocks);
-                for (packed, block) in packed.iter_mut().zip(blocks) {
-                    mem::swap(packed, &mut block.packed);
-                }
-            }
-        });
+        let (segments, workers) = (&self.segments, &mut self.workers);
+        let run = |worker: &mut Worker, index: usize, packed: &[AlignedBytes]| {
+            let shared = Shared {
+                level,
+                image,
+                packed,
+                block_rows,
+            };
+            run(worker, index, &segments[index], shared);
+        };
+        self.threads
+            .each_segment(segments.len(), workers, &mut self.packed, run);
     }
 
     fn run_on(&mut self, image: Image<'_>, encoding: &mut Encoding) {
-        self.each_segment(image, |threads, workers, segment, shared| {
-            threads.each(workers, |worker| worker.run(segment, shared, &mut |_| {}));
+        self.each_segment(image, |worker, _, segment, shared| {
+            worker.run(segment, shared, &mut |_| {});
         });
         for block in self.workers.iter().flat_map(|worker| &worker.blocks) {
             encoding.fill_rows(block.tokens.start, self.prefix, block.floats(self.features));

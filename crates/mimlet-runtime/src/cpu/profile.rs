@@ -2,7 +2,7 @@
 
 use super::CpuBackend;
 use super::block::Image;
-use super::program::{Op, Packs};
+use super::program::{Op, Packs, Segment};
 use crate::backend::WorkCost;
 use crate::plan::Step;
 use alloc::string::String;
@@ -15,29 +15,35 @@ impl CpuBackend<'_> {
     /// Runs every step on `image`, and says how long the slowest of the threads was at each: they wait
     /// for each other only at the end of a segment.
     pub(super) fn costs(&mut self, image: &[f32]) -> Vec<WorkCost> {
-        let mut costs = Vec::new();
-        self.each_segment(Image::Floats(image), |threads, workers, segment, shared| {
-            let mut pieces: Vec<WorkCost> = segment.ops.iter().map(cost).collect();
-            pieces.extend(segment.packs.map(packing));
-            let longest = Mutex::new(vec![Duration::ZERO; pieces.len()]);
-            threads.each(workers, |worker| {
-                let mut spent = vec![Duration::ZERO; pieces.len()];
-                let mut since = Instant::now();
-                worker.run(segment, shared, &mut |index| {
-                    spent[index] += since.elapsed();
-                    since = Instant::now();
-                });
-                let mut longest = longest.lock().unwrap_or_else(PoisonError::into_inner);
-                for (longest, spent) in longest.iter_mut().zip(spent) {
-                    *longest = spent.max(*longest);
-                }
+        let pieces = |segment: &Segment<'_>| {
+            let packing = segment.packs.map(packing);
+            let ops = segment.ops.iter().map(cost);
+            ops.chain(packing).collect::<Vec<WorkCost>>()
+        };
+        let costs: Vec<Vec<WorkCost>> = self.segments.iter().map(pieces).collect();
+        let unspent = |pieces: &Vec<WorkCost>| Mutex::new(vec![Duration::ZERO; pieces.len()]);
+        let longest: Vec<_> = costs.iter().map(unspent).collect();
+        self.each_segment(Image::Floats(image), |worker, index, segment, shared| {
+            let mut spent = vec![Duration::ZERO; costs[index].len()];
+            let mut since = Instant::now();
+            worker.run(segment, shared, &mut |index| {
+                spent[index] += since.elapsed();
+                since = Instant::now();
             });
-            let longest = longest.into_inner().unwrap_or_else(PoisonError::into_inner);
-            for (piece, longest) in pieces.iter_mut().zip(longest) {
-                piece.ms = Some(longest.as_secs_f64() * 1e3);
+            let mut longest = longest[index]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            for (longest, spent) in longest.iter_mut().zip(spent) {
+                *longest = spent.max(*longest);
             }
-            costs.extend(pieces);
         });
+        let longest = longest
+            .into_iter()
+            .flat_map(|segment| segment.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let mut costs: Vec<WorkCost> = costs.into_iter().flatten().collect();
+        for (piece, longest) in costs.iter_mut().zip(longest) {
+            piece.ms = Some(longest.as_secs_f64() * 1e3);
+        }
         costs
     }
 }

@@ -2,8 +2,13 @@
 //! it, so the number of threads never changes a result.
 
 use super::block::{Block, Shared};
+#[cfg(feature = "std")]
+use super::crew::Crew;
+#[cfg(all(feature = "std", target_os = "linux"))]
+use super::placement::Placement;
 use super::program::Segment;
 use alloc::vec::Vec;
+use core::{mem, slice};
 use mimlet_format::AlignedBytes;
 
 /// More threads than this are not used.
@@ -32,27 +37,33 @@ impl Worker {
     }
 }
 
-/// A pool of threads, or just the caller's.
+/// The caller's thread, and those of a pool.
 #[derive(Debug)]
 pub(super) struct Threads {
     count: usize,
     #[cfg(feature = "std")]
-    pool: Option<rayon::ThreadPool>,
+    pool: Option<Pool>,
+}
+
+/// One thread less than there are.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+struct Pool {
+    threads: rayon::ThreadPool,
+    #[cfg(target_os = "linux")]
+    placement: Placement,
 }
 
 impl Threads {
-    /// `count` threads, at least 1. Falls back to the caller's thread when the system has no more to
-    /// give.
+    /// `count` threads, at least 1, the caller's among them. Falls back to the caller's alone when the
+    /// system has no more to give.
     #[cfg(feature = "std")]
     pub(super) fn new(count: usize) -> Self {
         let count = count.min(MAX_THREADS);
-        let build = || {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(count)
-                .build()
-                .ok()
+        let pool = match count {
+            0 | 1 => None,
+            _ => Pool::new(count - 1),
         };
-        let pool = (count > 1).then(build).flatten();
         Self {
             count: pool.as_ref().map_or(1, |_| count),
             pool,
@@ -70,26 +81,51 @@ impl Threads {
         self.count
     }
 
-    /// Runs `f` on a thread of the pool.
-    pub(super) fn enter<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+    /// Runs each of `segments` segments with every worker, one segment after the other: `run` is given the
+    /// worker, the segment's number, and what each block has packed in the segment before.
+    pub(super) fn each_segment(
+        &mut self,
+        segments: usize,
+        workers: &mut [Worker],
+        packed: &mut [AlignedBytes],
+        run: impl Fn(&mut Worker, usize, &[AlignedBytes]) + Sync,
+    ) {
         #[cfg(feature = "std")]
-        if let Some(pool) = &self.pool {
-            return pool.install(f);
+        if let Some(pool) = &mut self.pool {
+            #[cfg(target_os = "linux")]
+            pool.placement.avoid_caller();
+            return Crew::new(segments, workers, packed, run).run(&pool.threads);
         }
-        f()
+        for segment in 0..segments {
+            for worker in &mut *workers {
+                run(worker, segment, packed);
+            }
+            let mut packed = packed.iter_mut();
+            for worker in &mut *workers {
+                exchange(&mut packed, worker);
+            }
+        }
     }
+}
 
-    /// Runs `f` with each worker, a thread for each.
-    pub(super) fn each(&self, workers: &mut [Worker], f: impl Fn(&mut Worker) + Send + Sync) {
-        #[cfg(feature = "std")]
-        if self.pool.is_some() {
-            use rayon::iter::{
-                IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator,
-            };
-            return workers.par_iter_mut().with_max_len(1).for_each(f);
-        }
-        for worker in workers {
-            f(worker);
-        }
+#[cfg(feature = "std")]
+impl Pool {
+    /// None when the system has no more threads to give.
+    fn new(count: usize) -> Option<Self> {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+        let threads = threads.ok()?;
+        Some(Self {
+            #[cfg(target_os = "linux")]
+            placement: Placement::of(&threads),
+            threads,
+        })
+    }
+}
+
+/// Takes what a worker's blocks have packed, the next of `packed`, for what they pack next.
+pub(super) fn exchange(packed: &mut slice::IterMut<'_, AlignedBytes>, worker: &mut Worker) {
+    // Where there is one block, it keeps its own: there is none of `packed`.
+    for (block, packed) in worker.blocks.iter_mut().zip(packed) {
+        mem::swap(packed, &mut block.packed);
     }
 }
