@@ -1,13 +1,12 @@
 //! Many images at once: each thread encodes whole images, so that threads never wait for each other.
 
 use crate::backend::Encoding;
+use crate::cpu::Pool;
 use crate::encoder::{EncodeError, Encoder};
 use crate::plan::PlanError;
 use alloc::vec::Vec;
 use core::fmt;
 use mimlet_format::Model;
-use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
-use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// A model on several threads of the CPU, for throughput: one image takes as long as on one thread,
 /// but as many are under way as there are threads. Weights are shared.
@@ -26,7 +25,7 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 /// ```
 pub struct BatchEncoder<'m> {
     encoders: Vec<Encoder<'m>>,
-    pool: Option<rayon::ThreadPool>,
+    pool: Option<Pool>,
 }
 
 impl fmt::Debug for BatchEncoder<'_> {
@@ -43,10 +42,9 @@ impl<'m> BatchEncoder<'m> {
     /// # Errors
     /// [`PlanError`]: never for a parsed model.
     pub fn on_cpu(model: &Model<'m>, threads: usize) -> Result<Self, PlanError> {
-        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let pool = match threads {
             0 | 1 => None,
-            _ => builder.build().ok(),
+            _ => Pool::with_caller(threads),
         };
         let threads = pool.as_ref().map_or(1, |_| threads);
         let encoder = |_| Encoder::on_cpu(model, 1);
@@ -103,16 +101,22 @@ impl<'m> BatchEncoder<'m> {
             }
             Ok(())
         };
-        match &self.pool {
-            None => one(&mut self.encoders[0], images, encodings),
-            Some(pool) => pool.install(|| {
-                self.encoders
-                    .par_iter_mut()
-                    .zip(images.par_chunks(share))
-                    .zip(encodings.par_chunks_mut(share))
-                    .with_max_len(1)
-                    .try_for_each(|((encoder, images), encodings)| one(encoder, images, encodings))
-            }),
-        }
+        let Some(pool) = &mut self.pool else {
+            return one(&mut self.encoders[0], images, encodings);
+        };
+        let (images, encodings) = (images.chunks(share), encodings.chunks_mut(share));
+        let mut results: Vec<_> = images.clone().map(|_| Ok(())).collect();
+        let encoders = self.encoders.iter_mut().zip(&mut results);
+        let mut shares = encoders.zip(images.zip(encodings));
+        let own = shares.next();
+        pool.beside_caller().in_place_scope(|scope| {
+            for ((encoder, result), (images, encodings)) in shares {
+                scope.spawn(|_| *result = one(encoder, images, encodings));
+            }
+            if let Some(((encoder, result), (images, encodings))) = own {
+                *result = one(encoder, images, encodings);
+            }
+        });
+        results.into_iter().collect()
     }
 }

@@ -63,7 +63,10 @@ impl<'a, R: Fn(&mut Worker, usize, &[AlignedBytes]) + Sync> Crew<'a, R> {
     /// Works on all segments, on the caller's thread and those of `pool`, one for each worker but the first.
     pub(super) fn run(&self, pool: &rayon::ThreadPool) {
         pool.in_place_scope(|scope| {
-            scope.spawn_broadcast(|_, thread| self.work(thread.index() + 1));
+            // A thread begins with the same worker at every image, whose buffers are near its core.
+            for _ in 1..self.shares.len() {
+                scope.spawn(|_| self.work(rayon::current_thread_index().map_or(0, |own| own + 1)));
+            }
             self.work(0);
         });
     }

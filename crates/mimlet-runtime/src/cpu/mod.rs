@@ -6,6 +6,8 @@ mod crew;
 #[cfg(all(feature = "std", target_os = "linux"))]
 mod placement;
 #[cfg(feature = "std")]
+mod pool;
+#[cfg(feature = "std")]
 mod profile;
 mod program;
 mod shares;
@@ -24,6 +26,8 @@ use block::{Block, Image, Shared, zeros};
 use core::fmt;
 use mimlet_format::{AlignedBytes, Model, Preprocess};
 use mimlet_kernels::{Level, attention, linear, linear_q4, linear_q8, patch_embed, patchify};
+#[cfg(feature = "std")]
+pub(crate) use pool::Pool;
 use program::{Segment, segments};
 pub use stepper::CpuStepper;
 use threads::{Threads, Worker};

@@ -4,8 +4,8 @@
 use super::block::{Block, Shared};
 #[cfg(feature = "std")]
 use super::crew::Crew;
-#[cfg(all(feature = "std", target_os = "linux"))]
-use super::placement::Placement;
+#[cfg(feature = "std")]
+use super::pool::Pool;
 use super::program::Segment;
 use alloc::vec::Vec;
 use core::{mem, slice};
@@ -45,24 +45,15 @@ pub(super) struct Threads {
     pool: Option<Pool>,
 }
 
-/// One thread less than there are.
-#[cfg(feature = "std")]
-#[derive(Debug)]
-struct Pool {
-    threads: rayon::ThreadPool,
-    #[cfg(target_os = "linux")]
-    placement: Placement,
-}
-
 impl Threads {
-    /// `count` threads, at least 1, the caller's among them. Falls back to the caller's alone when the
+    /// `count` threads, at least 1, of which the caller's is one. Falls back to the caller's alone when the
     /// system has no more to give.
     #[cfg(feature = "std")]
     pub(super) fn new(count: usize) -> Self {
         let count = count.min(MAX_THREADS);
         let pool = match count {
             0 | 1 => None,
-            _ => Pool::new(count - 1),
+            _ => Pool::with_caller(count),
         };
         Self {
             count: pool.as_ref().map_or(1, |_| count),
@@ -92,9 +83,7 @@ impl Threads {
     ) {
         #[cfg(feature = "std")]
         if let Some(pool) = &mut self.pool {
-            #[cfg(target_os = "linux")]
-            pool.placement.avoid_caller();
-            return Crew::new(segments, workers, packed, run).run(&pool.threads);
+            return Crew::new(segments, workers, packed, run).run(pool.beside_caller());
         }
         for segment in 0..segments {
             for worker in &mut *workers {
@@ -105,20 +94,6 @@ impl Threads {
                 exchange(&mut packed, worker);
             }
         }
-    }
-}
-
-#[cfg(feature = "std")]
-impl Pool {
-    /// None when the system has no more threads to give.
-    fn new(count: usize) -> Option<Self> {
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(count).build();
-        let threads = threads.ok()?;
-        Some(Self {
-            #[cfg(target_os = "linux")]
-            placement: Placement::of(&threads),
-            threads,
-        })
     }
 }
 

@@ -212,7 +212,7 @@ macro_rules! multiply_rows {
     ($start:ident $step:ident, $tile:ident, $sums:ident: $($rows:tt)*) => {
         match $tile.rows {
             $($rows => multiply!($start $step $rows, $tile, $sums),)*
-            rows => unreachable!("a tile of {rows} rows"),
+            _ => unreachable!("a tile has 1 to 12 rows"),
         }
     };
 }
