@@ -12,10 +12,15 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use mimlet_format::AlignedBytes;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
+use std::time::Duration;
 
-/// How often a thread looks whether the next segment has begun before it lets others have its core in
-/// between.
-const EAGER: usize = 200;
+/// How often a thread looks whether a segment is over before it sleeps in between: for longer than threads
+/// with as much to do are apart, some hundred microseconds. One that takes longer has no core, and may want
+/// this one.
+const LOOKS: usize = 20_000;
+
+/// How long it sleeps then.
+const SLEEP: Duration = Duration::from_micros(50);
 
 /// What [`Crew::over`] is once a thread has panicked.
 const NEVER: usize = usize::MAX;
@@ -118,14 +123,15 @@ impl<'a, R: Fn(&mut Worker, usize, &[AlignedBytes]) + Sync> Crew<'a, R> {
 
     /// Waits until a segment is over.
     fn wait(&self, segment: usize) {
-        let mut looks = 0;
-        while self.over.load(Ordering::Acquire) == segment {
-            looks += 1;
-            if looks < EAGER {
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
+        let is_over = || self.over.load(Ordering::Acquire) != segment;
+        for _ in 0..LOOKS {
+            if is_over() {
+                return;
             }
+            hint::spin_loop();
+        }
+        while !is_over() {
+            thread::sleep(SLEEP);
         }
     }
 }
@@ -151,7 +157,6 @@ impl Drop for Panics<'_> {
 mod tests {
     use super::super::block::zeros;
     use super::super::threads::{Threads, Worker};
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Mutex;
     use std::vec::Vec;
 
@@ -181,8 +186,12 @@ mod tests {
         }
     }
 
+    /// Where a panic ends a thread and not the program.
+    #[cfg(panic = "unwind")]
     #[test]
     fn a_share_that_panics_ends_the_image_for_all() {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
         let mut threads = Threads::new(3);
         for worker_that_panics in 0..3 {
             let mut run = || {

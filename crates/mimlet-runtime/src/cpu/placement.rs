@@ -40,12 +40,11 @@ impl Placement {
 
 /// The cores where the caller may run but for `core`, or with it, where there is no other.
 fn others(core: usize) -> Option<CpuSet> {
-    let all = sched_getaffinity(None).ok()?;
-    let mut others = all;
-    if core < CpuSet::MAX_CPU {
-        others.unset(core);
+    let mut cores = sched_getaffinity(None).ok()?;
+    if cores.count() > 1 && core < CpuSet::MAX_CPU {
+        cores.unset(core);
     }
-    Some(if others.count() == 0 { all } else { others })
+    Some(cores)
 }
 
 #[cfg(test)]

@@ -212,7 +212,8 @@ macro_rules! multiply_rows {
     ($start:ident $step:ident, $tile:ident, $sums:ident: $($rows:tt)*) => {
         match $tile.rows {
             $($rows => multiply!($start $step $rows, $tile, $sums),)*
-            _ => unreachable!("a tile has 1 to 12 rows"),
+            // A tile has 1 to 12 rows.
+            _ => unreachable!(),
         }
     };
 }
