@@ -24,24 +24,27 @@ impl Placement {
         }
     }
 
-    /// Lets the threads run where the caller may, but not where it runs now; there, too, if it may run
-    /// nowhere else. It is a hint: where the system does not take it, threads stay where they are.
+    /// Lets the threads run where the caller may, but not where it runs now; there, too, if there are not
+    /// enough other cores for all of them. It is a hint: where the system does not take it, threads stay
+    /// where they are.
     pub(super) fn avoid_caller(&mut self) {
         let core = sched_getcpu();
         if self.avoided.replace(core) == Some(core) {
             return;
         }
-        let Some(cores) = others(core) else { return };
+        let Some(cores) = cores(core, self.threads.len()) else {
+            return;
+        };
         for &thread in &self.threads {
             let _ = sched_setaffinity(Some(thread), &cores);
         }
     }
 }
 
-/// The cores where the caller may run but for `core`, or with it, where there is no other.
-fn others(core: usize) -> Option<CpuSet> {
+/// The cores where the caller may run, but for `core` if that leaves `threads` or more.
+fn cores(core: usize, threads: usize) -> Option<CpuSet> {
     let mut cores = sched_getaffinity(None).ok()?;
-    if cores.count() > 1 && core < CpuSet::MAX_CPU {
+    if cores.count() as usize > threads && core < CpuSet::MAX_CPU {
         cores.unset(core);
     }
     Some(cores)
@@ -49,37 +52,44 @@ fn others(core: usize) -> Option<CpuSet> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Placement, others};
-    use rustix::thread::{sched_getaffinity, sched_getcpu, sched_setaffinity};
+    use super::{Placement, cores};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
     use std::thread;
 
-    /// In a thread of its own, whose cores are nobody else's business.
+    /// Runs `check` in a thread of its own, whose cores are nobody else's business.
+    fn apart(check: fn()) {
+        thread::spawn(check).join().unwrap();
+    }
+
     #[test]
-    fn threads_keep_off_the_callers_core_unless_there_is_no_other() {
-        let check = || {
-            let all = sched_getaffinity(None).unwrap();
+    fn a_caller_with_one_core_shares_it() {
+        apart(|| {
             let core = sched_getcpu();
-            // So that it stays there.
-            let mut one = rustix::thread::CpuSet::new();
+            let mut one = CpuSet::new();
             one.set(core);
             sched_setaffinity(None, &one).unwrap();
-            assert!(others(core).unwrap() == one);
+            assert!(cores(core, 1).unwrap() == one);
+        });
+    }
 
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
-            let pool = pool.unwrap();
-            let mut placement = Placement::of(&pool);
-            sched_setaffinity(None, &all).unwrap();
-            placement.avoid_caller();
-            let core = placement.avoided.unwrap();
-            let mut expected = all;
-            expected.unset(core);
-            if expected.count() == 0 {
-                expected = all;
+    #[test]
+    fn threads_keep_off_the_callers_core_where_there_are_enough_others() {
+        apart(|| {
+            let all = sched_getaffinity(None).unwrap();
+            let others = all.count() as usize - 1;
+            for threads in [1, others.max(1), others + 1] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let pool = pool.unwrap();
+                let mut placement = Placement::of(&pool);
+                placement.avoid_caller();
+                let mut expected = all;
+                if threads <= others {
+                    expected.unset(placement.avoided.unwrap());
+                }
+                for cores in pool.broadcast(|_| sched_getaffinity(None).unwrap()) {
+                    assert!(cores == expected, "{threads} of {others}");
+                }
             }
-            for cores in pool.broadcast(|_| sched_getaffinity(None).unwrap()) {
-                assert!(cores == expected);
-            }
-        };
-        thread::spawn(check).join().unwrap();
+        });
     }
 }
