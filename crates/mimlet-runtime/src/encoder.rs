@@ -69,7 +69,9 @@ pub enum EncodeError {
 }
 
 impl<'m> Encoder<'m> {
-    /// A model on the CPU, on `threads` threads (at least 1; without `std` always 1).
+    /// A model on the CPU, on `threads` threads (at least 1; without `std` always 1): the caller's, and
+    /// others that sleep between images. On Linux those keep off the core that the caller runs on, if there
+    /// are others enough for them; the caller's own is left alone.
     ///
     /// # Errors
     /// [`PlanError`]: never for a parsed model.
