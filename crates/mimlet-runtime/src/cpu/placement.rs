@@ -4,9 +4,9 @@
 //! often leaves a woken thread on its waker's core, where it waits until the image is done: one that takes
 //! milliseconds is encoded by one thread, as long as images come with pauses.
 
+use alloc::vec::Vec;
 use rayon::ThreadPool;
 use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use std::vec::Vec;
 
 /// Where threads may run.
 #[derive(Debug)]
