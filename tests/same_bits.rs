@@ -95,8 +95,12 @@ fn a_batch_gives_each_image_its_own_encoding() {
         batch.encode_pixels(&photos, &mut encodings).unwrap();
         assert!(encodings == expected, "{threads} threads");
         batch.encode_pixels(&[], &mut []).unwrap();
-        let short = batch.encode_pixels(&[&photos[0][1..]], &mut encodings[..1]);
-        assert!(short.is_err());
+        for place in 0..photos.len() {
+            let mut photos = photos.clone();
+            photos[place] = &photos[place][1..];
+            let short = batch.encode_pixels(&photos, &mut encodings);
+            assert!(short.is_err(), "{threads} threads, image {place}");
+        }
     }
 }
 
