@@ -42,11 +42,8 @@ impl<'m> BatchEncoder<'m> {
     /// # Errors
     /// [`PlanError`]: never for a parsed model.
     pub fn on_cpu(model: &Model<'m>, threads: usize) -> Result<Self, PlanError> {
-        let pool = match threads {
-            0 | 1 => None,
-            _ => Pool::with_caller(threads),
-        };
-        let threads = pool.as_ref().map_or(1, |_| threads);
+        let pool = Pool::with_caller(threads);
+        let threads = pool.as_ref().map_or(1, Pool::count);
         let encoder = |_| Encoder::on_cpu(model, 1);
         Ok(Self {
             encoders: (0..threads).map(encoder).collect::<Result<_, _>>()?,

@@ -1,9 +1,10 @@
 //! One image's segments, shared out among the caller's thread and those of a pool.
 //!
-//! The caller works, too, and all stay awake until the image is done. An operating system puts a thread that
-//! it wakes on a core that is idle at that moment. A caller that hands its work to a thread of the pool and
-//! sleeps still keeps its own core busy when that thread wakes the next one, which then waits behind its
-//! waker; and of a model whose layers take less than waking does, threads that sleep in between get nothing.
+//! The caller works, too, and within an image nobody sleeps who does not wait for a thread without a core.
+//! An operating system puts a thread that it wakes on a core that is idle at that moment. A caller that hands
+//! its work to a thread of the pool and sleeps still keeps its own core busy when that thread wakes the next
+//! one, which then waits behind its waker; and of a model whose layers take less than waking does, threads
+//! that sleep in between get nothing.
 
 use super::threads::{Worker, exchange};
 use alloc::vec::Vec;
@@ -123,15 +124,14 @@ impl<'a, R: Fn(&mut Worker, usize, &[AlignedBytes]) + Sync> Crew<'a, R> {
 
     /// Waits until a segment is over.
     fn wait(&self, segment: usize) {
-        let is_over = || self.over.load(Ordering::Acquire) != segment;
-        for _ in 0..LOOKS {
-            if is_over() {
-                return;
+        let mut looks = 0;
+        while self.over.load(Ordering::Acquire) == segment {
+            if looks < LOOKS {
+                looks += 1;
+                hint::spin_loop();
+            } else {
+                thread::sleep(SLEEP);
             }
-            hint::spin_loop();
-        }
-        while !is_over() {
-            thread::sleep(SLEEP);
         }
     }
 }
@@ -147,7 +147,7 @@ struct Panics<'a>(&'a AtomicUsize);
 
 impl Drop for Panics<'_> {
     fn drop(&mut self) {
-        if thread::panicking() {
+        if cfg!(panic = "unwind") && thread::panicking() {
             self.0.store(NEVER, Ordering::Release);
         }
     }
@@ -157,7 +157,10 @@ impl Drop for Panics<'_> {
 mod tests {
     use super::super::block::zeros;
     use super::super::threads::{Threads, Worker};
+    use super::Crew;
+    use core::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::Mutex;
+    use std::thread;
     use std::vec::Vec;
 
     fn workers(count: usize) -> Vec<Worker> {
@@ -172,9 +175,15 @@ mod tests {
     fn every_share_of_a_segment_is_worked_on_once_before_the_next() {
         for count in 2..5 {
             let mut threads = Threads::new(count);
+            let together = threads.count();
             for segments in [0, 1, 7, 100] {
-                let seen = Mutex::new(Vec::new());
+                let (seen, begun) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
                 threads.each_segment(segments, &mut workers(count), &mut [], |worker, at, _| {
+                    // All threads are there before any goes on.
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    while begun.load(Ordering::Relaxed) < together {
+                        thread::yield_now();
+                    }
                     seen.lock().unwrap().push((at, worker.scratch.len() / 4));
                 });
                 let mut seen = seen.into_inner().unwrap();
@@ -184,6 +193,20 @@ mod tests {
                 assert!(seen.into_iter().eq(all), "{count} threads, {segments}");
             }
         }
+    }
+
+    #[test]
+    fn a_caller_without_helpers_works_on_every_share() {
+        let seen = Mutex::new(Vec::new());
+        let mut workers = workers(3);
+        let run = |worker: &mut Worker, segment, _: &[_]| {
+            seen.lock()
+                .unwrap()
+                .push((segment, worker.scratch.len() / 4));
+        };
+        Crew::new(2, &mut workers, &mut [], run).work(1);
+        let all = [(0, 1), (0, 2), (0, 0), (1, 1), (1, 2), (1, 0)];
+        assert_eq!(seen.into_inner().unwrap(), all, "its own come first");
     }
 
     /// Where a panic ends a thread and not the program.

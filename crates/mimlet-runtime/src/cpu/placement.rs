@@ -81,13 +81,18 @@ mod tests {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
                 let pool = pool.unwrap();
                 let mut placement = Placement::of(&pool);
-                placement.avoid_caller();
-                let mut expected = all;
-                if threads <= others {
-                    expected.unset(placement.avoided.unwrap());
-                }
-                for cores in pool.broadcast(|_| sched_getaffinity(None).unwrap()) {
-                    assert!(cores == expected, "{threads} of {others}");
+                // At first, and when it has run elsewhere.
+                for before in [None, Some(usize::MAX)] {
+                    placement.avoided = before;
+                    pool.broadcast(|_| sched_setaffinity(None, &all).unwrap());
+                    placement.avoid_caller();
+                    let mut expected = all;
+                    if threads <= others {
+                        expected.unset(placement.avoided.unwrap());
+                    }
+                    for cores in pool.broadcast(|_| sched_getaffinity(None).unwrap()) {
+                        assert!(cores == expected, "{threads} of {others}");
+                    }
                 }
             }
         });

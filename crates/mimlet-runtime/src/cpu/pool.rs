@@ -13,17 +13,23 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// `count` threads with the caller's, at least two; none when the system has no more to give.
+    /// `count` threads with the caller's; none where that is all, or the system has no more to give.
     pub(crate) fn with_caller(count: usize) -> Option<Self> {
-        let threads = ThreadPoolBuilder::new()
-            .num_threads(count - 1)
-            .build()
-            .ok()?;
+        if count < 2 {
+            return None;
+        }
+        let builder = ThreadPoolBuilder::new().num_threads(count - 1);
+        let threads = builder.build().ok()?;
         Some(Self {
             #[cfg(target_os = "linux")]
             placement: Placement::of(&threads),
             threads,
         })
+    }
+
+    /// How many threads there are, with the caller's.
+    pub(crate) fn count(&self) -> usize {
+        self.threads.current_num_threads() + 1
     }
 
     /// The threads other than the caller's, away from its core where the system can be told.

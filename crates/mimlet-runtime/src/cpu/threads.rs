@@ -40,7 +40,6 @@ impl Worker {
 /// The caller's thread, and those of a pool.
 #[derive(Debug)]
 pub(super) struct Threads {
-    count: usize,
     #[cfg(feature = "std")]
     pool: Option<Pool>,
 }
@@ -50,26 +49,24 @@ impl Threads {
     /// system has no more to give.
     #[cfg(feature = "std")]
     pub(super) fn new(count: usize) -> Self {
-        let count = count.min(MAX_THREADS);
-        let pool = match count {
-            0 | 1 => None,
-            _ => Pool::with_caller(count),
-        };
         Self {
-            count: pool.as_ref().map_or(1, |_| count),
-            pool,
+            pool: Pool::with_caller(count.min(MAX_THREADS)),
         }
     }
 
     /// The caller's thread.
     #[cfg(not(feature = "std"))]
     pub(super) fn new(_count: usize) -> Self {
-        Self { count: 1 }
+        Self {}
     }
 
     /// Number of threads.
     pub(super) fn count(&self) -> usize {
-        self.count
+        #[cfg(feature = "std")]
+        if let Some(pool) = &self.pool {
+            return pool.count();
+        }
+        1
     }
 
     /// Runs each of `segments` segments with every worker, one segment after the other: `run` is given the
