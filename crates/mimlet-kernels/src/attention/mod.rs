@@ -67,6 +67,26 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::ReadWrite],
 };
 
+/// Binds qkv in quads and writes a record for each four queries and four keys; see the source. A workgroup of
+/// 8 x 8 has 32 keys (x) and 32 queries (y) of a head of an image (z).
+static FOUR_SCORES: WgslKernel = WgslKernel {
+    name: "attention_scores_fours",
+    source: include_str!("scores_fours.wgsl"),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::ReadWrite],
+};
+
+/// Binds those records and qkv in quads and writes out `[tokens, dim]`. A workgroup of 8 x 8 has 32 channels
+/// (x) of 32 queries (y) of a head of an image (z).
+static FOUR_MIX: WgslKernel = WgslKernel {
+    name: "attention_mix_fours",
+    source: include_str!("mix_fours.wgsl"),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+};
+
 /// Binds qkv as a texture and writes a record for each query and eight keys; see the source. A
 /// workgroup of 8 x 2 has 64 keys (x) and 16 queries (y) of a head of an image (z).
 static SCORES: WgslKernel = WgslKernel {
@@ -120,30 +140,39 @@ pub fn variants(params: &Params, images: usize) -> Vec<Variant> {
             images as u32,
         ],
     };
+    let halves =
+        |scores: &'static WgslKernel, mix: &'static WgslKernel, block: [usize; 3], words| {
+            let [keys, channels, queries] = block;
+            let scores = Dispatch {
+                kernel: scores,
+                call: Call {
+                    constants: scaled.clone(),
+                    workgroups: grid(params.tokens.div_ceil(keys), queries),
+                },
+                operands: vec![Operand::Given(0), Operand::Scratch(0)],
+            };
+            let mix = Dispatch {
+                kernel: mix,
+                call: Call {
+                    constants: shape.clone(),
+                    workgroups: grid(params.head_dim.div_ceil(channels), queries),
+                },
+                operands: vec![Operand::Scratch(0), Operand::Given(0), Operand::Given(1)],
+            };
+            Variant {
+                dispatches: vec![scores, mix],
+                scratch: vec![images * params.heads * words],
+                parts: vec![],
+                stands_in: false,
+            }
+        };
     let mut variants = vec![Variant::single(&KERNEL, online)];
     if params.head_dim.is_multiple_of(4) {
-        let scores = Dispatch {
-            kernel: &SCORES,
-            call: Call {
-                constants: scaled,
-                workgroups: grid(params.tokens.div_ceil(64), 16),
-            },
-            operands: vec![Operand::Given(0), Operand::Scratch(0)],
-        };
-        let mix = Dispatch {
-            kernel: &MIX,
-            call: Call {
-                constants: shape,
-                workgroups: grid(params.head_dim.div_ceil(64), 16),
-            },
-            operands: vec![Operand::Scratch(0), Operand::Given(0), Operand::Given(1)],
-        };
-        variants.push(Variant {
-            dispatches: vec![scores, mix],
-            scratch: vec![images * params.heads * params.tokens * params.tokens.div_ceil(8) * 12],
-            parts: vec![],
-            stands_in: false,
-        });
+        let fours = params.tokens.div_ceil(4);
+        let of_fours = fours * fours * 20;
+        variants.push(halves(&FOUR_SCORES, &FOUR_MIX, [32, 32, 32], of_fours));
+        let of_eights = params.tokens * params.tokens.div_ceil(8) * 12;
+        variants.push(halves(&SCORES, &MIX, [64, 64, 16], of_eights));
     }
     variants
 }

@@ -15,6 +15,9 @@ pub(crate) struct Kernels {
     pub(crate) block: &'static WgslKernel,
     /// As `block` with packed products, if that multiplies bytes one by one.
     pub(crate) packed: Option<&'static WgslKernel>,
+    /// As `block`, eight inputs of a row at a time, for outputs in multiples of four; each with the most inputs
+    /// that it takes.
+    pub(crate) fours: &'static [(&'static WgslKernel, usize)],
     /// 16 rows x 64 outputs a workgroup, from textures, for outputs in multiples of four.
     pub(crate) texels: WgslKernel,
     /// As `block`, through workgroup memory: [`SMALL`] and [`LARGE`].
@@ -49,6 +52,13 @@ impl Kernels {
         if let Some(packed) = self.packed {
             variants[0].stands_in = true;
             variants.push(Variant::single(packed, block));
+        }
+        if inputs.is_multiple_of(8) && outputs.is_multiple_of(4) {
+            variants
+                .iter_mut()
+                .for_each(|single| single.stands_in = true);
+            let fours = self.fours.iter().filter(|(_, most)| inputs <= *most);
+            variants.extend(fours.map(|(kernel, _)| Variant::single(kernel, call(32, 32))));
         }
         variants.extend(tiled(&self.tiles, constants, rows, outputs));
         if outputs.is_multiple_of(4) {

@@ -52,6 +52,15 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
+/// As [`KERNEL`], for inputs and outputs in multiples of four, which are read and written four at a time.
+static FOURS: WgslKernel = WgslKernel {
+    name: "linear_fours",
+    source: with_epilogue!("linear_fours.wgsl", "../fours/block.wgsl", "../panels.wgsl"),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+};
+
 /// The text of a kernel whose tiles pass through workgroup memory.
 macro_rules! tiles {
     ($held:literal, $size:literal) => {
@@ -206,11 +215,21 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
         constants: [all.as_slice(), &in_parts::all(outputs)].concat(),
         workgroups: [outputs.div_ceil(32) as u32, rows.div_ceil(32), 1],
     };
-    let mut variants = vec![
-        Variant::single(&KERNEL, block),
-        SMALL.variant(&SMALL_TILES, &all, rows as usize, outputs),
-        LARGE.variant(&LARGE_TILES, &all, rows as usize, outputs),
-    ];
+    let workgroups = block.workgroups;
+    let fours = params.inputs.is_multiple_of(4) && outputs.is_multiple_of(4);
+    let mut variants = vec![Variant {
+        stands_in: fours,
+        ..Variant::single(&KERNEL, block)
+    }];
+    if fours {
+        let call = Call {
+            constants: all.clone(),
+            workgroups,
+        };
+        variants.push(Variant::single(&FOURS, call));
+    }
+    variants.push(SMALL.variant(&SMALL_TILES, &all, rows as usize, outputs));
+    variants.push(LARGE.variant(&LARGE_TILES, &all, rows as usize, outputs));
     if params.half {
         for (tile, kernel) in [
             (SMALL, &SMALL_HALF_TILES),
@@ -221,7 +240,7 @@ pub fn variants(params: &Params, rows: u32, epilogue: Epilogue) -> Vec<Variant> 
             variants.push(tile.variant(kernel, &all, rows as usize, outputs));
         }
     }
-    if params.inputs.is_multiple_of(4) && outputs.is_multiple_of(4) {
+    if fours {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {
             constants: shape,

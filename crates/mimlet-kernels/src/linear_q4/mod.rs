@@ -55,9 +55,9 @@ impl Params {
 /// words of eight halves; group scales `Panel16 [outputs, groups]` in f16, two a word, and after them
 /// the biases `[outputs]`; y `[rows, outputs]`. Each invocation computes 4 rows x 4 outputs; a
 /// workgroup of 8 x 8 computes 32 outputs (x) of 32 rows (y).
-pub static KERNEL: WgslKernel = WgslKernel {
-    name: "linear_q4",
-    source: with_epilogue!(
+pub static KERNEL: WgslKernel = block(
+    "linear_q4",
+    with_epilogue!(
         "../byte_rows/given.wgsl",
         "operands.wgsl",
         "weight.wgsl",
@@ -65,16 +65,27 @@ pub static KERNEL: WgslKernel = WgslKernel {
         "../store.wgsl",
         "linear_q4.wgsl"
     ),
-    workgroup_size: [8, 8, 1],
-    workgroup_bytes: 0,
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
-};
+);
+
+/// As [`KERNEL`], eight inputs of a row at a time.
+static FOURS: WgslKernel = block("linear_q4_fours", with_epilogue!("linear_q4_fours.wgsl"));
+
+const fn block(name: &'static str, source: &'static str) -> WgslKernel {
+    WgslKernel {
+        name,
+        source,
+        workgroup_size: [8, 8, 1],
+        workgroup_bytes: 0,
+        bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    }
+}
 
 /// Every kernel. Of the textures, each invocation computes 8 rows x 8 outputs; a workgroup of 8 x 2
 /// computes 64 outputs (x) of 16 rows (y).
 static KERNELS: Kernels = Kernels {
     block: &KERNEL,
     packed: None,
+    fours: &[(&FOURS, usize::MAX)],
     texels: WgslKernel {
         name: "linear_q4_texels",
         source: with_epilogue!(

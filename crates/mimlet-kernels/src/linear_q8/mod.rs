@@ -70,6 +70,25 @@ static PACKED: WgslKernel = block(
     ),
 );
 
+/// As [`PACKED`], eight inputs of a row at a time.
+static PACKED_FOURS: WgslKernel = block(
+    "linear_q8_packed_fours",
+    with_epilogue!(
+        "../byte_rows/products.wgsl",
+        "fours.wgsl",
+        "fours_packed.wgsl"
+    ),
+);
+
+/// As [`PACKED_FOURS`], with products of floats.
+static FLOAT_FOURS: WgslKernel = block(
+    "linear_q8_fours",
+    with_epilogue!("fours.wgsl", "fours_floats.wgsl"),
+);
+
+/// The most inputs of which a float holds the sum of products of bytes exactly, `127 * 128` each.
+const MOST_EXACT: usize = 1024;
+
 const fn block(name: &'static str, source: &'static str) -> WgslKernel {
     WgslKernel {
         name,
@@ -85,6 +104,7 @@ const fn block(name: &'static str, source: &'static str) -> WgslKernel {
 static KERNELS: Kernels = Kernels {
     block: &KERNEL,
     packed: Some(&PACKED),
+    fours: &[(&PACKED_FOURS, usize::MAX), (&FLOAT_FOURS, MOST_EXACT)],
     texels: WgslKernel {
         name: "linear_q8_texels",
         source: with_epilogue!(

@@ -56,6 +56,21 @@ pub static KERNEL: WgslKernel = WgslKernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
 };
 
+/// As [`KERNEL`], for patches and widths in multiples of four: pixels are read, and tokens written, four at a
+/// time.
+static FOURS: WgslKernel = WgslKernel {
+    name: "patch_embed_fours",
+    source: concat!(
+        include_str!("patch_embed_fours.wgsl"),
+        include_str!("pixels.wgsl"),
+        include_str!("../fours/block.wgsl"),
+        include_str!("../panels.wgsl"),
+    ),
+    workgroup_size: [8, 8, 1],
+    workgroup_bytes: 0,
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+};
+
 /// The text of a kernel whose tiles pass through workgroup memory.
 macro_rules! tiles {
     ($held:literal, $size:literal) => {
@@ -147,17 +162,26 @@ pub fn variants(params: &Params, image: &patchify::Params, images: usize) -> Vec
         constants: [all.as_slice(), &in_parts::all(params.embed_dim)].concat(),
         workgroups: grid(32, 32),
     };
-    let mut variants = vec![
-        Variant::single(&KERNEL, block),
-        SMALL.variant(&SMALL_TILES, &all, rows, params.embed_dim),
-        LARGE.variant(&LARGE_TILES, &all, rows, params.embed_dim),
-    ];
+    let fours = image.patch.is_multiple_of(4) && params.embed_dim.is_multiple_of(4);
+    let mut variants = vec![Variant {
+        stands_in: fours,
+        ..Variant::single(&KERNEL, block)
+    }];
+    if fours {
+        let call = Call {
+            constants: all.clone(),
+            workgroups: grid(32, 32),
+        };
+        variants.push(Variant::single(&FOURS, call));
+    }
+    variants.push(SMALL.variant(&SMALL_TILES, &all, rows, params.embed_dim));
+    variants.push(LARGE.variant(&LARGE_TILES, &all, rows, params.embed_dim));
     if params.half {
         for (tile, kernel) in [(SMALL, &SMALL_HALF_TILES), (LARGE, &LARGE_HALF_TILES)] {
             variants.push(tile.variant(kernel, &all, rows, params.embed_dim));
         }
     }
-    if image.patch.is_multiple_of(4) && params.embed_dim.is_multiple_of(4) {
+    if fours {
         let kernel = if params.half { &HALF_TEXELS } else { &TEXELS };
         let call = Call {
             constants: shape,
