@@ -26,6 +26,8 @@ mod batches;
 mod buffers;
 mod choices;
 #[cfg(not(target_arch = "wasm32"))]
+mod compiled;
+#[cfg(not(target_arch = "wasm32"))]
 mod dispatch;
 mod error;
 mod experimental;
@@ -59,6 +61,8 @@ mod units;
 
 pub use adapters::{AdapterDescription, Adapters, Choice};
 pub use backend::WgpuBackend;
+#[cfg(not(target_arch = "wasm32"))]
+pub use compiled::compile_each;
 #[cfg(not(target_arch = "wasm32"))]
 pub use dispatch::dispatch_once;
 pub use error::WgpuError;

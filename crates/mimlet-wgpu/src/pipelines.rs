@@ -88,7 +88,7 @@ impl<'k> Pipelines<'k> {
         call: &Call,
         bound: &[Bound],
     ) -> Prepared {
-        let pipeline = self.pipeline(kernel, call);
+        let pipeline = self.compile(kernel, call);
         let entries: Vec<BindGroupEntry<'_>> = (0..)
             .zip(bound)
             .map(|(binding, bound)| BindGroupEntry {
@@ -118,7 +118,8 @@ impl<'k> Pipelines<'k> {
         }
     }
 
-    fn pipeline(&mut self, kernel: &'static WgslKernel, call: &Call) -> ComputePipeline {
+    /// A kernel with a call's constants, for whichever grid.
+    pub(crate) fn compile(&mut self, kernel: &'static WgslKernel, call: &Call) -> ComputePipeline {
         let bits = call
             .constants
             .iter()
@@ -153,7 +154,7 @@ impl<'k> Pipelines<'k> {
 }
 
 /// `rows 197, inputs 192`.
-fn shape(call: &Call) -> String {
+pub(crate) fn shape(call: &Call) -> String {
     let constants = call.constants.iter();
     let words = constants.map(|(name, value)| format!("{} {value}", name.to_lowercase()));
     words.collect::<Vec<_>>().join(", ")
