@@ -40,9 +40,9 @@ fn half_of(words: vec4<u32>, shift: u32) -> vec4<i32> {
 }
 
 fn store_quad(row: u32, quad: u32, sum: vec4<f32>, row_scale: f32) {
-    let biases = (OUTPUTS + 15u) / 16u * groups() * 2u;
-    let outputs = activated(sum * row_scale + bitcast<vec4<f32>>(affine[biases + quad]));
     if quad * 4u < OUTPUTS {
+        let biases = (OUTPUTS + 15u) / 16u * groups() * 2u;
+        let outputs = activated(sum * row_scale + bitcast<vec4<f32>>(affine[biases + quad]));
         let index = row * (OUTPUTS / 4u) + quad;
         if EPILOGUE == ADD {
             y[index] += outputs;

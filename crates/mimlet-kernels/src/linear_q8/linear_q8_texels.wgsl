@@ -32,9 +32,9 @@ fn byte_of(words: vec4<u32>, shift: u32) -> vec4<i32> {
 }
 
 fn store_quad(row: u32, quad: u32, sum: vec4<i32>, row_scale: f32) {
-    let scales = affine[quad];
-    let outputs = activated(vec4<f32>(sum) * row_scale * scales + affine[OUTPUTS / 4u + quad]);
     if quad * 4u < OUTPUTS {
+        let scales = affine[quad];
+        let outputs = activated(vec4<f32>(sum) * row_scale * scales + affine[OUTPUTS / 4u + quad]);
         let index = row * (OUTPUTS / 4u) + quad;
         if EPILOGUE == ADD {
             y[index] += outputs;
