@@ -2,6 +2,7 @@
 //! software driver such as lavapipe is one. Without any GPU these tests fail, unless `MIMLET_GPU` is
 //! `skip`.
 
+mod compiled;
 mod encoder;
 mod faults;
 mod machine;

@@ -59,7 +59,7 @@ pub(crate) fn dispatches(op: &Op) -> Vec<(String, Dispatch)> {
 }
 
 /// Every kernel of an op once.
-fn kernels(op: &Op) -> Vec<&'static WgslKernel> {
+pub(crate) fn kernels(op: &Op) -> Vec<&'static WgslKernel> {
     let mut kernels = vec![op.kernel];
     for (_, dispatch) in dispatches(op) {
         if kernels.iter().all(|k| k.name != dispatch.kernel.name) {
