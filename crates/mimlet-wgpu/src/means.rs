@@ -138,6 +138,7 @@ mod tests {
             for name in ["NVIDIA H200", "Mali-G715", "Adreno (TM) 740", "Apple M4"] {
                 let mut variants = linear::variants(&params, 197, Epilogue::Add);
                 adapter(name, "discrete").arrange(&mut variants);
+                variants.retain(|variant| !variant.stands_in);
                 let first = variants.iter().position(|v| v.matrices().is_some());
                 let first = first.unwrap();
                 assert!(first >= 4, "{name}");
@@ -156,6 +157,7 @@ mod tests {
         for name in ["NVIDIA H200", "Mali-G715", "Adreno (TM) 740"] {
             let mut variants = linear::variants(&params, 197, Epilogue::Add);
             adapter(name, "discrete").arrange(&mut variants);
+            variants.retain(|variant| !variant.stands_in);
             let shared_out: Vec<bool> = variants.iter().map(Variant::splits_sums).collect();
             let (last, others) = shared_out.split_last().unwrap();
             assert!(*last && others.iter().all(|others| !others), "{name}");

@@ -236,8 +236,9 @@ fn what_has_no_room_for_so_many_images_gives_way_to_what_has() {
     };
     let of = |unit: &Unit| {
         let mut variants = unit.variants(1);
+        // From textures.
         let attends = matches!(unit.folded.step, Step::Attention { .. });
-        variants.swap_remove(usize::from(attends))
+        variants.swap_remove(if attends { 2 } else { 0 })
     };
     let units = Unit::of(&machine.plan);
     let chosen: Vec<Variant> = units.iter().map(of).collect();
@@ -255,11 +256,11 @@ fn what_has_no_room_for_so_many_images_gives_way_to_what_has() {
     };
     assert_eq!(of(all, 7).as_ref(), Some(&chosen));
     assert_eq!(of(one_row, 4).as_ref(), Some(&chosen));
-    let online = |name: String| match name.starts_with("attention") {
-        true => "attention".to_owned(),
+    let buffers = |name: String| match name.starts_with("attention") {
+        true => "attention_scores_fours + attention_mix_fours".to_owned(),
         false => name,
     };
-    let other: Vec<String> = chosen.iter().cloned().map(online).collect();
+    let other: Vec<String> = chosen.iter().cloned().map(buffers).collect();
     assert_ne!(other, chosen);
     assert_eq!(of(one_row, 7), Some(other));
 
